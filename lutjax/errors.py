@@ -1,0 +1,25 @@
+"""Errors that a user can mend.
+
+Launchers print the message of an `InputError` as one line and exit with 2;
+anything else is a defect of lutjax and keeps its traceback.
+"""
+
+
+class InputError(ValueError):
+  """A file, flag or field that cannot be used; the message is one line.
+
+  The message names where (file, line or field), what was found and what was
+  wanted, in that order.
+  """
+
+
+class LutError(InputError):
+  """A LUT file that cannot be read as one."""
+
+
+class ImageError(InputError):
+  """An image file that cannot be read or written as asked."""
+
+
+class ArtefactError(InputError):
+  """An artefact that is cut short, altered, foreign or of a newer version."""

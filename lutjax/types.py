@@ -1,0 +1,43 @@
+"""The words that every room uses."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+
+Array = jax.Array
+Key = jax.Array
+PyTree = Any
+Batch = Mapping[str, Any]
+
+
+class Variables(NamedTuple):
+  """What a fit learns.
+
+  Attributes:
+    params: Pytree of float32 leaves, moved by the optimizer.
+    stats: Pytree moved by `System.loss`, such as spectral-norm vectors.
+  """
+
+  params: PyTree
+  stats: PyTree = ()
+
+
+class System(NamedTuple):
+  """A learned colour map as pure functions over a closed-over config.
+
+  Each function is written for one model; `jax.vmap` makes it many.
+
+  Attributes:
+    init: `key -> Variables`.
+    apply: `(Variables, batch) -> outputs`, deterministic.
+    loss: `(params, stats, batch, key) -> (scalar, (stats, metrics))`.
+    export: `Variables -> bytes`, the shipped artefact; `len` is its size.
+    restore: `bytes -> Variables`, exact on what `export` rounded.
+  """
+
+  init: Callable[[Key], Variables]
+  apply: Callable[[Variables, Batch], Array]
+  loss: Callable[..., tuple[Array, tuple[PyTree, Batch]]]
+  export: Callable[[Variables], bytes]
+  restore: Callable[[bytes], Variables]
