@@ -1,0 +1,1 @@
+"""Look-up tables: the value itself, sampling, composition, and files."""
