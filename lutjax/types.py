@@ -41,3 +41,22 @@ class System(NamedTuple):
   loss: Callable[..., tuple[Array, tuple[PyTree, Batch]]]
   export: Callable[[Variables], bytes]
   restore: Callable[[bytes], Variables]
+
+
+class Linearization(NamedTuple):
+  """A network around its parameters, on one batch of B samples, C outputs.
+
+  Attributes:
+    outputs: `params -> [B, C]`, differentiable.
+    residual: `[B, C]`, outputs less targets; 0 where it does not count.
+    active: `[B, C]` bool, false where a residual does not count.
+    inputs: Per dense layer `[B, fan_in]`, what enters it.
+    rows: Per dense layer `[C, B, fan_out]`, the derivative of each output
+      with respect to the layer's pre-activations.
+  """
+
+  outputs: Callable[[PyTree], Array]
+  residual: Array
+  active: Array
+  inputs: list[Array]
+  rows: list[Array]

@@ -1,0 +1,191 @@
+"""Frozen dataclasses as configs: read, varied by name, compared, recorded."""
+
+import ast
+import dataclasses
+import difflib
+import os
+import pathlib
+import runpy
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from lutjax import errors
+
+
+def load(path: str | os.PathLike, folders: Sequence[pathlib.Path] = ()) -> Any:
+  """Runs a config file and returns what its `get_config()` gives.
+
+  Args:
+    path: The file, such as `configs/nilut.py`.
+    folders: Where a file of that name is looked for when `path` itself is not
+      there, so that an installed package finds its own configs.
+
+  Returns:
+    A frozen dataclass.
+
+  Raises:
+    InputError: when no such file exists, or it has no `get_config`.
+  """
+  wanted = pathlib.Path(path)
+  candidates = [wanted, *[folder / wanted.name for folder in folders]]
+  found = next((c for c in candidates if c.is_file()), None)
+  if found is None:
+    names = sorted(p.stem for folder in folders for p in folder.glob('*.py'))
+    names = [name for name in names if not name.startswith('_')]
+    raise errors.InputError(
+      f'--config={path}: no such file; there are {", ".join(names) or "none"}'
+      f'{nearest(wanted.stem, names)}'
+    )
+  try:
+    namespace = runpy.run_path(str(found))
+  except (SyntaxError, ImportError, NameError, TypeError) as error:
+    raise errors.InputError(f'{found}: cannot be run: {error}') from error
+  if 'get_config' not in namespace:
+    raise errors.InputError(f'{found}: found no get_config(), expected one')
+  return namespace['get_config']()
+
+
+def override(config: Any, assignments: Sequence[str]) -> Any:
+  """Returns the config with fields set by `key=value`.
+
+  Args:
+    config: A frozen dataclass, fields of which may be such again.
+    assignments: `fit.steps=100`, or `steps=100` where one field alone has
+      that name. Values are Python literals or bare words.
+
+  Returns:
+    A new config.
+
+  Raises:
+    InputError: on a name that is unknown (the nearest is named) or borne by
+      several fields, or a value of another type.
+  """
+  for assignment in assignments:
+    name, equals, value = assignment.partition('=')
+    if not equals:
+      raise errors.InputError(f'--set={assignment}: found no "=", expected key=value')
+    config = _set(config, _find(config, name.strip()), value.strip(), assignment)
+  return config
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+  """Returns nested plain dicts and lists that JSON can hold."""
+  return {
+    field.name: _plain(getattr(config, field.name))
+    for field in dataclasses.fields(config)
+  }
+
+
+def differences(
+  before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = ''
+) -> Iterator[str]:
+  """Yields `path: before, now after` for each leaf that differs."""
+  for name in sorted({*before, *after}):
+    old, new = before.get(name), after.get(name)
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+      yield from differences(old, new, f'{prefix}{name}.')
+    elif old != new:
+      yield f'{prefix}{name}: {_brief(old)}, now {_brief(new)}'
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+  """Returns `; did you mean X?` for the closest of `names`, or nothing."""
+  close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+  return f'; did you mean {close[0]}?' if close else ''
+
+
+def paths(config: Any, prefix: str = '') -> Iterator[str]:
+  """Yields the dotted path of every leaf field."""
+  for field in dataclasses.fields(config):
+    value = getattr(config, field.name)
+    path = f'{prefix}{field.name}'
+    if dataclasses.is_dataclass(value):
+      yield from paths(value, f'{path}.')
+    else:
+      yield path
+
+
+def _find(config: Any, name: str) -> str:
+  known = list(paths(config))
+  if name in known:
+    return name
+  ending = [path for path in known if path.split('.')[-1] == name]
+  if len(ending) == 1:
+    return ending[0]
+  if ending:
+    raise errors.InputError(
+      f'--set={name}: found several fields, expected one of {", ".join(ending)}'
+    )
+  leaves = [path.split('.')[-1] for path in known]
+  raise errors.InputError(
+    f'--set={name}: no such field{nearest(name, [*known, *leaves])}'
+  )
+
+
+def _set(config: Any, path: str, value: str, assignment: str) -> Any:
+  head, dot, rest = path.partition('.')
+  if dot:
+    inner = _set(getattr(config, head), rest, value, assignment)
+  else:
+    hint = typing.get_type_hints(type(config))[head]
+    inner = _parse(value, hint, assignment)
+  try:
+    return dataclasses.replace(config, **{head: inner})
+  except ValueError as error:
+    raise errors.InputError(f'--set={assignment}: {error}') from error
+
+
+def _parse(text: str, hint: Any, assignment: str) -> Any:
+  try:
+    value = ast.literal_eval(text)
+  except (ValueError, SyntaxError):
+    value = {'true': True, 'false': False, 'none': None}.get(text.lower(), text)
+  if typing.get_origin(hint) is tuple and not isinstance(value, tuple):
+    value = tuple(value) if isinstance(value, list) else (value,)
+  if hint is float and type(value) is int:
+    value = float(value)
+  if hint is str and not isinstance(value, str):
+    value = text
+  if not _fits(value, hint):
+    raise errors.InputError(
+      f'--set={assignment}: found {text!r}, expected {_hint_name(hint)}'
+    )
+  return value
+
+
+def _fits(value: Any, hint: Any) -> bool:
+  origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+  if origin in (types.UnionType, typing.Union):
+    return any(_fits(value, argument) for argument in arguments)
+  if origin is typing.Literal:
+    return value in arguments
+  if origin is tuple:
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+      return all(_fits(item, arguments[0]) for item in value)
+    return len(value) == len(arguments) and all(map(_fits, value, arguments))
+  if hint is type(None):
+    return value is None
+  if hint is bool or type(value) is bool:
+    return type(value) is bool and hint is bool
+  return isinstance(value, hint)
+
+
+def _hint_name(hint: Any) -> str:
+  if typing.get_origin(hint) is typing.Literal:
+    return 'one of ' + ', '.join(str(value) for value in typing.get_args(hint))
+  return getattr(hint, '__name__', str(hint)) if isinstance(hint, type) else str(hint)
+
+
+def _plain(value: Any) -> Any:
+  if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    return to_dict(value)
+  if isinstance(value, (tuple, list)):
+    return [_plain(item) for item in value]
+  return value
+
+
+def _brief(value: Any) -> str:
+  text = 'nothing' if value is None else str(value)
+  return text if len(text) <= 40 else text[:37] + '...'

@@ -1,0 +1,78 @@
+"""Checkpoints of whole fit states, through Orbax.
+
+States are stored as host arrays, keys as their words, so that a fit resumes
+on another number or kind of devices.
+"""
+
+import contextlib
+import logging
+import pathlib
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from lutjax.fit import loop
+from lutjax.types import PyTree
+
+
+@contextlib.contextmanager
+def manager(folder: pathlib.Path) -> Iterator[ocp.CheckpointManager]:
+  """Opens the checkpoints of one block of models, newest two kept.
+
+  Args:
+    folder: Absolute or relative folder, made when missing.
+
+  Yields:
+    The manager; saving is finished when the block is left.
+  """
+  options = ocp.CheckpointManagerOptions(
+    max_to_keep=2, enable_async_checkpointing=False
+  )
+  logging.getLogger('absl').setLevel(logging.WARNING)
+  with ocp.CheckpointManager(folder.resolve(), options=options) as opened:
+    yield opened
+
+
+def save(opened: ocp.CheckpointManager, state: loop.State) -> None:
+  """Saves stacked states under the step that they have reached."""
+  host = _to_host(state)
+  step = int(np.max(host.step))
+  if step not in opened.all_steps():
+    opened.save(step, args=ocp.args.StandardSave(host))
+
+
+def restore(
+  opened: ocp.CheckpointManager, like: PyTree, say: Callable[[str], None]
+) -> loop.State | None:
+  """Returns the newest state that can be read, or None.
+
+  Args:
+    opened: From `manager`.
+    like: A state, or its shapes, with keys typed.
+    say: Told of each checkpoint that cannot be read.
+
+  Returns:
+    The state as host arrays with typed keys, or None when there is none.
+  """
+  target = jax.tree.map(
+    lambda leaf: np.zeros(leaf.shape, leaf.dtype), jax.eval_shape(_raw, like)
+  )
+  for step in sorted(opened.all_steps(), reverse=True):
+    try:
+      host = opened.restore(step, args=ocp.args.StandardRestore(target))
+    except (ValueError, OSError, KeyError) as error:
+      reason = str(error).splitlines()[0][:200]
+      say(f'{opened.directory}: checkpoint {step} cannot be read: {reason}')
+      continue
+    return host._replace(key=jax.random.wrap_key_data(host.key))
+  return None
+
+
+def _raw(state: loop.State) -> loop.State:
+  return state._replace(key=jax.random.key_data(state.key))
+
+
+def _to_host(state: loop.State) -> loop.State:
+  return jax.device_get(_raw(state))

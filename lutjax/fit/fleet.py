@@ -1,0 +1,212 @@
+"""Fitting many models in blocks: one compiled program, resumable, bounded.
+
+A block is what one call of the device program fits. Blocks are made of jobs
+in their order, all of one shape; the last is filled up with repeats, so that
+the number of compilations does not depend on the number of models, and
+neither does the memory.
+"""
+
+import hashlib
+import math
+import pathlib
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lutjax.fit import checkpoint, loop, mesh
+from lutjax.types import PyTree, System, Variables
+
+_CPU_BLOCK = 16
+
+
+class Job(NamedTuple):
+  """One model to fit.
+
+  Attributes:
+    name: Unique within a run; names the output.
+    data: What the sampler draws from; numpy leaves, shaped alike in a run.
+  """
+
+  name: str
+  data: PyTree
+
+
+class Fitted(NamedTuple):
+  """One fitted model.
+
+  Attributes:
+    job: What was fitted.
+    variables: Host arrays.
+    loss: Mean loss over the last segment.
+    seconds: Wall time of the block's device program over its models.
+    finite: Whether every parameter is a finite number.
+  """
+
+  job: Job
+  variables: Variables
+  loss: float
+  seconds: float
+  finite: bool
+
+
+class Programs:
+  """The compiled programs of a run, made once, timed and counted.
+
+  Attributes:
+    compilations: Programs compiled so far.
+    compile_seconds: Wall time spent compiling them.
+  """
+
+  def __init__(
+    self,
+    system: System,
+    method: loop.Method,
+    sample: loop.Sampler,
+    config: loop.Config,
+    devices: jax.sharding.Mesh,
+    group_size: int,
+  ):
+    self.config = config
+    self.mesh = devices
+    self.group_size = group_size
+    self.compilations = 0
+    self.compile_seconds = 0.0
+    self._system = system
+    self._method = method
+    self._sample = sample
+    self._compiled: dict[Any, Callable[..., PyTree]] = {}
+
+  def init(self, keys: jax.Array) -> loop.State:
+    """Returns the stacked states before the first step, of keys `[M]`."""
+
+    def one(key: jax.Array) -> loop.State:
+      return loop.init(self._system, self._method, key)
+
+    return self._call('init', one, (keys,), donate=False)
+
+  def advance(
+    self, state: loop.State, data: PyTree, steps: int
+  ) -> tuple[loop.State, jax.Array]:
+    """Moves stacked states by `steps`; returns them and the mean losses `[M]`."""
+
+    def one(state: loop.State, data: PyTree) -> tuple[loop.State, jax.Array]:
+      state, losses = loop.advance(
+        self._method,
+        self._sample,
+        state,
+        data,
+        steps=steps,
+        batch_size=self.config.batch_size,
+      )
+      return state, losses.mean()
+
+    return self._call(('advance', steps), one, (state, data), donate=True)
+
+  def _call(
+    self, name: Any, one: Callable[..., PyTree], args: tuple, *, donate: bool
+  ) -> PyTree:
+    if name not in self._compiled:
+      began = time.perf_counter()
+      many = mesh.over_models(one, self.mesh, self.group_size)
+      jitted = jax.jit(many, donate_argnums=(0,) if donate else ())
+      self._compiled[name] = jitted.lower(*args).compile()
+      self.compilations += 1
+      self.compile_seconds += time.perf_counter() - began
+    return self._compiled[name](*args)
+
+
+def block_size(jobs: int, devices: jax.sharding.Mesh, group_size: int) -> int:
+  """Returns how many models one device program fits.
+
+  Args:
+    jobs: Models in the run.
+    devices: The mesh.
+    group_size: Models vmapped together on each device.
+
+  Returns:
+    A multiple of `devices.size * group_size`: no larger than holds all jobs,
+    and otherwise the least that keeps a CPU at work for some seconds.
+  """
+  unit = devices.size * group_size
+  return unit * max(1, min(math.ceil(jobs / unit), _CPU_BLOCK // unit))
+
+
+def blocks(jobs: Sequence[Job], size: int) -> list[Sequence[Job]]:
+  """Splits jobs, in their order, into blocks of at most `size`."""
+  return [jobs[i : i + size] for i in range(0, len(jobs), size)]
+
+
+def model_key(seed: int, name: str) -> jax.Array:
+  """Returns the key of a model, the same whatever else a run holds."""
+  return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
+
+
+def fit_block(
+  programs: Programs,
+  block: Sequence[Job],
+  size: int,
+  *,
+  seed: int,
+  folder: pathlib.Path,
+  on_segment: Callable[[int, np.ndarray], None],
+  say: Callable[[str], None],
+) -> Iterator[Fitted]:
+  """Fits one block: an idempotent call with named outputs.
+
+  The state is checkpointed under a name made from the block's own jobs, at
+  the end and whenever `checkpoint_seconds` have passed. Called again, it goes
+  on from there; a block that was finished costs one read.
+
+  Args:
+    programs: Compiled programs, shared by all blocks.
+    block: The jobs.
+    size: Models of the device program, at least `len(block)`.
+    seed: Of the run.
+    folder: Where checkpoints are kept.
+    on_segment: Told the steps done and the losses `[len(block)]`.
+    say: Told what a user should know.
+
+  Yields:
+    The fitted models, in the order of the jobs.
+  """
+  padded = [*block, *[block[-1]] * (size - len(block))]
+  place = lambda tree: mesh.place(tree, programs.mesh)  # noqa: E731
+  keys = place(jax.numpy.stack([model_key(seed, job.name) for job in padded]))
+  data = place(jax.tree.map(lambda *leaves: np.stack(leaves), *[j.data for j in padded]))
+  config = programs.config
+  seconds, losses = 0.0, np.full(size, np.nan)
+  with checkpoint.manager(folder / _block_name(block)) as saved:
+    state = programs.init(keys)
+    restored = checkpoint.restore(saved, state, say)
+    if restored is not None:
+      state = place(restored)
+    done = int(jax.device_get(state.step)[0])
+    last_save = time.monotonic()
+    while done < config.steps:
+      compiling = programs.compile_seconds
+      began = time.perf_counter()
+      steps = min(config.segment_steps, config.steps - done)
+      state, mean_losses = programs.advance(state, data, steps)
+      losses = np.asarray(mean_losses)
+      seconds += time.perf_counter() - began - (programs.compile_seconds - compiling)
+      done += steps
+      on_segment(done, losses[: len(block)])
+      if done == config.steps or (
+        time.monotonic() - last_save >= config.checkpoint_seconds
+      ):
+        checkpoint.save(saved, state)
+        last_save = time.monotonic()
+  variables = jax.device_get(state.variables)
+  for i, job in enumerate(block):
+    model = jax.tree.map(lambda leaf: leaf[i], variables)  # noqa: B023
+    finite = all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(model))
+    yield Fitted(job, model, float(losses[i]), seconds / len(block), finite)
+
+
+def _block_name(block: Sequence[Job]) -> str:
+  names = '\n'.join(job.name for job in block)
+  return f'block-{hashlib.sha256(names.encode()).hexdigest()[:12]}'

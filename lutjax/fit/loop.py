@@ -1,0 +1,131 @@
+"""Fitting one model: pure, scanned, repeatable from (key, step).
+
+Everything here is written for one model. `fleet` maps it over many; `jit`
+stays with the caller.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lutjax.types import Array, Batch, Key, PyTree, System, Variables
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """How a model is fitted.
+
+  Attributes:
+    steps: Optimizer steps in all.
+    batch_size: Samples that a step draws.
+    optimizer: `adam`, or `gauss_newton` where the model can be linearised.
+    learning_rate: Peak rate.
+    schedule: `cosine` (to zero), `constant`, `halving` (every
+      `halving_steps`) or `late_linear` (held, then linear to zero from half).
+    halving_steps: Period of the `halving` schedule.
+    damping: Gauss-Newton: share of the mean kernel diagonal.
+    momentum: Gauss-Newton: weight of the previous update.
+    segment_steps: Steps per device program; progress shows between them.
+    checkpoint_seconds: Least time between two checkpoints within a fit.
+  """
+
+  steps: int = 6000
+  batch_size: int = 256
+  optimizer: str = 'adam'
+  learning_rate: float = 1e-2
+  schedule: str = 'cosine'
+  halving_steps: int = 2560
+  damping: float = 1e-3
+  momentum: float = 0.9
+  segment_steps: int = 2000
+  checkpoint_seconds: float = 15.0
+
+
+class State(NamedTuple):
+  """All that a fit carries from step to step, and all that is saved.
+
+  Attributes:
+    variables: The model.
+    opt_state: The method's own state.
+    step: int32 scalar, steps done.
+    key: Typed key; step i draws from `fold_in(key, i)`.
+  """
+
+  variables: Variables
+  opt_state: PyTree
+  step: Array
+  key: Key
+
+
+class Method(NamedTuple):
+  """One way to move a model on a batch.
+
+  Attributes:
+    init: `params -> opt_state`.
+    step: `(variables, opt_state, batch, key, step) -> (variables, opt_state,
+      loss)`.
+  """
+
+  init: Callable[[PyTree], PyTree]
+  step: Callable[..., tuple[Variables, PyTree, Array]]
+
+
+# Draws one batch: (key, data, batch_size) -> batch.
+Sampler = Callable[[Key, PyTree, int], Batch]
+
+
+def init(system: System, method: Method, key: Key) -> State:
+  """Returns the state before the first step.
+
+  Args:
+    system: The model.
+    method: How it is moved.
+    key: Typed key of this model alone.
+
+  Returns:
+    The state, at step 0.
+  """
+  init_key, loop_key = jax.random.split(key)
+  variables = system.init(init_key)
+  opt_state = method.init(variables.params)
+  return State(variables, opt_state, jnp.zeros((), jnp.int32), loop_key)
+
+
+def advance(
+  method: Method,
+  sample: Sampler,
+  state: State,
+  data: PyTree,
+  *,
+  steps: int,
+  batch_size: int,
+) -> tuple[State, Array]:
+  """Moves a model by `steps` steps in one scan.
+
+  Two calls of n steps give the bits of one call of 2n: each step's draws
+  depend on the key and the step's own number only.
+
+  Args:
+    method: How the model is moved.
+    sample: Draws a batch on the device.
+    state: From `init` or an earlier call.
+    data: What `sample` draws from.
+    steps: Steps to take, static.
+    batch_size: Samples per step, static.
+
+  Returns:
+    The state after the steps, and the losses `[steps]`.
+  """
+
+  def body(state: State, _: None) -> tuple[State, Array]:
+    sample_key, step_key = jax.random.split(jax.random.fold_in(state.key, state.step))
+    batch = sample(sample_key, data, batch_size)
+    variables, opt_state, loss = method.step(
+      state.variables, state.opt_state, batch, step_key, state.step
+    )
+    return State(variables, opt_state, state.step + 1, state.key), loss
+
+  return jax.lax.scan(body, state, None, length=steps)

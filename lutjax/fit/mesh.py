@@ -1,0 +1,68 @@
+"""Many models on many devices."""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+
+from lutjax.types import PyTree
+
+MODEL_AXIS = 'model'
+
+
+def make_mesh(devices: Sequence[jax.Device] | None = None) -> jax.sharding.Mesh:
+  """Returns a mesh with one axis, over which models are spread.
+
+  Args:
+    devices: Devices of this process; all of them by default. In a
+      multi-process run each process fits its own share of the models, so a
+      mesh never spans processes.
+
+  Returns:
+    A mesh whose only axis, `model`, is Auto.
+  """
+  if devices is None:
+    devices = jax.local_devices()
+  return jax.sharding.Mesh(np.array(devices), (MODEL_AXIS,))
+
+
+def over_models(
+  function: Callable[..., PyTree], mesh: jax.sharding.Mesh, group_size: int
+) -> Callable[..., PyTree]:
+  """Lifts a function of one model to stacked models.
+
+  Each device takes its share of the leading axis and goes through it
+  `group_size` models at a time: 1 finishes one model after the other and
+  keeps it in the cache, which is fastest on a CPU; accelerators want many.
+  Models never meet: the replication check, which would tie constants born
+  inside the shards together by summing their gradients, is off.
+
+  Args:
+    function: Of pytrees for one model.
+    mesh: From `make_mesh`.
+    group_size: Models vmapped together on each device.
+
+  Returns:
+    The function of pytrees with a leading axis, a multiple of
+    `mesh.size * group_size`.
+  """
+  spec = jax.P(MODEL_AXIS)
+
+  def many(*stacked: PyTree) -> PyTree:
+    if group_size == 1:
+      return jax.lax.map(lambda one: function(*one), stacked)
+    return jax.lax.map(lambda one: function(*one), stacked, batch_size=group_size)
+
+  return jax.shard_map(
+    many, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False
+  )
+
+
+def place(stacked: PyTree, mesh: jax.sharding.Mesh) -> PyTree:
+  """Puts stacked models onto the devices that will fit them."""
+  return jax.device_put(stacked, jax.NamedSharding(mesh, jax.P(MODEL_AXIS)))
+
+
+def default_group_size(mesh: jax.sharding.Mesh) -> int:
+  """Returns 1 on a CPU, where one model fills the cache, and 64 elsewhere."""
+  return 1 if mesh.devices.flat[0].platform == 'cpu' else 64

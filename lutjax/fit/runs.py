@@ -1,0 +1,188 @@
+"""The folder of a run: what was asked, what is done, and who is writing.
+
+`run.json` holds the config and the digests of the inputs, `metrics.jsonl`
+one line per event, `models/NAME.lutjax` (or `model.lutjax`) the artefacts. A
+model counts as done once its line stands in `metrics.jsonl`, which is written
+after its artefact has its name.
+"""
+
+import fcntl
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lutjax import config as config_lib
+from lutjax import errors, files
+
+RECORD = 'run.json'
+METRICS = 'metrics.jsonl'
+_OWNED = (RECORD, METRICS, 'model.lutjax', 'report.html')
+_OWNED_FOLDERS = ('checkpoints', 'models', 'report', 'images')
+
+
+class Run:
+  """A run folder that this process alone writes to.
+
+  Attributes:
+    folder: Absolute path.
+    done: The record of each finished model, by name.
+  """
+
+  def __init__(self, folder: pathlib.Path, lock: int, single: bool):
+    self.folder = folder
+    self.done: dict[str, dict[str, Any]] = {}
+    self._lock = lock
+    self._single = single
+    for event in read_events(folder):
+      if event.get('event') == 'model':
+        path = self.artefact_path(event['name'])
+        if path.is_file() and files.digest(path.read_bytes()) == event['digest']:
+          self.done[event['name']] = event
+
+  def artefact_path(self, name: str) -> pathlib.Path:
+    """Returns where the artefact of a model goes."""
+    if self._single:
+      return self.folder / 'model.lutjax'
+    return self.folder / 'models' / f'{name}.lutjax'
+
+  def log(self, event: str, **fields: Any) -> None:
+    """Appends one line to `metrics.jsonl` and flushes it to the disk."""
+    line = json.dumps({'event': event, **fields}, ensure_ascii=False)
+    with open(self.folder / METRICS, 'a', encoding='utf-8') as file:
+      file.write(line + '\n')
+      file.flush()
+      os.fsync(file.fileno())
+
+  def commit(self, name: str, artefact: bytes, record: Mapping[str, Any]) -> None:
+    """Writes the artefact of a model, then the line that makes it count."""
+    files.write_bytes(self.artefact_path(name), artefact)
+    fields = {'name': name, 'digest': files.digest(artefact), **record}
+    self.log('model', **fields)
+    self.done[name] = {'event': 'model', **fields}
+
+  def close(self) -> None:
+    """Lets other processes write to the folder."""
+    os.close(self._lock)
+
+
+def open_run(
+  folder: str | os.PathLike,
+  *,
+  config: Any,
+  inputs: Mapping[str, str],
+  single: bool,
+  resume: bool,
+  overwrite: bool,
+  say: Callable[[str], None] = print,
+) -> Run:
+  """Opens a new run folder, or one that was begun with the same request.
+
+  Args:
+    folder: Made when missing.
+    config: Dataclass of the whole experiment.
+    inputs: Digest of each input, by name.
+    single: Whether the run makes one artefact, `model.lutjax`.
+    resume: Whether a run that is there may be continued.
+    overwrite: Whether a run that is there is removed first. Only what a run
+      writes is removed.
+    say: Told of a damaged last line.
+
+  Returns:
+    The run, locked.
+
+  Raises:
+    InputError: when another process writes there, when `folder` holds a run
+      of another config or of other inputs (what differs is named), or cannot
+      be written to.
+  """
+  folder = pathlib.Path(folder).resolve()
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+  except OSError as error:
+    raise errors.InputError(
+      f'--out={folder}: cannot be made a run folder: {error.strerror}'
+    ) from error
+  try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except OSError as error:
+    os.close(lock)
+    raise errors.InputError(
+      f'--out={folder}: another process is writing there'
+    ) from error
+  record = {
+    'config': json.loads(json.dumps(config_lib.to_dict(config))),
+    'inputs': dict(inputs),
+  }
+  try:
+    _admit(folder, record, resume=resume, overwrite=overwrite)
+    _mend_last_line(folder, say)
+    return Run(folder, lock, single)
+  except BaseException:
+    os.close(lock)
+    raise
+
+
+def read_record(folder: str | os.PathLike) -> dict[str, Any]:
+  """Returns `run.json` of a run folder.
+
+  Raises:
+    InputError: when it is missing or damaged.
+  """
+  path = pathlib.Path(folder) / RECORD
+  try:
+    return json.loads(files.read_bytes(path))
+  except ValueError as error:
+    if isinstance(error, errors.InputError):
+      raise
+    raise errors.InputError(f'{path}: is not JSON: {error}') from error
+
+
+def read_events(folder: str | os.PathLike) -> list[dict[str, Any]]:
+  """Returns the whole lines of `metrics.jsonl`, none when it is missing."""
+  path = pathlib.Path(folder) / METRICS
+  if not path.is_file():
+    return []
+  lines = path.read_bytes().split(b'\n')[:-1]
+  return [json.loads(line) for line in lines if line]
+
+
+def _admit(
+  folder: pathlib.Path, record: dict[str, Any], *, resume: bool, overwrite: bool
+) -> None:
+  path = folder / RECORD
+  if path.exists() and overwrite:
+    for name in _OWNED:
+      (folder / name).unlink(missing_ok=True)
+    for name in _OWNED_FOLDERS:
+      if (folder / name).is_dir():
+        shutil.rmtree(folder / name)
+  elif path.exists():
+    if not resume:
+      raise errors.InputError(
+        f'{folder}: holds a run; --resume continues it, --overwrite starts anew'
+      )
+    before = read_record(folder)
+    found = list(config_lib.differences(before, record))
+    if found:
+      more = f' (and {len(found) - 3} more)' if len(found) > 3 else ''
+      raise errors.InputError(
+        f'{folder}: holds a run that differs: {"; ".join(found[:3])}{more}; '
+        '--overwrite starts anew'
+      )
+    return
+  files.write_text(path, json.dumps(record, indent=1, ensure_ascii=False) + '\n')
+
+
+def _mend_last_line(folder: pathlib.Path, say: Callable[[str], None]) -> None:
+  path = folder / METRICS
+  if not path.is_file():
+    return
+  content = path.read_bytes()
+  whole = content[: content.rfind(b'\n') + 1]
+  if whole != content:
+    say(f'{path}: the last line was cut short and is dropped')
+    files.write_bytes(path, whole)

@@ -1,0 +1,81 @@
+import dataclasses
+import pathlib
+from typing import Literal
+
+from absl.testing import absltest, parameterized
+
+from lutjax import config, errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Inner:
+  steps: int = 10
+  rate: float = 0.1
+  widths: tuple[int, ...] = (8, 8)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outer:
+  fit: Inner = Inner()  # noqa: RUF009
+  also: Inner = Inner()  # noqa: RUF009
+  mode: Literal['a', 'b'] = 'a'
+  together: bool = False
+  budget: int | None = None
+
+
+class OverrideTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+    ('fit.steps=20', lambda c: c.fit.steps, 20),
+    ('mode=b', lambda c: c.mode, 'b'),
+    ('together=true', lambda c: c.together, True),
+    ('budget=5120', lambda c: c.budget, 5120),
+    ('fit.rate=1', lambda c: c.fit.rate, 1.0),
+    ('fit.widths=(4, 5)', lambda c: c.fit.widths, (4, 5)),
+    ('fit.widths=4', lambda c: c.fit.widths, (4,)),
+  )
+  def test_sets_one_field(self, assignment, read, want):
+    got = config.override(Outer(), [assignment])
+    self.assertEqual(read(got), want)
+    self.assertIs(type(read(got)), type(want))
+
+  @parameterized.parameters(
+    ('fit.stesp=20', r'did you mean fit.steps\?'),
+    ('steps=20', r'expected one of fit.steps, also.steps'),
+    ('mode=c', r"found 'c', expected one of a, b"),
+    ('fit.steps=1.5', r"found '1.5', expected int"),
+    ('fit.steps=true', r"found 'true', expected int"),
+    ('together=1', r"found '1', expected bool"),
+    ('together', r'found no "="'),
+  )
+  def test_refuses(self, assignment, message):
+    with self.assertRaisesRegex(errors.InputError, message):
+      config.override(Outer(), [assignment])
+
+  def test_names_what_differs(self):
+    before = config.to_dict(Outer())
+    after = config.to_dict(config.override(Outer(), ['fit.steps=20', 'mode=b']))
+    self.assertEqual(
+      list(config.differences(before, after)),
+      ['fit.steps: 10, now 20', 'mode: a, now b'],
+    )
+
+
+class LoadTest(absltest.TestCase):
+
+  def test_finds_a_packaged_config_by_its_name(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    (folder / 'tiny.py').write_text('def get_config():\n  return 7\n')
+    self.assertEqual(config.load('configs/tiny.py', [folder]), 7)
+
+  def test_names_the_nearest_config(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    (folder / 'nilut.py').write_text('')
+    with self.assertRaisesRegex(errors.InputError, r'did you mean nilut\?'):
+      config.load('configs/nilutt.py', [folder])
+    with self.assertRaisesRegex(errors.InputError, r'no get_config\(\)'):
+      config.load(folder / 'nilut.py')
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,55 @@
+import os
+import pathlib
+
+from absl.testing import absltest
+
+from lutjax import errors, files
+
+
+class FilesTest(absltest.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+  def test_a_failed_write_leaves_the_old_file_and_no_temporary(self):
+    path = self.folder / 'a.bin'
+    files.write_bytes(path, b'old')
+    with self.assertRaises(KeyError), files.replacing(path) as temporary:
+      temporary.write_bytes(b'half')
+      raise KeyError
+    self.assertEqual(path.read_bytes(), b'old')
+    self.assertEqual(os.listdir(self.folder), ['a.bin'])
+
+  def test_makes_folders_and_keeps_the_extension_of_the_temporary(self):
+    path = self.folder / 'deep' / 'a.png'
+    with files.replacing(path) as temporary:
+      self.assertEqual(temporary.suffix, '.png')
+      temporary.write_bytes(b'new')
+    self.assertEqual(path.read_bytes(), b'new')
+
+  def test_does_not_overwrite_unless_asked(self):
+    path = self.folder / 'a.bin'
+    files.write_bytes(path, b'old')
+    with self.assertRaisesRegex(errors.InputError, 'exists already'):
+      files.write_bytes(path, b'new', overwrite=False)
+    self.assertEqual(path.read_bytes(), b'old')
+
+  def test_a_long_name_is_written_whole(self):
+    path = self.folder / ('x' * 250 + '.bin')
+    files.write_bytes(path, b'1')
+    self.assertEqual(path.read_bytes(), b'1')
+
+  def test_reading_says_what_is_wrong(self):
+    (self.folder / 'dangling').symlink_to(self.folder / 'nowhere')
+    for name, message in (
+      ('', 'is a folder'),
+      ('missing', 'No such file'),
+      ('dangling', 'is a link to .*nowhere, which is missing'),
+    ):
+      with self.assertRaisesRegex(errors.LutError, message):
+        files.read_bytes(self.folder / name, error=errors.LutError)
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,93 @@
+import dataclasses
+import json
+import pathlib
+
+from absl.testing import absltest
+
+from lutjax import errors
+from lutjax.fit import runs
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  steps: int = 10
+  widths: tuple[int, ...] = (8, 8)
+
+
+class RunsTest(absltest.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path) / 'run'
+    self.said = []
+
+  def open(self, config=Config(), inputs=None, **options):
+    return runs.open_run(
+      self.folder,
+      config=config,
+      inputs=inputs or {'a.cube': '00'},
+      single=False,
+      **{'resume': True, 'overwrite': False, 'say': self.said.append, **options},
+    )
+
+  def test_remembers_what_is_done(self):
+    run = self.open()
+    run.commit('a', b'artefact', {'psnr': 50.0})
+    run.close()
+    again = self.open()
+    self.assertEqual(again.done['a']['psnr'], 50.0)
+    again.close()
+
+  def test_an_altered_artefact_is_not_done(self):
+    run = self.open()
+    run.commit('a', b'artefact', {})
+    run.artefact_path('a').write_bytes(b'artefacT')
+    run.close()
+    again = self.open()
+    self.assertEqual(again.done, {})
+    again.close()
+
+  def test_names_what_differs(self):
+    self.open().close()
+    with self.assertRaisesRegex(errors.InputError, 'config.steps: 10, now 20'):
+      self.open(Config(steps=20))
+    with self.assertRaisesRegex(errors.InputError, 'inputs.a.cube: 00, now 11'):
+      self.open(inputs={'a.cube': '11'})
+    with self.assertRaisesRegex(errors.InputError, '--overwrite starts anew'):
+      self.open(resume=False)
+
+  def test_overwrite_removes_only_what_a_run_writes(self):
+    run = self.open()
+    run.commit('a', b'artefact', {})
+    run.close()
+    (self.folder / 'notes.txt').write_text('mine')
+    again = self.open(Config(steps=20), overwrite=True)
+    self.assertEqual(again.done, {})
+    again.close()
+    self.assertEqual(
+      sorted(p.name for p in self.folder.iterdir()), ['notes.txt', 'run.json']
+    )
+
+  def test_a_second_writer_is_refused(self):
+    run = self.open()
+    with self.assertRaisesRegex(errors.InputError, 'another process is writing'):
+      self.open()
+    run.close()
+    self.open().close()
+
+  def test_a_line_cut_short_is_dropped(self):
+    run = self.open()
+    run.commit('a', b'artefact', {})
+    run.close()
+    path = self.folder / runs.METRICS
+    path.write_bytes(path.read_bytes() + b'{"event": "model", "na')
+    again = self.open()
+    again.commit('b', b'artefact', {})
+    again.close()
+    self.assertLen(self.said, 1)
+    names = [json.loads(line)['name'] for line in path.read_text().splitlines()]
+    self.assertEqual(names, ['a', 'b'])
+
+
+if __name__ == '__main__':
+  absltest.main()
