@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lutjax.fit import checkpoint, loop, mesh
@@ -41,9 +42,9 @@ class Fitted(NamedTuple):
   Attributes:
     job: What was fitted.
     variables: Host arrays.
-    loss: Mean loss over the last segment.
+    loss: Of the last step.
     seconds: Wall time of the block's device program over its models.
-    finite: Whether every parameter is a finite number.
+    finite: Whether the loss and every parameter are finite numbers.
   """
 
   job: Job
@@ -109,14 +110,15 @@ class Programs:
   def _call(
     self, name: Any, one: Callable[..., PyTree], args: tuple, *, donate: bool
   ) -> PyTree:
-    if name not in self._compiled:
+    made = (name, jax.tree.leaves(args)[0].shape[0])
+    if made not in self._compiled:
       began = time.perf_counter()
       many = mesh.over_models(one, self.mesh, self.group_size)
       jitted = jax.jit(many, donate_argnums=(0,) if donate else ())
-      self._compiled[name] = jitted.lower(*args).compile()
+      self._compiled[made] = jitted.lower(*args).compile()
       self.compilations += 1
       self.compile_seconds += time.perf_counter() - began
-    return self._compiled[name](*args)
+    return self._compiled[made](*args)
 
 
 def block_size(jobs: int, devices: jax.sharding.Mesh, group_size: int) -> int:
@@ -174,11 +176,16 @@ def fit_block(
     The fitted models, in the order of the jobs.
   """
   padded = [*block, *[block[-1]] * (size - len(block))]
-  place = lambda tree: mesh.place(tree, programs.mesh)  # noqa: E731
-  keys = place(jax.numpy.stack([model_key(seed, job.name) for job in padded]))
-  data = place(jax.tree.map(lambda *leaves: np.stack(leaves), *[j.data for j in padded]))
+
+  def place(tree: PyTree) -> PyTree:
+    return mesh.place(tree, programs.mesh)
+
+  keys = place(jnp.stack([model_key(seed, job.name) for job in padded]))
+  data = place(
+    jax.tree.map(lambda *leaves: np.stack(leaves), *[j.data for j in padded])
+  )
   config = programs.config
-  seconds, losses = 0.0, np.full(size, np.nan)
+  seconds = 0.0
   with checkpoint.manager(folder / _block_name(block)) as saved:
     state = programs.init(keys)
     restored = checkpoint.restore(saved, state, say)
@@ -191,19 +198,20 @@ def fit_block(
       began = time.perf_counter()
       steps = min(config.segment_steps, config.steps - done)
       state, mean_losses = programs.advance(state, data, steps)
-      losses = np.asarray(mean_losses)
+      losses = np.asarray(mean_losses)[: len(block)]
       seconds += time.perf_counter() - began - (programs.compile_seconds - compiling)
       done += steps
-      on_segment(done, losses[: len(block)])
+      on_segment(done, losses)
       if done == config.steps or (
         time.monotonic() - last_save >= config.checkpoint_seconds
       ):
         checkpoint.save(saved, state)
         last_save = time.monotonic()
-  variables = jax.device_get(state.variables)
+  variables, losses = jax.device_get((state.variables, state.loss))
   for i, job in enumerate(block):
     model = jax.tree.map(lambda leaf: leaf[i], variables)  # noqa: B023
-    finite = all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(model))
+    numbers = [losses[i], *jax.tree.leaves(model)]
+    finite = all(np.isfinite(leaf).all() for leaf in numbers)
     yield Fitted(job, model, float(losses[i]), seconds / len(block), finite)
 
 

@@ -52,12 +52,14 @@ class State(NamedTuple):
     opt_state: The method's own state.
     step: int32 scalar, steps done.
     key: Typed key; step i draws from `fold_in(key, i)`.
+    loss: float32 scalar, of the last step.
   """
 
   variables: Variables
   opt_state: PyTree
   step: Array
   key: Key
+  loss: Array
 
 
 class Method(NamedTuple):
@@ -91,7 +93,8 @@ def init(system: System, method: Method, key: Key) -> State:
   init_key, loop_key = jax.random.split(key)
   variables = system.init(init_key)
   opt_state = method.init(variables.params)
-  return State(variables, opt_state, jnp.zeros((), jnp.int32), loop_key)
+  step, last = jnp.zeros((), jnp.int32), jnp.zeros((), jnp.float32)
+  return State(variables, opt_state, step, loop_key, last)
 
 
 def advance(
@@ -126,6 +129,7 @@ def advance(
     variables, opt_state, loss = method.step(
       state.variables, state.opt_state, batch, step_key, state.step
     )
-    return State(variables, opt_state, state.step + 1, state.key), loss
+    moved = State(variables, opt_state, state.step + 1, state.key, loss)
+    return moved, loss
 
   return jax.lax.scan(body, state, None, length=steps)

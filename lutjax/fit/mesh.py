@@ -53,9 +53,7 @@ def over_models(
       return jax.lax.map(lambda one: function(*one), stacked)
     return jax.lax.map(lambda one: function(*one), stacked, batch_size=group_size)
 
-  return jax.shard_map(
-    many, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False
-  )
+  return jax.shard_map(many, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
 
 
 def place(stacked: PyTree, mesh: jax.sharding.Mesh) -> PyTree:

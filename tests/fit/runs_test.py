@@ -15,7 +15,6 @@ class Config:
 
 
 class RunsTest(absltest.TestCase):
-
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path) / 'run'

@@ -1,0 +1,60 @@
+# `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_OUT ?= out/demo
+PYTEST_FLAGS ?= -n 2
+
+.PHONY: help demo test lint format bench clean
+.DEFAULT_GOAL := help
+
+help:  ## List the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.run  ## Make LUTs, fit a network to each, export, apply, report.
+	$(BIN)/python -m launch.demo --out=$(DEMO_OUT)
+
+test: $(VENV)/.test  ## Run the test suite on the CPU.
+	@echo "make: running the tests (some minutes on two cores)"
+	JAX_PLATFORMS=cpu $(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: $(VENV)/.test  ## Check format, style and types.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyrefly check
+
+format: $(VENV)/.test  ## Format the code.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.bench  ## Run every benchmark against its peers.
+	@for file in benchmarks/*.py; do \
+	  echo "make: $$file"; $(BIN)/python $$file || exit 1; \
+	done
+
+clean:  ## Remove what demo, builds and tests leave behind; keep .venv.
+	rm -rf out build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+# The environment is made once; each stamp says what has been installed.
+$(VENV)/bin/python:
+	@echo "make: making $(VENV)"
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: setup.cfg constraints.txt | $(VENV)/bin/python
+	@echo "make: installing lutjax into $(VENV)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.test: setup.cfg constraints.txt | $(VENV)/bin/python
+	@echo "make: installing lutjax and its tests into $(VENV) (a minute or two)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[test]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.bench: setup.cfg constraints.txt | $(VENV)/bin/python
+	@echo "make: installing lutjax and the benchmarks' peers into $(VENV)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[test,bench]'
+	@touch $@ $(VENV)/.test $(VENV)/.run

@@ -1,0 +1,148 @@
+import functools
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from lutjax.fit import fleet, loop, mesh, methods
+from lutjax.nn import mlp
+from lutjax.types import System, Variables
+
+CONFIG = loop.Config(steps=40, batch_size=16, segment_steps=10, checkpoint_seconds=0.0)
+
+
+def _loss(params, stats, batch, key):
+  del key
+  got = batch['rgb'] + mlp.apply(params, batch['rgb'], ('tanh',))
+  return jnp.mean(jnp.abs(got - batch['target'])), (stats, {})
+
+
+SYSTEM = System(
+  init=lambda key: Variables(mlp.init_gain(key, (3, 8, 3))),
+  apply=lambda variables, batch: batch['rgb'],
+  loss=_loss,
+  export=lambda variables: b'',
+  restore=lambda content: Variables([]),
+)
+
+
+def _sample(key, data, batch_size):
+  rgb = jax.random.uniform(key, (batch_size, 3))
+  return {'rgb': rgb, 'target': rgb ** data['gamma']}
+
+
+def _jobs(count):
+  return [
+    fleet.Job(f'look {i}', {'gamma': np.float32(0.5 + 0.2 * i)}) for i in range(count)
+  ]
+
+
+@functools.cache
+def _programs(devices, group_size):
+  method = methods.make(CONFIG, SYSTEM)
+  return fleet.Programs(
+    SYSTEM, method, _sample, CONFIG, mesh.make_mesh(jax.devices()[:devices]), group_size
+  )
+
+
+class FleetTest(parameterized.TestCase):
+  def fit(self, jobs, devices, group_size, folder=None, on_segment=None):
+    programs = _programs(devices, group_size)
+    size = fleet.block_size(len(jobs), programs.mesh, group_size)
+    folder = pathlib.Path(folder or self.create_tempdir().full_path)
+    fitted = []
+    for block in fleet.blocks(jobs, size):
+      fitted += fleet.fit_block(
+        programs,
+        block,
+        size,
+        seed=3,
+        folder=folder,
+        on_segment=on_segment or (lambda done, losses: None),
+        say=self.fail,
+      )
+    return fitted
+
+  def test_eight_devices_give_what_one_gives(self):
+    jobs = _jobs(11)
+    want = self.fit(jobs, 1, 1)
+    got = self.fit(jobs, 8, 1)
+    for a, b in zip(got, want, strict=True):
+      jax.tree.map(np.testing.assert_array_equal, a.variables, b.variables)
+      self.assertLess(b.loss, 0.1)
+
+  def test_grouped_models_are_fitted_as_alone(self):
+    jobs = _jobs(8)
+    want = self.fit(jobs, 1, 1)
+    got = self.fit(jobs, 2, 4)
+    for a, b in zip(got, want, strict=True):
+      jax.tree.map(
+        lambda x, y: np.testing.assert_allclose(x, y, atol=2e-5),
+        a.variables,
+        b.variables,
+      )
+
+  def test_a_model_does_not_depend_on_its_neighbours(self):
+    (alone,) = self.fit(_jobs(8)[5:6], 1, 1)
+    among = self.fit(_jobs(8), 1, 1)[5]
+    jax.tree.map(np.testing.assert_array_equal, alone.variables, among.variables)
+
+  def test_an_interrupted_block_ends_as_an_uninterrupted_one(self):
+    jobs = _jobs(8)
+    want = self.fit(jobs, 8, 1)
+    folder = self.create_tempdir().full_path
+    seen = []
+
+    def stop(done, losses):
+      seen.append(done)
+      if done == 30:
+        raise KeyboardInterrupt
+
+    with self.assertRaises(KeyboardInterrupt):
+      self.fit(jobs, 8, 1, folder, stop)
+    again = []
+    got = self.fit(jobs, 8, 1, folder, lambda done, losses: again.append(done))
+    self.assertEqual((seen, again), ([10, 20, 30], [30, 40]))
+    for a, b in zip(got, want, strict=True):
+      jax.tree.map(np.testing.assert_array_equal, a.variables, b.variables)
+
+  def test_the_number_of_programs_is_bounded(self):
+    self.fit(_jobs(16), 8, 1)
+    before = _programs(8, 1).compilations
+    self.fit(_jobs(40), 8, 1)
+    self.assertEqual(_programs(8, 1).compilations, before)
+
+  def test_a_failed_model_is_told_apart_and_spoils_no_other(self):
+    jobs = _jobs(8)
+    want = self.fit(jobs, 1, 1)
+    jobs[2] = fleet.Job('broken', {'gamma': np.float32('nan')})
+    got = self.fit(jobs, 1, 1)
+    self.assertEqual([r.job.name for r in got if not r.finite], ['broken'])
+    jax.tree.map(np.testing.assert_array_equal, got[3].variables, want[3].variables)
+
+  @parameterized.parameters(
+    (1, 2, 1, 2), (512, 2, 1, 16), (5, 8, 1, 8), (100, 2, 64, 128)
+  )
+  def test_blocks_are_whole_groups(self, jobs, devices, group, want):
+    got = fleet.block_size(jobs, mesh.make_mesh(jax.devices()[:devices]), group)
+    self.assertEqual(got, want)
+
+
+class LoweringTest(parameterized.TestCase):
+  @parameterized.parameters('cpu', 'cuda', 'tpu')
+  def test_a_fit_step_lowers_for(self, platform):
+    method = methods.make(CONFIG, SYSTEM)
+
+    def one(key, data):
+      state = loop.init(SYSTEM, method, key)
+      return loop.advance(method, _sample, state, data, steps=2, batch_size=8)
+
+    traced = jax.jit(one).trace(jax.random.key(0), {'gamma': jnp.float32(1)})
+    text = traced.lower(lowering_platforms=(platform,)).as_text()
+    self.assertIn('stablehlo', text)
+
+
+if __name__ == '__main__':
+  absltest.main()
