@@ -137,7 +137,7 @@ def _float32(array: Any) -> Any:
   """Returns `array` in float32, numpy unless it is a jax array."""
   if not hasattr(array, '__array_namespace__'):
     array = np.asarray(array)
-  return array.astype(np.float32)
+  return array.astype(np.float32, copy=False)
 
 
 def _checked_shaper(shaper: Shaper, dimensions: int) -> Shaper:
