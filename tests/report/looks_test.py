@@ -100,7 +100,7 @@ class SummaryTest(absltest.TestCase):
   def test_an_empty_fit_has_a_page(self):
     with tempfile.TemporaryDirectory() as folder:
       path = looks.write(folder, title='none', facts={}, pages=[], photo=_PHOTO)
-      self.assertIn('0 looks', path.read_text('utf-8'))
+      self.assertIn('<h2>All looks</h2>', path.read_text('utf-8'))
 
   def test_importing_it_draws_on_no_plotting_library(self):
     code = (
