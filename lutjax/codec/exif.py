@@ -1,0 +1,144 @@
+"""EXIF in TIFF files, where it is part of the file's own directory.
+
+Elsewhere EXIF is a TIFF stream of its own. Moving it between the two means
+copying directory entries and renumbering their offsets; the values are kept as
+they are, in the byte order of the stream. Offsets hidden inside a maker note
+are left alone, as other tools do.
+"""
+
+import struct
+from typing import Literal, NamedTuple
+
+# Bytes per value of each TIFF field type.
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+_LONG = 4
+# Fields that point to a directory of their own: EXIF, GPS, interoperability.
+_POINTERS = frozenset({0x8769, 0x8825, 0xA005})
+# Fields of the main directory that describe the picture, not its storage:
+# description, make, model, orientation, resolution, software, date, artist,
+# copyright.
+_DESCRIPTIVE = _POINTERS | {270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 33432}
+_RESOLUTION = frozenset({282, 283, 296})
+_RESOLUTION_UNIT, _NO_UNIT = 296, 1
+_MAX_DEPTH = 3
+# Values of one directory together; forged fields may overlap endlessly.
+_MAX_BYTES = 1 << 24
+_ORDERS: dict[bytes, Literal['<', '>']] = {b'II*\0': '<', b'MM\0*': '>'}
+
+
+class _Field(NamedTuple):
+  tag: int
+  kind: int
+  count: int
+  value: bytes
+  children: 'tuple[_Field, ...] | None' = None
+
+
+def byte_order(exif: bytes) -> Literal['<', '>'] | None:
+  """Returns `<` or `>` for a classic TIFF stream, None for anything else."""
+  return _ORDERS.get(exif[:4])
+
+
+def tiff_to_exif(content: bytes) -> bytes | None:
+  """Collects the descriptive fields of a TIFF file.
+
+  Args:
+    content: A classic TIFF file; others give None.
+
+  Returns:
+    A TIFF stream without pixels, or None if no field describes the picture.
+  """
+  order = byte_order(content)
+  if order is None:
+    return None
+  (offset,) = struct.unpack_from(f'{order}I', content.ljust(8, b'\0'), 4)
+  fields = _read(content, offset, order)
+  kept = tuple(field for field in fields if field.tag in _DESCRIPTIVE)
+  no_unit = struct.pack(f'{order}H', _NO_UNIT)
+  if any(f.tag == _RESOLUTION_UNIT and f.value == no_unit for f in kept):
+    kept = tuple(field for field in kept if field.tag not in _RESOLUTION)
+  if not kept:
+    return None
+  return content[:4] + struct.pack(f'{order}I', 8) + _to_bytes(kept, 8, order)
+
+
+def tiff_with_exif(content: bytes, exif: bytes) -> bytes:
+  """Adds an EXIF stream's descriptive fields to a TIFF file.
+
+  A directory that holds the fields of both is appended and takes the place of
+  the first one; nothing that is there moves.
+
+  Args:
+    content: A classic TIFF file with one image.
+    exif: A stream of the same byte order.
+
+  Returns:
+    The new file, or `content` itself if the stream holds nothing to add.
+
+  Raises:
+    ValueError: if the byte orders differ.
+  """
+  order = byte_order(content)
+  if order is None or byte_order(exif) != order:
+    raise ValueError(
+      f'Expected TIFF streams of one byte order, got {content[:4]!r} and {exif[:4]!r}.'
+    )
+  (offset,) = struct.unpack_from(f'{order}I', exif.ljust(8, b'\0'), 4)
+  added = {f.tag: f for f in _read(exif, offset, order) if f.tag in _DESCRIPTIVE}
+  if not added:
+    return content
+  (offset,) = struct.unpack_from(f'{order}I', content, 4)
+  own = {field.tag: field for field in _read(content, offset, order)}
+  padded = content + b'\0' * (len(content) % 2)
+  fields = tuple(sorted({**own, **added}.values(), key=lambda field: field.tag))
+  directory = _to_bytes(fields, len(padded), order)
+  return padded[:4] + struct.pack(f'{order}I', len(padded)) + padded[8:] + directory
+
+
+def _read(content: bytes, offset: int, order: str, depth: int = 0) -> list[_Field]:
+  """Reads a directory; repeated fields and those outside are left out."""
+  if depth > _MAX_DEPTH or offset + 2 > len(content):
+    return []
+  (count,) = struct.unpack_from(f'{order}H', content, offset)
+  fields: dict[int, _Field] = {}
+  room = max(_MAX_BYTES, len(content)) if depth == 0 else _MAX_BYTES
+  for start in range(offset + 2, offset + 2 + 12 * count, 12):
+    if start + 12 > len(content):
+      break
+    tag, kind, length = struct.unpack_from(f'{order}HHI', content, start)
+    size = _SIZES.get(kind, 0) * length
+    at = start + 8
+    if size > 4:
+      (at,) = struct.unpack_from(f'{order}I', content, at)
+    if not size or at + size > len(content) or size > room or tag in fields:
+      continue
+    room -= size
+    value = content[at : at + size]
+    children = None
+    if tag in _POINTERS:
+      if size != 4:
+        continue
+      (below,) = struct.unpack(f'{order}I', value)
+      children = tuple(_read(content, below, order, depth + 1))
+    fields[tag] = _Field(tag, kind, length, value, children)
+  return list(fields.values())
+
+
+def _to_bytes(fields: tuple[_Field, ...], offset: int, order: str) -> bytes:
+  """Writes a directory that will lie at `offset`, its values behind it."""
+  entries = struct.pack(f'{order}H', len(fields))
+  tail = b''
+  start = offset + 2 + 12 * len(fields) + 4
+  for field in fields:
+    at = start + len(tail)
+    if field.children is not None:
+      tail += _to_bytes(field.children, at, order)
+      kind, count, value = _LONG, 1, struct.pack(f'{order}I', at)
+    elif len(field.value) > 4:
+      tail += field.value
+      kind, count, value = field.kind, field.count, struct.pack(f'{order}I', at)
+    else:
+      kind, count, value = field.kind, field.count, field.value.ljust(4, b'\0')
+    tail += b'\0' * (len(tail) % 2)
+    entries += struct.pack(f'{order}HHI', field.tag, kind, count) + value
+  return entries + b'\0' * 4 + tail

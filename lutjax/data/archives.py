@@ -1,0 +1,178 @@
+"""Many lattices of one size in one numpy archive.
+
+An `.npz` holds `luts` (or `lut`) `[L, N, N, N, 3]`, or `[N, N, N, 3]` for one:
+floats, or integers over their full scale. Or it holds `delta`, the second
+difference of 16-bit codes along the green and then the red axis, with `scale`,
+the code of 1: codes are the running sums of `delta` along both, wrapping.
+
+Names come from a `names.json` beside it: a list of names, or of objects that
+have a `name`. It belongs to the archive if the lengths match, or if the
+archive picks from it by `dev512_id`.
+"""
+
+import io
+import json
+import pathlib
+import zipfile
+from typing import NamedTuple
+
+import numpy as np
+
+from lutjax import errors
+
+MAX_SIZE = 256
+MAX_ARRAY_BYTES = 1 << 32
+# Deflate cannot pack more than this many bytes into one.
+_MAX_DEFLATE_RATIO = 1032
+_TABLES = ('luts', 'lut')
+_KEYS = (*_TABLES, 'delta', 'scale', 'dev512_id')
+
+
+class Archive(NamedTuple):
+  """What an `.npz` holds.
+
+  Attributes:
+    tables: `[L, N, N, N, 3]`, as stored.
+    scale: The code of 1 in delta-coded `tables`; None where they are plain.
+    ids: Where each LUT is in `names.json`; None if it follows their order.
+  """
+
+  tables: np.ndarray
+  scale: float | None = None
+  ids: tuple[int, ...] | None = None
+
+
+def decode(content: bytes, source: str) -> Archive:
+  """Reads the arrays of an archive; runs no code that it may hold.
+
+  Args:
+    content: The file.
+    source: Its name, for messages.
+
+  Raises:
+    LutError: if it is damaged or holds no lattices.
+  """
+  arrays = _arrays(content, source)
+  name = next((name for name in ('delta', *_TABLES) if name in arrays), None)
+  if name is None or (name == 'delta' and 'scale' not in arrays):
+    found = ', '.join(sorted(arrays)) or 'no known arrays'
+    message = f'{source}: found {found}, expected luts, lut, or delta with scale'
+    raise errors.LutError(message)
+  tables = arrays[name]
+  if tables.ndim == 4:
+    tables = tables[None]
+  shape = tables.shape
+  cubic = tables.ndim == 5 and len(set(shape[1:4])) == 1 and shape[4] == 3
+  if not (cubic and shape[0] and 2 <= shape[1] <= MAX_SIZE):
+    message = f'{source}: found {name} {arrays[name].shape}, expected [L, N, N, N, 3]'
+    raise errors.LutError(f'{message} or [N, N, N, 3] with N from 2 to {MAX_SIZE}')
+  kinds, held = ('u', 'unsigned') if name == 'delta' else ('fui', 'float or integer')
+  if tables.dtype.kind not in kinds:
+    message = f'{source}: found {name} of {tables.dtype}, expected {held} values'
+    raise errors.LutError(message)
+  scale = _scale(arrays['scale'], source) if name == 'delta' else None
+  return Archive(tables, scale, _ids(arrays.get('dev512_id'), len(tables)))
+
+
+def table(archive: Archive, index: int) -> np.ndarray:
+  """Returns one lattice.
+
+  Args:
+    archive: From `decode`.
+    index: From 0 to L - 1.
+
+  Returns:
+    `[N, N, N, 3]` float32.
+  """
+  stored = archive.tables[index]
+  if archive.scale is not None:
+    codes = np.cumsum(stored, axis=1, dtype=stored.dtype)
+    codes = np.cumsum(codes, axis=0, dtype=stored.dtype)
+    return codes.astype(np.float32) / np.float32(archive.scale)
+  if stored.dtype.kind == 'f':
+    with np.errstate(over='ignore'):
+      return stored.astype(np.float32)
+  full_scale = np.iinfo(stored.dtype).max
+  return (stored / full_scale).astype(np.float32)
+
+
+def names(path: pathlib.Path, archive: Archive) -> list[str]:
+  """Returns a name for each lattice of an archive.
+
+  Args:
+    path: The archive.
+    archive: What it holds.
+
+  Returns:
+    Names from `names.json` where that belongs to it, else STEM-0000 and on.
+  """
+  count = len(archive.tables)
+  known = _known_names(path.with_name('names.json'))
+  ids = range(count) if archive.ids is None else archive.ids
+  belongs = len(known) == count if archive.ids is None else max(ids) < len(known)
+  if belongs:
+    return [known[i] for i in ids]
+  return [f'{path.stem}-{i:04d}' for i in range(count)]
+
+
+def _arrays(content: bytes, source: str) -> dict[str, np.ndarray]:
+  """Returns the arrays that this module knows."""
+  # On broken content zipfile, zlib and numpy raise whatever comes to their minds.
+  try:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+      members = {item.filename.removesuffix('.npy'): item for item in archive.filelist}
+      known = {name: members[name] for name in _KEYS if name in members}
+      return {name: _array(archive, item) for name, item in known.items()}
+  except Exception as error:
+    reason = ' '.join(str(error).split())[:120] or type(error).__name__
+    message = f'{source}: found an archive that does not decode ({reason})'
+    raise errors.LutError(f'{message}, expected a numpy .npz') from error
+
+
+def _array(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> np.ndarray:
+  """Returns one array, once its claimed size is plausible."""
+  possible = min(MAX_ARRAY_BYTES, (item.compress_size + 64) * _MAX_DEFLATE_RATIO)
+  if item.file_size > possible:
+    raise ValueError(f'{item.filename} claims {item.file_size} bytes')
+  data = io.BytesIO(archive.read(item))
+  version = np.lib.format.read_magic(data)
+  readers = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+  }
+  shape, _, dtype = readers[version](data)
+  claimed = int(np.prod(shape, dtype=object)) * dtype.itemsize
+  if claimed != item.file_size - data.tell():
+    raise ValueError(f'{item.filename} claims shape {shape} of {dtype}')
+  data.seek(0)
+  return np.lib.format.read_array(data, allow_pickle=False)
+
+
+def _scale(scale: np.ndarray, source: str) -> float:
+  """Returns the code of 1."""
+  if scale.size != 1 or scale.dtype.kind not in 'fui' or not 0 < scale.item() < np.inf:
+    message = f'{source}: found scale {scale.ravel()[:3]}, expected one positive number'
+    raise errors.LutError(message)
+  return float(scale.item())
+
+
+def _ids(ids: np.ndarray | None, count: int) -> tuple[int, ...] | None:
+  """Returns the places in `names.json`, if they are any."""
+  if (
+    ids is None or ids.shape != (count,) or ids.dtype.kind not in 'ui' or ids.min() < 0
+  ):
+    return None
+  return tuple(ids.tolist())
+
+
+def _known_names(path: pathlib.Path) -> list[str]:
+  """Returns the names in `names.json`, or none if it is not such a list."""
+  try:
+    entries = json.loads(path.read_bytes())
+  except (OSError, ValueError, RecursionError):
+    return []
+  if not isinstance(entries, list):
+    return []
+  found = [item.get('name') if isinstance(item, dict) else item for item in entries]
+  names = [name for name in found if isinstance(name, str)]
+  return names if len(names) == len(found) else []

@@ -1,0 +1,243 @@
+"""The readers behind `data.images`: bytes of one format to pixels.
+
+Each takes `(content, source, say)` and gives a `Decoded`; sizes are checked
+before anything is allocated for pixels. Decoders may raise anything on broken
+content; `images.decode` turns that into one line.
+"""
+
+import contextlib
+import io
+import logging
+import math
+import threading
+from collections.abc import Callable, Generator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import tifffile
+from PIL import JpegImagePlugin, WebPImagePlugin
+
+from lutjax import errors
+from lutjax.codec import exif as exif_codec
+from lutjax.codec import metadata
+from lutjax.data import png
+
+MAX_PIXELS = 300_000_000
+_TIFF_COLOURS: Mapping[int, str] = {
+  tifffile.PHOTOMETRIC.RGB: 'rgb',
+  tifffile.PHOTOMETRIC.MINISBLACK: 'grey',
+  tifffile.PHOTOMETRIC.MINISWHITE: 'inverted grey',
+  tifffile.PHOTOMETRIC.PALETTE: 'indexed',
+  tifffile.PHOTOMETRIC.SEPARATED: 'cmyk',
+  tifffile.PHOTOMETRIC.YCBCR: 'YCbCr',
+  tifffile.PHOTOMETRIC.CIELAB: 'Lab',
+}
+_PILLOW_COLOURS = {'RGB': 'rgb', 'RGBA': 'rgb', 'L': 'grey', 'CMYK': 'cmyk'}
+_TIFF_ICC = 34675
+_JPEG = tifffile.COMPRESSION.JPEG
+
+Say = Callable[[str], None]
+
+
+class Decoded(NamedTuple):
+  """What a file holds.
+
+  Attributes:
+    pixels: `[H, W]` or `[H, W, C]` uint8, uint16 or float32.
+    colours: What the channels mean: `rgb` (with straight alpha when C = 4),
+      one of `CONVERTERS`, or the name of something else.
+    icc: The ICC profile.
+    exif: The EXIF stream.
+  """
+
+  pixels: np.ndarray
+  colours: str
+  icc: bytes | None
+  exif: bytes | None
+
+
+def from_png(content: bytes, source: str, say: Say) -> Decoded:
+  """Decodes by libpng, which keeps 16 bits; chunks are walked here."""
+  chunks = metadata.png_to_chunks(content, source)
+  head = png.read_head(chunks, source)
+  _check_size(head.height, head.width, source)
+  if any(kind == b'acTL' for kind, _ in chunks):
+    say(f'{source}: animated, only the first frame is read')
+  pixels = png.to_pixels(chunks, head, source)
+  icc, exif = metadata.png_icc(chunks, source), metadata.png_exif(chunks)
+  return Decoded(pixels, png.COLOURS[head.colour], icc, exif)
+
+
+def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
+  """Decodes the first page by tifffile, at 8 or 16 bits or as float."""
+  heard: list[str] = []
+  with _listening(heard), tifffile.TiffFile(io.BytesIO(content)) as file:
+    page = file.pages.first
+    _check_tiff(page, len(content), source)
+    if len(file.pages) > 1:
+      say(f'{source}: {len(file.pages)} pages, only the first is read')
+    colours = _tiff_colours(page)
+    icc = page.tags.valueof(_TIFF_ICC)
+    pixels = page.asarray()
+  if heard:
+    say(f'{source}: {heard[0]} ({len(heard)} such remarks)')
+  if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == 3:
+    pixels = np.moveaxis(pixels, 0, -1)
+  if pixels.dtype == np.float16:
+    pixels = pixels.astype(np.float32)
+  if pixels.dtype.name not in ('uint8', 'uint16', 'float32'):
+    raise errors.ImageError(
+      f'{source}: found {pixels.dtype} samples, expected 8 or 16 bits or float'
+    )
+  pixels = pixels.astype(pixels.dtype.newbyteorder('='), copy=False)
+  return Decoded(pixels, colours, icc, exif_codec.tiff_to_exif(content))
+
+
+def from_jpeg(content: bytes, source: str, say: Say) -> Decoded:
+  """Decodes by libjpeg; segments are walked here."""
+  del say
+  segments, scan = metadata.jpeg_to_segments(content, source)
+  bits, height, width = metadata.jpeg_frame(segments, source)
+  _check_size(height, width, source)
+  if bits != 8:
+    raise errors.ImageError(f'{source}: found a {bits}-bit JPEG, expected 8 bits')
+  # Pillow parses, and warns about, EXIF that is none of its business here.
+  bare = metadata.segments_to_jpeg(metadata.jpeg_bare(segments), content[scan:])
+  decoder = JpegImagePlugin.JpegImageFile(io.BytesIO(bare))
+  colours = _PILLOW_COLOURS.get(decoder.mode, decoder.mode)
+  icc, exif = metadata.jpeg_icc(segments), metadata.jpeg_exif(segments)
+  return Decoded(np.array(decoder), colours, icc, exif)
+
+
+def from_webp(content: bytes, source: str, say: Say) -> Decoded:
+  """Decodes by libwebp."""
+  decoder = WebPImagePlugin.WebPImageFile(io.BytesIO(content))
+  _check_size(decoder.height, decoder.width, source)
+  if decoder.is_animated:
+    say(f'{source}: animated, only the first frame is read')
+  colours = _PILLOW_COLOURS.get(decoder.mode, decoder.mode)
+  icc, exif = decoder.info.get('icc_profile'), decoder.info.get('exif')
+  return Decoded(np.array(decoder), colours, icc, exif)
+
+
+def to_rgb(found: Decoded, source: str, *, convert: bool, say: Say) -> Decoded:
+  """Converts what has a plain RGB meaning, or names what was found.
+
+  Grey is repeated; CMYK is mixed as `(1 - ink) (1 - black)`, without colour
+  management; premultiplied colours are divided by their alpha.
+
+  Args:
+    found: What a decoder gave.
+    source: Named in errors.
+    convert: Whether to convert or to refuse.
+    say: Gets a line about the conversion.
+
+  Returns:
+    Pixels `[H, W, 3|4]` with colours `rgb`.
+
+  Raises:
+    ImageError: if it is not RGB and must not or cannot be converted.
+  """
+  if found.colours == 'rgb':
+    return found
+  if found.colours not in CONVERTERS or not convert:
+    raise errors.ImageError(
+      f'{source}: found {found.colours} pixels, expected RGB with or without alpha'
+    )
+  icc = found.icc
+  if icc is not None and icc[16:20] != b'RGB ':
+    icc = None
+  lost = '' if icc == found.icc else '; its ICC profile does not apply and is dropped'
+  say(f'{source}: converted from {found.colours} to RGB{lost}')
+  return Decoded(CONVERTERS[found.colours](found.pixels), 'rgb', icc, found.exif)
+
+
+def _check_size(height: int, width: int, source: str) -> None:
+  if not 0 < height * width <= MAX_PIXELS:
+    raise errors.ImageError(
+      f'{source}: found {width} x {height} pixels, expected 1 to {MAX_PIXELS}'
+    )
+
+
+def _check_tiff(page: tifffile.TiffPage, size_bytes: int, source: str) -> None:
+  _check_size(page.imagelength, page.imagewidth, source)
+  if page.imagedepth != 1 or page.bitspersample not in (8, 16, 32):
+    raise errors.ImageError(
+      f'{source}: found {page.bitspersample} bits per sample and depth '
+      f'{page.imagedepth}, expected 8, 16 or 32 bits and depth 1'
+    )
+  parts, want = list(zip(page.dataoffsets, page.databytecounts)), page.chunked
+  if len(parts) != math.prod(want):
+    raise errors.ImageError(
+      f'{source}: found {len(parts)} strips or tiles, expected {math.prod(want)}'
+    )
+  if any(not count or at + count > size_bytes for at, count in parts):
+    raise errors.ImageError(f'{source}: found TIFF data that is cut short')
+
+
+@contextlib.contextmanager
+def _listening(heard: list[str]) -> Generator[None]:
+  """Collects what tifffile logs on this thread, which else goes to stderr."""
+  thread = threading.get_ident()
+
+  def keep(record: logging.LogRecord) -> bool:
+    if record.thread == thread:
+      heard.append(' '.join(record.getMessage().split()))
+    return record.thread != thread
+
+  logger = logging.getLogger('tifffile')
+  logger.addFilter(keep)
+  try:
+    yield
+  finally:
+    logger.removeFilter(keep)
+
+
+def _tiff_colours(page: tifffile.TiffPage) -> str:
+  colours = _TIFF_COLOURS.get(page.photometric, f'photometric {page.photometric}')
+  if page.photometric == tifffile.PHOTOMETRIC.YCBCR and page.compression == _JPEG:
+    colours = 'rgb'  # The JPEG decoder has converted it.
+  extra = tuple(page.extrasamples)
+  if len(extra) > 1 or (extra and colours not in ('rgb', 'grey')):
+    return f'{colours} with {len(extra)} extra channels'
+  if extra == (tifffile.EXTRASAMPLE.ASSOCALPHA,):
+    return 'premultiplied' if colours == 'rgb' else 'premultiplied grey'
+  return colours
+
+
+def _grey_to_rgb(pixels: np.ndarray) -> np.ndarray:
+  channels = pixels.reshape((*pixels.shape[:2], -1))
+  return np.concatenate([channels[..., :1]] * 3 + [channels[..., 1:]], axis=-1)
+
+
+def _cmyk_to_rgb(pixels: np.ndarray) -> np.ndarray:
+  full = _full_scale(pixels)
+  bright = full - pixels.astype(np.float32)
+  rgb = bright[..., :3] * (bright[..., 3:] / full)
+  return _round_to(pixels.dtype, rgb)
+
+
+def _premultiplied_to_rgb(pixels: np.ndarray) -> np.ndarray:
+  alpha = pixels[..., 3:].astype(np.float32)
+  rgb = pixels[..., :3] * (_full_scale(pixels) / np.where(alpha > 0, alpha, 1.0))
+  return np.concatenate([_round_to(pixels.dtype, rgb), pixels[..., 3:]], axis=-1)
+
+
+def _full_scale(pixels: np.ndarray) -> np.float32:
+  whole = pixels.dtype.kind == 'u'
+  return np.float32(np.iinfo(pixels.dtype).max if whole else 1.0)
+
+
+def _round_to(dtype: np.dtype, values: np.ndarray) -> np.ndarray:
+  if dtype.kind == 'u':
+    values = np.rint(np.clip(values, 0, np.iinfo(dtype).max))
+  return values.astype(dtype)
+
+
+# Colours that have a plain RGB meaning.
+CONVERTERS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+  'grey': _grey_to_rgb,
+  'palette': lambda pixels: pixels,  # The decoder has looked it up.
+  'cmyk': _cmyk_to_rgb,
+  'premultiplied': _premultiplied_to_rgb,
+}

@@ -1,0 +1,282 @@
+"""Image files in and out, at the depth that they have.
+
+Pixels are `[H, W, C]`, C = 3 (red, green, blue) or 4 (with straight alpha),
+uint8, uint16 or float32, as stored: no gamma, no rotation by the EXIF
+orientation (which is kept, so viewers still turn the picture).
+
+PNG pixels go through libpng (imagecodecs) and TIFF through tifffile, because
+Pillow drops 16-bit colour to 8 bits; JPEG and WebP go through Pillow.
+"""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Callable, Generator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lutjax import errors, files
+from lutjax.data import decoders, encoders, listing
+
+# Format by extension.
+EXTENSIONS = {
+  '.png': 'PNG',
+  '.tif': 'TIFF',
+  '.tiff': 'TIFF',
+  '.jpg': 'JPEG',
+  '.jpeg': 'JPEG',
+  '.webp': 'WebP',
+}
+MAX_PIXELS = decoders.MAX_PIXELS
+# Bits per channel that each format holds; 32 is float.
+BITS = {'PNG': (8, 16), 'TIFF': (8, 16, 32), 'JPEG': (8,), 'WebP': (8,)}
+_DECODERS = {
+  'PNG': decoders.from_png,
+  'TIFF': decoders.from_tiff,
+  'JPEG': decoders.from_jpeg,
+  'WebP': decoders.from_webp,
+}
+_ENCODERS = {
+  'PNG': encoders.to_png,
+  'TIFF': encoders.to_tiff,
+  'JPEG': encoders.to_jpeg,
+  'WebP': encoders.to_webp,
+}
+# How files start; the kinds beyond `BITS` are there to be named in errors.
+_SIGNATURES = (
+  (b'\x89PNG\r\n\x1a\n', 'PNG'),
+  (b'\xff\xd8\xff', 'JPEG'),
+  (b'II*\0', 'TIFF'),
+  (b'MM\0*', 'TIFF'),
+  (b'II+\0', 'TIFF'),
+  (b'MM\0+', 'TIFF'),
+  (b'GIF8', 'GIF'),
+  (b'BM', 'BMP'),
+  (b'8BPS', 'Photoshop'),
+  (b'v/1\x01', 'OpenEXR'),
+)
+
+
+class Image(NamedTuple):
+  """An image file's content.
+
+  Attributes:
+    pixels: `[H, W, 3|4]` uint8, uint16 or float32.
+    icc: The ICC profile.
+    exif: The EXIF stream, starting with its byte order mark.
+  """
+
+  pixels: np.ndarray
+  icc: bytes | None = None
+  exif: bytes | None = None
+
+
+def read(
+  path: str | os.PathLike, *, convert: bool = False, say: Callable[[str], None] = print
+) -> Image:
+  """Reads a PNG, TIFF, JPEG or WebP file.
+
+  Args:
+    path: The file; its extension must tell its format.
+    convert: Whether grey, palette, CMYK and premultiplied images are turned
+      into RGB with straight alpha (and said) instead of refused.
+    say: Gets one line for each thing that is converted or left out.
+
+  Returns:
+    The image.
+
+  Raises:
+    ImageError: one line, if the file is missing, damaged, of another kind,
+      larger than `MAX_PIXELS`, or holds NaN or infinity.
+  """
+  path = pathlib.Path(path)
+  want = _format_of(path, str(path))
+  content = files.read_bytes(path, error=errors.ImageError)
+  return decode(content, str(path), want=want, convert=convert, say=say)
+
+
+def decode(
+  content: bytes,
+  source: str = 'image',
+  *,
+  want: str | None = None,
+  convert: bool = False,
+  say: Callable[[str], None] = print,
+) -> Image:
+  """Decodes the content of an image file.
+
+  Args:
+    content: The file.
+    source: Named in errors.
+    want: The format to insist on, a value of `EXTENSIONS`.
+    convert: See `read`.
+    say: See `read`.
+
+  Returns:
+    The image.
+
+  Raises:
+    ImageError: see `read`.
+  """
+  found = _kind_of(content)
+  if found not in BITS or want not in (None, found):
+    raise errors.ImageError(
+      f'{source}: found {found} content, expected {want or "PNG, TIFF, JPEG or WebP"}'
+    )
+  # On broken content the decoders raise whatever comes to their minds.
+  with _naming(source, f'found {found} content that does not decode', Exception):
+    decoded = _DECODERS[found](content, source, say)
+    decoded = decoders.to_rgb(decoded, source, convert=convert, say=say)
+  if decoded.pixels.ndim != 3 or decoded.pixels.shape[2] not in (3, 4):
+    raise errors.ImageError(
+      f'{source}: found pixels {decoded.pixels.shape}, expected 3 or 4 channels'
+    )
+  _check_finite(decoded.pixels, source)
+  return Image(decoded.pixels, decoded.icc, decoded.exif)
+
+
+def write(
+  path: str | os.PathLike,
+  image: Image,
+  *,
+  quality: int = 95,
+  overwrite: bool = True,
+) -> None:
+  """Writes an image file, whole or not at all.
+
+  Args:
+    path: The file; its extension gives the format.
+    image: What to write; nothing is rounded or dropped to make it fit.
+    quality: See `encode`.
+    overwrite: Whether a file that is there may be replaced.
+
+  Raises:
+    ImageError: if the format cannot hold the image; `InputError` if the file
+      cannot be written.
+  """
+  path = pathlib.Path(path)
+  content = encode(image, _format_of(path, str(path)), str(path), quality=quality)
+  files.write_bytes(path, content, overwrite=overwrite)
+
+
+def encode(
+  image: Image, kind: str, source: str = 'image', *, quality: int = 95
+) -> bytes:
+  """Encodes an image.
+
+  PNG and TIFF are exact. JPEG keeps full colour resolution (4:4:4); WebP is
+  exact at quality 100.
+
+  Args:
+    image: What to encode.
+    kind: The format, a value of `EXTENSIONS`.
+    source: Named in errors.
+    quality: Of JPEG and WebP, 1 to 100.
+
+  Returns:
+    The content of a file.
+
+  Raises:
+    ImageError: if the format cannot hold the depth, the alpha channel, the
+      size, or the EXIF stream, or if a float is NaN or infinite.
+  """
+  pixels = image.pixels
+  if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or not pixels.size:
+    raise ValueError(f'Expected pixels [H, W, 3 or 4], got {pixels.shape}.')
+  bits = {'uint8': 8, 'uint16': 16, 'float32': 32}.get(pixels.dtype.name)
+  if bits not in BITS[kind]:
+    held = ' or '.join(map(str, BITS[kind]))
+    raise errors.ImageError(
+      f'{source}: found {pixels.dtype} pixels, expected {held} bits for {kind}'
+    )
+  if kind == 'JPEG' and pixels.shape[2] == 4:
+    raise errors.ImageError(
+      f'{source}: found an alpha channel, which JPEG cannot hold, expected PNG, TIFF '
+      'or WebP'
+    )
+  _check_finite(pixels, source)
+  with _naming(source, f'cannot be encoded as {kind}', OSError, ValueError):
+    return _ENCODERS[kind](pixels, image.icc, image.exif, quality)
+
+
+def to_float(pixels: np.ndarray) -> np.ndarray:
+  """Returns float32 in [0, 1] for integers of full scale, floats as they are."""
+  if pixels.dtype.kind == 'f':
+    return pixels.astype(np.float32)
+  return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+
+
+def from_float(pixels: np.ndarray, bits: int, *, source: str = 'image') -> np.ndarray:
+  """Rounds colours to codes, the exact inverse of `to_float` on them.
+
+  Args:
+    pixels: Float, any shape; 0 and 1 are the ends of the scale.
+    bits: 8 or 16 (clamped and rounded to the nearest code), or 32 (kept).
+    source: Named in errors.
+
+  Returns:
+    uint8, uint16 or float32.
+
+  Raises:
+    ValueError: on other bits.
+    ImageError: if there is a NaN to round.
+  """
+  if bits == 32:
+    return pixels.astype(np.float32)
+  if bits not in (8, 16):
+    raise ValueError(f'Expected 8, 16 or 32 bits, got {bits}.')
+  if np.isnan(pixels).any():
+    raise errors.ImageError(
+      f'{source}: found NaN in colours, expected numbers to round to {bits} bits'
+    )
+  scaled = np.clip(pixels, 0.0, 1.0) * np.float32(2**bits - 1)
+  return np.rint(scaled).astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def find_images(
+  patterns: Sequence[str], *, say: Callable[[str], None] = print
+) -> list[listing.Found]:
+  """Lists image files by name, folder or glob (see `listing.find`)."""
+  return listing.find(patterns, EXTENSIONS, error=errors.ImageError, say=say)
+
+
+def _format_of(path: pathlib.Path, source: str) -> str:
+  kind = EXTENSIONS.get(path.suffix.lower())
+  if kind is None:
+    raise errors.ImageError(
+      f'{source}: found extension {path.suffix!r}, expected one of '
+      f'{" ".join(EXTENSIONS)}'
+    )
+  return kind
+
+
+def _kind_of(content: bytes) -> str:
+  if not content:
+    return 'no'
+  if content[:4] == b'RIFF' and content[8:12] == b'WEBP':
+    return 'WebP'
+  kinds = (kind for signature, kind in _SIGNATURES if content.startswith(signature))
+  return next(kinds, 'foreign')
+
+
+@contextlib.contextmanager
+def _naming(source: str, problem: str, *kinds: type[Exception]) -> Generator[None]:
+  try:
+    yield
+  except errors.InputError:
+    raise
+  except kinds as error:
+    reason = ' '.join(str(error).split())[:120] or type(error).__name__
+    raise errors.ImageError(f'{source}: {problem}: {reason}') from error
+
+
+def _check_finite(pixels: np.ndarray, source: str) -> None:
+  finite = np.isfinite(pixels) if pixels.dtype.kind == 'f' else np.array(True)
+  if not finite.all():
+    row, column, channel = np.unravel_index(np.argmin(finite), pixels.shape)
+    raise errors.ImageError(
+      f'{source}: found {pixels[row, column, channel]} at row {row}, column {column} '
+      f'and {finite.size - np.count_nonzero(finite)} such values in all, expected '
+      'finite colours'
+    )

@@ -1,0 +1,113 @@
+"""Which files a user means by a name, a folder or a pattern."""
+
+import glob
+import os
+import pathlib
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+from lutjax import errors, files
+
+
+class Found(NamedTuple):
+  """A file to work on.
+
+  Attributes:
+    path: Where it is.
+    relative: Where its output belongs inside an output folder.
+  """
+
+  path: pathlib.Path
+  relative: pathlib.Path
+
+
+def find(
+  patterns: Sequence[str],
+  extensions: Collection[str],
+  *,
+  error: type[errors.InputError] = errors.InputError,
+  say: Callable[[str], None] = print,
+) -> list[Found]:
+  """Lists the files that the patterns mean, each once, in a stable order.
+
+  A folder gives its files of the wanted extensions, at any depth. A file that
+  is named itself is taken whatever its extension, so that reading it says what
+  it is. A glob is expanded first and its matches are treated as folders are.
+
+  Args:
+    patterns: Names of files or folders, or globs (`**` for any depth).
+    extensions: In lower case with the dot, such as `.png`.
+    error: Class of what is raised.
+    say: Gets one line for each pattern that leaves files out.
+
+  Returns:
+    The files; `relative` is counted from the folder, or from the part of a
+    glob before its first wildcard.
+
+  Raises:
+    InputError: of class `error`, if a pattern means no file at all.
+  """
+  found: dict[pathlib.Path, Found] = {}
+  for pattern in patterns:
+    if not pattern:
+      raise error('found an empty name, expected a file, a folder or a glob')
+    path = pathlib.Path(pattern)
+    if path.is_file():
+      listed, skipped = [Found(path, pathlib.Path(path.name))], []
+    elif path.is_dir():
+      listed, skipped = _partition(_walk(path), path, extensions)
+    elif glob.has_magic(pattern):
+      listed, skipped = _partition(_expand(pattern), _root(path), extensions)
+    else:
+      files.read_bytes(path, error=error)  # Says why it cannot be read.
+      listed, skipped = [], []
+    if skipped:
+      say(f'{pattern}: skipped {_summary(skipped)}')
+    if not listed:
+      wanted = ' '.join(sorted(extensions))
+      raise error(f'{pattern}: found no file to use, expected {wanted}')
+    for item in listed:
+      found.setdefault(item.path.resolve(), item)
+  return list(found.values())
+
+
+def _walk(folder: pathlib.Path) -> list[pathlib.Path]:
+  return [
+    pathlib.Path(parent, name) for parent, _, names in os.walk(folder) for name in names
+  ]
+
+
+def _expand(pattern: str) -> list[pathlib.Path]:
+  paths = []
+  for match in glob.glob(pattern, recursive=True):
+    path = pathlib.Path(match)
+    paths.extend(_walk(path) if path.is_dir() else [path])
+  return sorted(set(paths))
+
+
+def _root(pattern: pathlib.Path) -> pathlib.Path:
+  fixed = []
+  for part in pattern.parts[:-1]:
+    if glob.has_magic(part):
+      break
+    fixed.append(part)
+  return pathlib.Path(*fixed)
+
+
+def _partition(
+  paths: Sequence[pathlib.Path], root: pathlib.Path, extensions: Collection[str]
+) -> tuple[list[Found], list[pathlib.Path]]:
+  listed, skipped = [], []
+  for path in sorted(paths):
+    hidden = path.name.startswith('.') or files.TEMPORARY_SUFFIX in path.name
+    if path.suffix.lower() in extensions and not hidden:
+      listed.append(Found(path, path.relative_to(root)))
+    else:
+      skipped.append(path)
+  return listed, skipped
+
+
+def _summary(paths: Sequence[pathlib.Path]) -> str:
+  names = ', '.join(path.name for path in paths[:5])
+  more = ', ...' if len(paths) > 5 else ''
+  return f'{len(paths)} {"file" if len(paths) == 1 else "files"}: {names}{more}'

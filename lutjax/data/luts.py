@@ -1,0 +1,219 @@
+"""Looks from files: `.cube` text, Hald pictures, numpy archives.
+
+A look is one colour map with a name. A file that is named must be readable;
+in a folder, files of other kinds are left out and said so, and a LUT that
+cannot be read is reported while the rest is loaded.
+"""
+
+import collections
+import pathlib
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lutjax import errors, files
+from lutjax.data import archives, images, listing
+from lutjax.lut import cube, hald, lattice
+
+EXTENSIONS = ('.cube', '.npz', '.png', '.tif', '.tiff')
+# Pictures that are read as a Hald when they are named themselves.
+_LOSSY = ('.jpg', '.jpeg', '.webp')
+_UNSAFE = re.compile(r"[^\w .+&,(){}=@#%!~^'-]")
+_NAME_BYTES = 180
+# Devices on Windows, with any extension.
+_RESERVED = re.compile(r'(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?')
+
+Say = Callable[[str], None]
+
+
+class Look(NamedTuple):
+  """One colour map.
+
+  Attributes:
+    name: Unique among those loaded together, and fit for a file name.
+    lut: Numpy leaves.
+    source: The file; in an archive with the index, as `FILE[3]`.
+    digest: SHA-256 of the file, or of the table where a file holds several.
+  """
+
+  name: str
+  lut: lattice.Lut
+  source: str
+  digest: str
+
+
+class Loaded(NamedTuple):
+  """What `load` found.
+
+  Attributes:
+    looks: In the order of the patterns, sorted by path within each.
+    problems: One line for each LUT file that could not be read.
+  """
+
+  looks: list[Look]
+  problems: list[str]
+
+
+class _NotHald(errors.LutError):
+  """A picture that holds no lattice."""
+
+
+def load(
+  patterns: Sequence[str],
+  *,
+  strict: bool = False,
+  allow_nonfinite: bool = False,
+  say: Say = print,
+) -> Loaded:
+  """Loads the looks that files, folders and globs hold.
+
+  Args:
+    patterns: Names of files or folders (searched at any depth), or globs.
+    strict: Whether unknown keywords in `.cube` files are errors.
+    allow_nonfinite: Whether NaN and infinite values are kept.
+    say: Gets one line for what is left out, ignored or cannot be read.
+
+  Returns:
+    The looks, and what went wrong on the way.
+
+  Raises:
+    LutError: if a pattern means nothing, if a file that is named itself
+      cannot be read, or if no look could be.
+  """
+  found = listing.find(patterns, EXTENSIONS, error=errors.LutError, say=say)
+  named = {path.resolve() for path in map(pathlib.Path, patterns) if path.is_file()}
+  looks: list[Look] = []
+  paths: list[pathlib.PurePath] = []
+  problems: list[str] = []
+  for item in found:
+    try:
+      loaded = _read(item.path, strict, allow_nonfinite, say)
+    except errors.InputError as error:
+      if item.path.resolve() in named:
+        raise errors.LutError(str(error)) from error
+      if isinstance(error, _NotHald):
+        say(f'{error}; skipped')
+        continue
+      problems.append(str(error))
+      say(problems[-1])
+      continue
+    looks += loaded
+    paths += [item.relative] * len(loaded)
+  if not looks:
+    more = f' (and {len(problems) - 1} more problems)' if len(problems) > 1 else ''
+    wanted = f'{", ".join(patterns)}: found no LUT, expected {" ".join(EXTENSIONS)}'
+    raise errors.LutError(f'{problems[0]}{more}' if problems else wanted)
+  names = unique_names([look.name for look in looks], paths)
+  looks = [look._replace(name=name) for look, name in zip(looks, names)]
+  return Loaded(looks, problems)
+
+
+def unique_names(names: Sequence[str], paths: Sequence[pathlib.PurePath]) -> list[str]:
+  """Turns names into file names that differ, in any case of letters.
+
+  Names that clash get the folders they are in, then their extension as well,
+  then a number; a name without a rival is kept.
+
+  Args:
+    names: As wished for.
+    paths: The file that each is from, relative to where it was found.
+
+  Returns:
+    Names of 200 bytes at most, without separators and other special
+    characters.
+  """
+  wishes = []
+  for name, path in zip(names, paths):
+    inside = [] if name == path.stem else [name]
+    folders = '-'.join([*path.with_suffix('').parts, *inside])
+    extended = '-'.join([*path.parts, *inside])
+    wishes.append([_safe(name), _safe(folders), _safe(extended)])
+  chosen = [options[0] for options in wishes]
+  for step in (1, 2):
+    counts = collections.Counter(name.casefold() for name in chosen)
+    for i, options in enumerate(wishes):
+      if counts[chosen[i].casefold()] > 1:
+        chosen[i] = options[step]
+  numbers: collections.Counter[str] = collections.Counter()
+  taken = set()
+  for i, name in enumerate(chosen):
+    while chosen[i].casefold() in taken:
+      numbers[name] += 1
+      chosen[i] = f'{name}-{numbers[name] + 1}'
+    taken.add(chosen[i].casefold())
+  return chosen
+
+
+def _read(
+  path: pathlib.Path, strict: bool, allow_nonfinite: bool, say: Say
+) -> list[Look]:
+  """Reads the looks of one file."""
+  suffix = path.suffix.lower()
+  if suffix not in (*EXTENSIONS, *_LOSSY):
+    wanted = ' '.join((*EXTENSIONS, *_LOSSY))
+    raise errors.LutError(f'{path}: found extension {suffix!r}, expected {wanted}')
+  size = path.stat().st_size
+  if size > cube.MAX_FILE_BYTES:
+    message = f'{path}: found {size} bytes, expected {cube.MAX_FILE_BYTES} at most'
+    raise errors.LutError(message)
+  content = files.read_bytes(path, error=errors.LutError)
+  if suffix == '.npz':
+    return _from_archive(content, path, allow_nonfinite)
+  if suffix == '.cube':
+    options = {'strict': strict, 'allow_nonfinite': allow_nonfinite}
+    parsed = cube.parse(content, source=str(path), **options)
+    for warning in parsed.warnings:
+      say(warning)
+    lut = parsed.lut
+  else:
+    lut = _from_picture(content, path, say)
+  return [Look(path.stem, lut, str(path), files.digest(content))]
+
+
+def _from_picture(content: bytes, path: pathlib.Path, say: Say) -> lattice.Lut:
+  """Reads a Hald picture of 8, 16 or 32 bits."""
+  source, suffix = str(path), path.suffix.lower()
+  want = images.EXTENSIONS[suffix]
+  notes: list[str] = []
+  image = images.decode(content, source, want=want, convert=True, say=notes.append)
+  try:
+    table = hald.to_lattice(image.pixels[..., :3], source=source)
+  except errors.LutError as error:
+    raise _NotHald(str(error)) from error
+  if notes:
+    image = images.decode(content, source, want=want, say=say)
+  if image.pixels.shape[2] == 4:
+    opaque = 1 if image.pixels.dtype.kind == 'f' else np.iinfo(image.pixels.dtype).max
+    if (image.pixels[..., 3] != opaque).any():
+      message = f'{path}: found a Hald picture with transparent pixels'
+      raise errors.LutError(f'{message}, expected opaque ones')
+    say(f'{path}: its alpha channel is opaque and left out')
+  if suffix in _LOSSY:
+    say(f'{path}: {want} is lossy, so this LUT is only near to what was saved')
+  return lattice.from_table(np.ascontiguousarray(images.to_float(np.asarray(table))))
+
+
+def _from_archive(
+  content: bytes, path: pathlib.Path, allow_nonfinite: bool
+) -> list[Look]:
+  """Reads all lattices of an archive."""
+  archive = archives.decode(content, str(path))
+  looks = []
+  for i, name in enumerate(archives.names(path, archive)):
+    table = archives.table(archive, i)
+    source = f'{path}[{i}]'
+    if not allow_nonfinite and not np.isfinite(table).all():
+      message = f'{source}: found NaN or infinite values, expected finite ones'
+      raise errors.LutError(f'{message} (--allow_nonfinite reads them)')
+    digest = files.digest(repr(table.shape).encode() + table.tobytes())
+    looks.append(Look(name, lattice.from_table(table), source, digest))
+  return looks
+
+
+def _safe(name: str) -> str:
+  """Returns `name` with only what any file system takes in a file name."""
+  short = _UNSAFE.sub('_', name).encode('utf-8')[:_NAME_BYTES]
+  kept = short.decode('utf-8', 'ignore').strip(' .')
+  return f'{kept}_' if not kept or _RESERVED.fullmatch(kept) else kept
