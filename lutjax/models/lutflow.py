@@ -54,8 +54,9 @@ class Config:
     aware: Whether `apply` and training round as the artefact will; off in a
       model out of an artefact, which is rounded.
     budget_bytes: Of the whole artefact; None is 8,000 and 120 per look.
-    share: Of the budget that `learned` trains flow and codes to take. What is
-      left of the budget in the end goes to the mending.
+    share: Of the budget that `learned` trains flow and codes to take, though
+      never more than 8,000 bytes and 100 per look, beyond which mending is
+      worth more. What is left of the budget in the end goes to the mending.
     mended: Whether looks are mended at all.
     target_cie76: Mean error that 95 in 100 looks shall reach; None for 1.7
       times the mean of the set.
@@ -83,6 +84,12 @@ class Config:
     if self.budget_bytes is not None:
       return self.budget_bytes
     return 8000 + 120 * len(self.looks)
+
+  @property
+  def flow_bytes(self) -> float:
+    """What flow and codes are trained to take."""
+    room = self.total_bytes - names_bytes(self)
+    return max(512.0, min(self.share * room, 8000.0 + 100.0 * len(self.looks)))
 
 
 def init(config: Config, key: Key) -> Variables:
@@ -155,7 +162,7 @@ def loss(
   Outputs beyond the range count as on its bound where the target is there
   too, and as they are elsewhere: a clamp alone would kill their gradient.
   With learned precision the price of a byte is moved so that the estimated
-  size of flow and codes comes to `share * total_bytes`.
+  size of flow and codes comes to `flow_bytes`.
 
   Args:
     config: The model's.
@@ -178,7 +185,7 @@ def loss(
   if config.precision != 'learned':
     return error, (stats, metrics)
   size_bytes = bits / 8.0
-  ratio = jax.lax.stop_gradient(size_bytes) / (config.share * config.total_bytes)
+  ratio = jax.lax.stop_gradient(size_bytes) / config.flow_bytes
   price = stats['price'] * jnp.minimum(ratio, 2.0) ** _GAIN
   stats['price'] = jnp.clip(
     stats['price'] * jnp.exp(_PACE * jnp.clip(ratio - 1.0, -1.0, 1.0)), 1e-6, 1.0

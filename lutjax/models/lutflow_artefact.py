@@ -50,7 +50,7 @@ def to_tensors(precision: str, params: PyTree, stats: PyTree) -> list[np.ndarray
     tensors.append(mending['levels'].astype(np.uint8))
     blobs.append(spectrum.pack(mending['spectra'][mending['levels'] > 0]))
   if blobs:
-    tensors.append(np.array([len(blob) for blob in blobs], np.uint32))
+    tensors.append(np.array([len(blob) for blob in blobs], np.int32))
     tensors.append(np.frombuffer(b''.join(blobs), np.uint8))
   return tensors
 
@@ -213,7 +213,7 @@ def _levels(source: Iterator[np.ndarray], looks: int) -> np.ndarray:
 
 
 def _blobs(source: Iterator[np.ndarray], count: int) -> Iterator[bytes]:
-  lengths = _take(source, (count,), np.uint32).astype(np.int64)
+  lengths = _take(source, (count,), np.int32).astype(np.int64)
   joined = _take(source, (int(lengths.sum()),), np.uint8).tobytes()
   ends = np.cumsum(lengths)
   return iter([joined[end - size : end] for end, size in zip(ends, lengths)])

@@ -175,6 +175,14 @@ def choose(
   return best
 
 
+def size_of(mending: PyTree) -> int:
+  """Returns the bytes that a mending takes in an artefact, give or take a few."""
+  levels = np.asarray(mending['levels'])
+  spectra = np.asarray(mending['spectra'])[levels > 0]
+  packed = len(spectrum.pack(spectra)) if len(spectra) else 0
+  return packed + len(levels) // 2 + 24
+
+
 def _knapsack(
   rungs: Rungs, size_bytes: np.ndarray, budget_bytes: float, target: float | None
 ) -> np.ndarray:
