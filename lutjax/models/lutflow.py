@@ -14,6 +14,7 @@ import dataclasses
 import json
 import lzma
 import typing
+from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
@@ -23,7 +24,8 @@ import numpy as np
 from lutjax import errors
 from lutjax.codec import container, labels
 from lutjax.color import difference, spaces
-from lutjax.models import lutflow_artefact, lutflow_mend
+from lutjax.lut import lattice as lattice_lib
+from lutjax.models import lutflow_artefact, lutflow_inverse, lutflow_mend
 from lutjax.nn import residual_flow, rounding, spectral
 from lutjax.types import Array, Batch, Key, PyTree, System, Variables
 
@@ -35,6 +37,8 @@ _SURVEYED = 64
 _PACE = 0.003
 _GAIN = 1.5
 _FIRST_PRICE = 1e-4
+# Power iterations of the weights that are shipped.
+_SETTLED = 60
 # What learned steps start from.
 _FIRST_STEP = 0.015
 
@@ -127,8 +131,7 @@ def apply(config: Config, variables: Variables, batch: Batch) -> Array:
     config: The model's.
     variables: The model, rounded or as trained.
     batch: `rgb` `[..., 3]`, and either `lut`, indices `[...]` (or one for
-      all), or `weights` `[L]`, the shares of a mix: outputs are mixed, of at
-      most 8 looks.
+      all), or `weights` `[L]`, the shares of a mix: outputs are mixed.
 
   Returns:
     `[..., 3]` float32 in [0, 1].
@@ -136,17 +139,11 @@ def apply(config: Config, variables: Variables, batch: Batch) -> Array:
   flow, codes, _ = _shipped(config, variables.params, variables.stats)
   if 'weights' not in batch:
     return _look(config, variables, flow, codes, batch['rgb'], batch['lut'])
-  shares, looks = jax.lax.top_k(batch['weights'], min(8, codes.shape[0]))
 
-  def part(look: tuple[Array, Array]) -> Array:
-    share, index = look
-    return jax.lax.cond(
-      share > 0,
-      lambda: share * _look(config, variables, flow, codes, batch['rgb'], index),
-      lambda: jnp.zeros_like(batch['rgb']),
-    )
+  def one(index: Array) -> Array:
+    return _look(config, variables, flow, codes, batch['rgb'], index)
 
-  return jnp.sum(jax.lax.map(part, (shares, looks)), axis=0)
+  return _mixed(one, batch['weights'], batch['rgb'])
 
 
 def query(config: Config, rgb: Array, weights: Array) -> Batch:
@@ -212,6 +209,22 @@ def lattice(config: Config, variables: Variables, index: Array, size: int) -> Ar
   return jnp.clip(table, 0.0, 1.0)
 
 
+def tabulate(config: Config, variables: Variables, weights: Array, size: int) -> Array:
+  """Decodes a mix of looks, as `lattice` does one.
+
+  Args:
+    config: The model's.
+    variables: The model.
+    weights: `[L]`, shares; lattices are mixed, each clamped before.
+    size: Nodes per axis.
+  """
+
+  def one(index: Array) -> Array:
+    return lattice(config, variables, index, size)
+
+  return _mixed(one, weights, jnp.zeros((size, size, size, 3)))
+
+
 def raw_lattice(
   shape: residual_flow.Shape, flow: PyTree, code: Array, size: int
 ) -> Array:
@@ -227,9 +240,37 @@ def raw_lattice(
   return jax.lax.map(slab, axis)
 
 
+def invertible(config: Config) -> bool:
+  """Returns whether looks of a model can be run backwards."""
+  return config.coefficient > 0.0 and not config.mended
+
+
+def inverse_lattice(
+  config: Config, variables: Variables, index: Array, size: int
+) -> lutflow_inverse.Inverted:
+  """Runs a look backwards on the nodes of its outputs.
+
+  Args:
+    config: The model's, `invertible`.
+    variables: The model.
+    index: Of the look.
+    size: Nodes per axis.
+
+  Returns:
+    Inputs `[size, size, size, 3]`, and how well they were found.
+  """
+  flow, codes = codes_of(config, variables)
+  nodes = jnp.asarray(lattice_lib.identity(size))
+  return lutflow_inverse.invert(config.flow, flow, nodes, codes[index])
+
+
 def export(config: Config, variables: Variables) -> bytes:
   """Packs the model; see `lutflow_artefact`."""
-  flow, codes, _ = _shipped(config, variables.params, variables.stats)
+  stats = dict(variables.stats)
+  if 'vectors' in stats:
+    weights = variables.params['flow']['weights']
+    stats['vectors'] = spectral.iterate(stats['vectors'], weights, count=_SETTLED)
+  flow, codes, _ = _shipped(config, variables.params, stats)
   params = {**variables.params, 'flow': flow, 'codes': codes}
   names = json.dumps(labels.to_header(config.looks), ensure_ascii=False).encode()
   header = {
@@ -326,6 +367,18 @@ def codes_of(config: Config, variables: Variables) -> tuple[PyTree, Array]:
   """Returns the flow and the codes `[L, T]` that `apply` uses."""
   flow, codes, _ = _shipped(config, variables.params, variables.stats)
   return flow, codes
+
+
+def _mixed(one: Callable[[Array], Array], weights: Array, like: Array) -> Array:
+  """Sums `share * one(index)` over the looks that have a share."""
+
+  def add(total: Array, look: tuple[Array, Array]) -> tuple[Array, None]:
+    share, index = look
+    part = jax.lax.cond(share > 0, lambda: share * one(index), lambda: 0.0 * total)
+    return total + part, None
+
+  looks = (weights, jnp.arange(weights.shape[0]))
+  return jax.lax.scan(add, jnp.zeros_like(like), looks)[0]
 
 
 def _look(
