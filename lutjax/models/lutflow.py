@@ -34,9 +34,9 @@ Precision = Literal['fp32', 'bf16', 'int8', 'int6', 'int5', 'int4', 'learned']
 # Looks whose codes stand for all when a step estimates bytes.
 _SURVEYED = 64
 # Of the controller that holds the estimate at the target.
-_PACE = 0.003
+_SMOOTHING = 0.02
 _GAIN = 1.5
-_FIRST_PRICE = 1e-4
+_FIRST_PRICE = 1e-3
 # Power iterations of the weights that are shipped.
 _SETTLED = 60
 # What learned steps start from.
@@ -61,6 +61,8 @@ class Config:
     share: Of the budget that `learned` trains flow and codes to take, though
       never more than 8,000 bytes and 100 per look, beyond which mending is
       worth more. What is left of the budget in the end goes to the mending.
+    patience: Steps in which the price of a byte may grow by e: a fraction of
+      the fit, so that looks are learned before they are made small.
     mended: Whether looks are mended at all.
     target_cie76: Mean error that 95 in 100 looks shall reach; None for 1.7
       times the mean of the set.
@@ -74,6 +76,7 @@ class Config:
   aware: bool = True
   budget_bytes: int | None = None
   share: float = 0.85
+  patience: int = 1000
   mended: bool = True
   target_cie76: float | None = None
   looks: tuple[labels.Label, ...] = ()
@@ -101,7 +104,8 @@ def init(config: Config, key: Key) -> Variables:
 
   Returns:
     `params`: `flow`, `codes` `[L, T]`, and with learned precision `steps`.
-    `stats`: `vectors` of the power iteration, `price` of a byte per look.
+    `stats`: `vectors` of the power iteration, `price` of a byte per look, and
+      the smoothed `ratio` of the estimated size to what is wanted.
   """
   flow_key, code_key, vector_key = jax.random.split(key, 3)
   flow = residual_flow.init(flow_key, config.flow)
@@ -119,6 +123,7 @@ def init(config: Config, key: Key) -> Variables:
       ),
     }
     stats['price'] = jnp.array(_FIRST_PRICE)
+    stats['ratio'] = jnp.ones(())
   if config.coefficient:
     stats['vectors'] = spectral.init(vector_key, flow['weights'])
   return Variables(params, stats)
@@ -182,11 +187,13 @@ def loss(
   if config.precision != 'learned':
     return error, (stats, metrics)
   size_bytes = bits / 8.0
-  ratio = jax.lax.stop_gradient(size_bytes) / config.flow_bytes
-  price = stats['price'] * jnp.minimum(ratio, 2.0) ** _GAIN
-  stats['price'] = jnp.clip(
-    stats['price'] * jnp.exp(_PACE * jnp.clip(ratio - 1.0, -1.0, 1.0)), 1e-6, 1.0
-  )
+  # Smoothed, lest a step that happens to survey costly looks presses on them more.
+  seen = jax.lax.stop_gradient(size_bytes) / config.flow_bytes
+  ratio = stats['ratio'] + _SMOOTHING * (jnp.minimum(seen, 2.0) - stats['ratio'])
+  price = stats['price'] * ratio**_GAIN
+  growth = jnp.exp(jnp.clip(ratio - 1.0, -1.0, 1.0) / config.patience)
+  stats['price'] = jnp.clip(stats['price'] * growth, 1e-6, 1.0)
+  stats['ratio'] = ratio
   metrics['size_bytes'] = size_bytes
   return error + price * size_bytes / len(config.looks), (stats, metrics)
 

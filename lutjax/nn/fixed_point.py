@@ -75,12 +75,13 @@ def invert(
 
     first = (start, residual(start), jnp.zeros((), jnp.int32))
     x, left, count = jax.lax.while_loop(unsolved, body, first)
-    return x, (count, jnp.max(jnp.abs(left)))
+    # As a float, since integers beside a root have no tangent.
+    return x, (count.astype(jnp.float32), jnp.max(jnp.abs(left)))
 
   x, (count, left) = jax.lax.custom_root(
     residual, y, iterate, _solve_linear, has_aux=True
   )
-  return Solved(x, count, left)
+  return Solved(x, count.astype(jnp.int32), left)
 
 
 def jacobian(function: Callable[[Array], Array], x: Array) -> Array:

@@ -325,9 +325,7 @@ def _mixed(opened: Sequence[Model], weights: np.ndarray, size: int) -> lattice.L
   return first._replace(table=sum(total * part.table for total, part in parts))
 
 
-def _inverted(
-  opened: Sequence[Model], weights: np.ndarray, size: int
-) -> lattice.Lut:
+def _inverted(opened: Sequence[Model], weights: np.ndarray, size: int) -> lattice.Lut:
   """Returns the LUT from the range of a look back to its domain."""
   start = 0
   for item in opened:
