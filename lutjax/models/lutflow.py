@@ -30,6 +30,7 @@ from lutjax.nn import residual_flow, rounding, spectral
 from lutjax.types import Array, Batch, Key, PyTree, System, Variables
 
 Precision = Literal['fp32', 'bf16', 'int8', 'int6', 'int5', 'int4', 'learned']
+PRECISIONS = typing.get_args(Precision)
 
 # Looks whose codes stand for all when a step estimates bytes.
 _SURVEYED = 64
@@ -351,7 +352,7 @@ def config_of(artefact: container.Artefact, source: str) -> Config:
     raise errors.ArtefactError(
       f'{source}: found a lutflow header that does not fit: {error}'
     ) from error
-  if config.precision not in typing.get_args(Precision) or count != len(config.looks):
+  if config.precision not in PRECISIONS or count != len(config.looks):
     raise errors.ArtefactError(
       f'{source}: found precision {config.precision!r} and {len(config.looks)} names, '
       f'expected {count} names'
@@ -409,7 +410,8 @@ def _shipped(
 
   With a key, the bits of the codes are estimated from some of the looks.
   """
-  flow, codes = params['flow'], params['codes']
+  flow = jax.tree.map(jnp.asarray, params['flow'])
+  codes = jnp.asarray(params['codes'])
   if 'vectors' in stats:
     weights = spectral.bound(stats['vectors'], flow['weights'], config.coefficient)
     scales = jnp.clip(flow['scales'], -1.0, 1.0)
@@ -420,7 +422,11 @@ def _shipped(
   if config.precision != 'learned':
     depth = int(config.precision.removeprefix('int'))
     weights = jax.tree.map(lambda w: rounding.to_bits(w, depth), flow['weights'])
-    return {**flow, 'weights': weights}, rounding.to_bits(codes, depth), bits
+    flow = {**flow, 'weights': weights}
+    if 'bias' in flow:
+      step = rounding.column_step(codes, depth)[0]
+      flow['bias'] = rounding.snap(flow['bias'], step)
+    return flow, rounding.to_bits(codes, depth), bits
   step = rounding.step_of(params['steps']['codes'])
   steps = jax.tree.map(rounding.step_of, params['steps']['weights'])
   if key is not None:
