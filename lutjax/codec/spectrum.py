@@ -74,7 +74,7 @@ def pack(spectra: np.ndarray) -> bytes:
     The code; `unpack` needs L and K beside it.
   """
   looks, order = spectra.shape[:2]
-  flat = spectra.reshape(looks, -1).T
+  flat = spectra.reshape(looks, order**3 * 3).T
   used = flat.any(axis=1)
   mask = _lzma(np.packbits(used).tobytes())
   places = _places(order)

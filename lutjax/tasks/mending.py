@@ -65,7 +65,7 @@ def climb(
   @jax.jit
   def one(flow: PyTree, code: Array, table: Array, size: Array) -> tuple:
     base = lutflow.raw_lattice(model.flow, flow, code, lutflow_mend.SIZE)
-    target = _at_size(table, size)
+    target = at_size(table, size)
 
     def at_level(level: Array) -> tuple:
       return lutflow_mend.search(base, target, level, iterations=_ITERATIONS)
@@ -126,7 +126,7 @@ def spend(
   return variables._replace(stats=stats)
 
 
-def _at_size(table: Array, size: Array) -> Array:
+def at_size(table: Array, size: Array) -> Array:
   """Returns the look `[M, M, M, 3]`, of `size` nodes, on mending's own lattice."""
   nodes = jnp.asarray(lattice.identity(lutflow_mend.SIZE))
   scale = (size - 1) / (table.shape[0] - 1)
