@@ -5,6 +5,9 @@ colour depends on the few biases of that code, so that three backward passes
 give the whole Jacobian and a damped Gauss-Newton step solves a system as small
 as the code (Levenberg-Marquardt, reweighted so that CIE76 and not its square
 is made least).
+
+The looks that stay keep their bits where steps are learned. Those of `int8` and
+the like follow the largest code, and so may move by a fraction of a step.
 """
 
 import dataclasses
