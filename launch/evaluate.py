@@ -12,7 +12,7 @@ from lutjax.tasks import evaluating, experiment
 from . import binary
 
 _MODEL = flags.DEFINE_string(
-  'model', None, 'Artefact, or run folder.', allow_override=True
+  'model', None, 'Artefact, or run folder.', required=True, allow_override=True
 )
 _LUTS = flags.DEFINE_list(
   'luts', [], 'LUT files, folders, globs or .npz archives.', allow_override=True
@@ -26,6 +26,9 @@ _OUT = flags.DEFINE_string(
 _SET = flags.DEFINE_multi_string(
   'set', [], "Field of the task's config, as key=value.", allow_override=True
 )
+_OVERWRITE = flags.DEFINE_bool(
+  'overwrite', False, 'Replace files that are there.', allow_override=True
+)
 
 
 def main() -> Sequence[str]:
@@ -35,13 +38,12 @@ def main() -> Sequence[str]:
   figures, problems = evaluating.evaluate(_MODEL.value, config, sources)
   print(evaluating.render(figures))
   if _OUT.value:
-    print(evaluating.write(figures, _OUT.value))
+    print(evaluating.write(figures, _OUT.value, overwrite=_OVERWRITE.value))
   return problems
 
 
 def run() -> None:
   """Console entry."""
-  flags.mark_flags_as_required(['model', 'luts'])
   binary.run(main)
 
 

@@ -5,13 +5,14 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 import tqdm
 
 from lutjax import models
 from lutjax.data import synthetic
+from lutjax.report import comparison, page
 from lutjax.report import looks as look_pages
-from lutjax.report import page
 from lutjax.tasks import experiment as experiment_lib
 from lutjax.tasks import presenting, scoring, shipping
 
@@ -77,6 +78,7 @@ def write(
     tables=_tables([p.scores for p in pages if not p.failure]),
     problems=problems,
     pictures=wanted.pictures,
+    measure=jax.jit(comparison.measure),
     progress=functools.partial(tqdm.tqdm, desc='pictures', unit='look'),
   )
 

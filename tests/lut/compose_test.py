@@ -41,7 +41,9 @@ class ResampleTest(parameterized.TestCase):
     np.testing.assert_allclose(got[0] + got[1], np.ones((3, 3, 3, 3)), atol=1e-6)
 
   def test_refuses_fewer_channels(self):
-    with self.assertRaisesRegex(ValueError, r'colours \[..., 1\], got \(3, 3, 3, 3\)'):
+    with self.assertRaisesRegex(
+      ValueError, r'colours \[..., 1\], got float32 \(3, 3, 3, 3\)'
+    ):
       compose.resample(lattice.from_table(np.zeros((4, 3))), 3)
 
 

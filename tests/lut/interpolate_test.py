@@ -16,7 +16,7 @@ from jax.sharding import AxisType
 from lutjax.lut import interpolate, lattice
 
 try:
-  import PyOpenColorIO as ocio
+  import PyOpenColorIO as ocio  # noqa: N813
 except ImportError:
   ocio = None
 try:
@@ -161,6 +161,15 @@ class PropertyTest(parameterized.TestCase):
     table = lattice.identity(4) @ matrix
     np.testing.assert_allclose(_at[method](table, rgb), rgb @ matrix, atol=3e-6)
 
+  @parameterized.product(sizes=([5], [3, 4], [2, 3, 4, 2], [3, 2, 2, 2, 4]))
+  def test_simplices_keep_a_linear_map_in_any_dimension(self, sizes):
+    rng = np.random.default_rng(0)
+    axes = np.meshgrid(*(np.linspace(0, 1, n) for n in sizes), indexing='ij')
+    matrix = rng.normal(size=(len(sizes), 3)).astype(np.float32)
+    rgb = rng.uniform(size=(500, len(sizes))).astype(np.float32)
+    got = _at['tetrahedral'](np.float32(np.stack(axes, -1) @ matrix), rgb)
+    np.testing.assert_allclose(got, rgb @ matrix, atol=2e-6)
+
   @hypothesis.settings(deadline=None, max_examples=20)
   @hypothesis.given(
     st_numpy.arrays(np.float32, (8, 1), elements=st.floats(0, 1, width=32))
@@ -181,17 +190,17 @@ class ExactTest(parameterized.TestCase):
     got = _at[method](table * 7 - 3, lattice.identity(size))
     np.testing.assert_array_equal(got, table * 7 - 3)
 
-  def test_nodes_are_exact_in_all_sizes(self):
+  def test_nodes_are_exact_up_to_the_largest_size(self):
     table = np.random.default_rng(0).uniform(size=(256, 1)).astype(np.float32)
-    sizes = np.arange(2, 257)
+    sizes = range(4, 257, 9)
+    nodes = [np.float32(np.arange(size) / (size - 1))[:, None] for size in sizes]
 
-    def place(size):
-      nodes = np.minimum(np.arange(256) / (size - 1), 1).astype(np.float32)
-      return interpolate.trilinear(table[:size], nodes[:, None])
+    @jax.jit
+    def read(table, nodes):
+      return [interpolate.trilinear(table[: len(x)], x) for x in nodes]
 
-    with jax.disable_jit():
-      for size in sizes[::9]:
-        np.testing.assert_array_equal(place(size)[:size], table[:size])
+    for size, got in zip(sizes, read(table, nodes)):
+      np.testing.assert_array_equal(got, table[:size], f'size {size}')
 
   @parameterized.parameters(*_METHODS)
   def test_knots_are_exact(self, method):
@@ -207,6 +216,11 @@ class ExactTest(parameterized.TestCase):
     got = np.asarray(_sample(lut, rgb, method=method))
     np.testing.assert_array_equal(np.isnan(got), [[True] * 3, [False] * 3, [True] * 3])
     np.testing.assert_array_equal(got[1], _SMALL[3, 0, 0])
+
+  def test_half_precision_colours_are_placed_in_single(self):
+    rgb = np.random.default_rng(0).uniform(size=(50, 3)).astype(np.float16)
+    want = _at['trilinear'](_SMALL, rgb.astype(np.float32))
+    np.testing.assert_array_equal(_at['trilinear'](_SMALL, rgb), want)
 
   def test_results_are_not_clamped(self):
     got = _at['tetrahedral'](_SMALL * 100 - 50, np.float32([[0.5, 0.1, 0.9]]))
@@ -236,7 +250,9 @@ class GradientTest(parameterized.TestCase):
 
     @jax.jit
     def slopes(lut):
-      total = lambda lut, x: interpolate.sample(lut, x, method=method).sum()
+      def total(lut, x):
+        return interpolate.sample(lut, x, method=method).sum()
+
       return jax.grad(total, (0, 1))(lut, rgb)
 
     for leaf in jax.tree.leaves([slopes(lut) for lut in luts]):
@@ -249,7 +265,6 @@ class GradientTest(parameterized.TestCase):
     rgb = np.concatenate([inner, np.random.default_rng(0).uniform(size=(50, 3))])
     one = functools.partial(interpolate.METHODS[method], lattice.identity(12) @ matrix)
     got = jax.jit(jax.vmap(jax.jacobian(one)))(rgb.astype(np.float32))
-    # Where channels tie, the larger and the smaller share the slope.
     np.testing.assert_allclose(got, np.broadcast_to(matrix.T, got.shape), atol=1e-4)
 
 
@@ -320,22 +335,26 @@ class ApplyTest(parameterized.TestCase):
 
 class RefusalTest(parameterized.TestCase):
   @parameterized.parameters(
-    ((8, 3), (3,), r'colours \[..., 1\], got \(3,\)'),
+    ((8, 3), (3,), r'colours \[..., 1\], got float32 \(3,\)'),
     ((2, 2, 1, 3), (3,), r'lattice \[N, N, N, C\], got \(2, 2, 1, 3\)'),
     ((3,), (3,), r'lattice \[N, N, N, C\], got \(3,\)'),
-    ((2, 2, 2, 3), (4, 2), r'colours \[..., 3\], got \(4, 2\)'),
-    ((2, 2, 2, 3), (), r'colours \[..., 3\], got \(\)'),
-    ((2, 2, 3), (5, 2), 'tetrahedral interpolation, got one of 2 dimensions'),
+    ((2, 2, 2, 3), (4, 2), r'colours \[..., 3\], got float32 \(4, 2\)'),
+    ((2, 2, 2, 3), (), r'colours \[..., 3\], got float32 \(\)'),
+    ((2, 2, 3), (5, 2), 'for prism interpolation, got one of 2 dimensions'),
   )
   def test_refuses_other_shapes(self, table, rgb, message):
     with self.assertRaisesRegex(ValueError, message):
-      interpolate.tetrahedral(jnp.zeros(table), jnp.zeros(rgb))
+      interpolate.prism(jnp.zeros(table), jnp.zeros(rgb))
 
   def test_refuses_an_unknown_method(self):
     message = "among nearest, trilinear, tetrahedral, prism, got 'cubic'"
     for run in (interpolate.sample, interpolate.apply):
       with self.assertRaisesRegex(ValueError, message):
         run(lattice.from_table(_SMALL), jnp.zeros(3), method='cubic')
+
+  def test_refuses_whole_numbers(self):
+    with self.assertRaisesRegex(ValueError, r'float colours .* got uint8 \(4, 3\)'):
+      interpolate.apply(lattice.from_table(_SMALL), jnp.zeros((4, 3), 'uint8'))
 
   def test_refuses_an_empty_chunk(self):
     with self.assertRaisesRegex(ValueError, 'chunk of 1 or more pixels, got 0'):
