@@ -10,7 +10,7 @@ run folders of any system. Beside them: the plain cosine transform coder of 30
 lines (opponent axes, DCT-II, dead zone, zlib or LZMA), ours without a network,
 and 8-bit grids. Bytes leave out names; colours are uniform, truth and grids
 trilinear, errors means over the colours of a look. Writes `rate.json`,
-`rate.md` and `rate.png`.
+`rate.md` and `rate.png`, anew after every row.
 """
 
 import dataclasses
@@ -100,6 +100,7 @@ class Bench:
     row = Row(curve, name, size_bytes, *summaries)
     self.rows.append(row)
     print(line(row), flush=True)
+    write(self.rows, pathlib.Path(_OUT.value), len(self.labels))
 
   def add_model(self, curve: str, name: str, contents: list[bytes]) -> None:
     """Scores artefacts that together hold all looks in their order."""
@@ -260,7 +261,7 @@ def main(argv: list[str]) -> None:
     searched(bench, int(level))
   for size in _GRIDS:
     grid(bench, size)
-  write(bench.rows, pathlib.Path(_OUT.value), len(bench.labels))
+  print(_OUT.value)
 
 
 def write(rows: list[Row], out: pathlib.Path, count: int) -> None:
@@ -288,7 +289,6 @@ def write(rows: list[Row], out: pathlib.Path, count: int) -> None:
     series, metric='mean CIE76', title=f'{count} looks in one file', log_value=True
   )
   plots.write_png(out / 'rate.png', picture)
-  print(out)
 
 
 if __name__ == '__main__':
