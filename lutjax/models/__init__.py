@@ -11,7 +11,7 @@ from lutjax import errors
 from lutjax.codec import container
 from lutjax.types import System, Variables
 
-SYSTEMS = ('nilut',)
+SYSTEMS = ('lutflow', 'nilut')
 
 
 class Loaded(NamedTuple):
