@@ -39,6 +39,9 @@ _STRENGTH = flags.DEFINE_float(
 _BITS = flags.DEFINE_integer(
   'bits', None, '8 or 16; the own of each image by default.', allow_override=True
 )
+_BLEND = flags.DEFINE_list(
+  'blend', [], 'NAME:WEIGHT of several looks, instead of --look.', allow_override=True
+)
 _OVERWRITE = flags.DEFINE_bool(
   'overwrite', False, 'Replace files that are there.', allow_override=True
 )
@@ -49,7 +52,11 @@ def main() -> Sequence[str]:
   if (_MODEL.value is None) == (_LUT.value is None):
     raise errors.InputError('expected one of --model and --lut')
   named = shipping.named_luts(
-    model=_MODEL.value, lut=_LUT.value, look=_LOOK.value, size=shipping.APPLY_SIZE
+    model=_MODEL.value,
+    lut=_LUT.value,
+    look=_LOOK.value,
+    blend=_BLEND.value,
+    size=shipping.APPLY_SIZE,
   )
   (lut,) = named.values()
   return applying.apply_to_images(

@@ -36,6 +36,12 @@ _BITS = flags.DEFINE_integer(
 _LOOK = flags.DEFINE_string(
   'look', 'all', 'Name or number of a look.', allow_override=True
 )
+_BLEND = flags.DEFINE_list(
+  'blend', [], 'NAME:WEIGHT of several looks, instead of --look.', allow_override=True
+)
+_INVERSE = flags.DEFINE_bool(
+  'inverse', False, 'Run looks backwards.', allow_override=True
+)
 _OVERWRITE = flags.DEFINE_bool(
   'overwrite', False, 'Replace files that are there.', allow_override=True
 )
@@ -46,7 +52,12 @@ def main() -> Sequence[str]:
   if (_MODEL.value is None) == (_LUT.value is None):
     raise errors.InputError('expected one of --model and --lut')
   named = shipping.named_luts(
-    model=_MODEL.value, lut=_LUT.value, look=_LOOK.value, size=_SIZE.value
+    model=_MODEL.value,
+    lut=_LUT.value,
+    look=_LOOK.value,
+    blend=_BLEND.value,
+    inverse=_INVERSE.value,
+    size=_SIZE.value,
   )
   for path in shipping.write_all(
     named,
