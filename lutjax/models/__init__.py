@@ -12,7 +12,7 @@ from lutjax.codec import container
 from lutjax.models import nilut_published
 from lutjax.types import System, Variables
 
-SYSTEMS = ('lutflow', 'nilut')
+SYSTEMS = ('dct', 'grid', 'lutflow', 'nilut')
 
 
 class Loaded(NamedTuple):
