@@ -20,5 +20,5 @@ def get_config() -> experiment.Experiment:
   return experiment.Experiment(
     model=nilut.Config(widths=(128, 128), styles='heads'),
     task=styles.Config(),
-    fit=loop.Config(steps=10_000, segment_steps=1000),
+    fit=loop.Config(steps=10_000, learning_rate=3e-3, segment_steps=1000),
   )
