@@ -12,7 +12,7 @@ from lutjax.tasks import evaluating, experiment
 from . import binary
 
 _MODEL = flags.DEFINE_string(
-  'model', None, 'Artefact, or run folder.', allow_override=True
+  'model', None, 'Artefact, or run folder.', required=True, allow_override=True
 )
 _LUTS = flags.DEFINE_list(
   'luts', [], 'LUT files, folders, globs or .npz archives.', allow_override=True
@@ -41,7 +41,6 @@ def main() -> Sequence[str]:
 
 def run() -> None:
   """Console entry."""
-  flags.mark_flags_as_required(['model', 'luts'])
   binary.run(main)
 
 

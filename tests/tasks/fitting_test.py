@@ -25,7 +25,6 @@ def _lut(gamma, *, size=5, domain=None, scale=1.0):
 
 
 class FittingTest(absltest.TestCase):
-
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
@@ -66,12 +65,15 @@ class FittingTest(absltest.TestCase):
     task = evaluating.task_config(str(run), [])
     self.assertEqual(task, TINY.task)
     sources = experiment.Sources(luts=[str(self.folder / 'luts')])
-    figures, problems = evaluating.evaluate(str(run), task, sources, say=self.said.append)
+    figures, problems = evaluating.evaluate(
+      str(run), task, sources, say=self.said.append
+    )
     self.assertEmpty(problems)
     for name, stats in recorded.items():
-      self.assertEqual(figures['looks'][name], stats | {
-        'size_bytes': (run / f'models/{name}.lutjax').stat().st_size
-      })
+      self.assertEqual(
+        figures['looks'][name],
+        stats | {'size_bytes': (run / f'models/{name}.lutjax').stat().st_size},
+      )
 
   def test_exports_follow_the_look_in_its_own_domain_and_range(self):
     lut = _lut(1.1, domain=[[-0.5, 0, 0], [1.5, 1, 2]], scale=1.5)
@@ -89,9 +91,11 @@ class FittingTest(absltest.TestCase):
     want = interpolate.sample(lut, rgb, method='trilinear')
     self.assertLess(float(np.sqrt(np.mean((got - want) ** 2))), 0.05)
     with self.assertRaisesRegex(errors.InputError, 'exists already'):
-      list(shipping.write_all(
-        named, self.folder / 'wide.cube', ['cube'], level=4, bits=16, overwrite=False
-      ))
+      list(
+        shipping.write_all(
+          named, self.folder / 'wide.cube', ['cube'], level=4, bits=16, overwrite=False
+        )
+      )
 
   def test_a_second_call_fits_nothing_twice(self):
     self.save('soft', _lut(0.8))
@@ -116,12 +120,8 @@ class FittingTest(absltest.TestCase):
     text[-40] = 'nan nan nan'
     files.write_text(self.folder / 'luts/broken.cube', '\n'.join(text))
     (self.folder / 'luts/cut.cube').write_text('LUT_3D_SIZE 5\n0 0 0\n')
-    sources = experiment.Sources(
-      luts=[str(self.folder / 'luts')], allow_nonfinite=True
-    )
-    problems = fitting.fit(
-      TINY, sources, self.folder / 'run', say=self.said.append
-    )
+    sources = experiment.Sources(luts=[str(self.folder / 'luts')], allow_nonfinite=True)
+    problems = fitting.fit(TINY, sources, self.folder / 'run', say=self.said.append)
     self.assertLen(problems, 2)
     self.assertRegex(problems[0], 'cut.cube')
     self.assertRegex(problems[1], 'broken: the fit gave numbers that are not finite')
