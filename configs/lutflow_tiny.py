@@ -1,6 +1,6 @@
 """A LutFlow of one block for a handful of looks, fitted in seconds.
 
-  python -m launch.fit --config=configs/lutflow_tiny.py --luts=FOLDER --out=RUN
+python -m launch.fit --config=configs/lutflow_tiny.py --luts=FOLDER --out=RUN
 """
 
 from lutjax.fit import loop
@@ -17,6 +17,7 @@ def get_config() -> experiment.Experiment:
         blocks=1, widths=(16, 16), conditioned=(1, 2), activation='rational'
       ),
       budget_bytes=4000,
+      patience=100,
     ),
     task=flows.Config(random_colours=1024, photo_colours=1024, nodes=9),
     fit=loop.Config(

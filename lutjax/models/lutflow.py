@@ -14,6 +14,7 @@ import dataclasses
 import json
 import lzma
 import typing
+from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
@@ -23,18 +24,22 @@ import numpy as np
 from lutjax import errors
 from lutjax.codec import container, labels
 from lutjax.color import difference, spaces
-from lutjax.models import lutflow_artefact, lutflow_mend
+from lutjax.lut import lattice as lattice_lib
+from lutjax.models import lutflow_artefact, lutflow_inverse, lutflow_mend
 from lutjax.nn import residual_flow, rounding, spectral
 from lutjax.types import Array, Batch, Key, PyTree, System, Variables
 
 Precision = Literal['fp32', 'bf16', 'int8', 'int6', 'int5', 'int4', 'learned']
+PRECISIONS = typing.get_args(Precision)
 
 # Looks whose codes stand for all when a step estimates bytes.
 _SURVEYED = 64
 # Of the controller that holds the estimate at the target.
-_PACE = 0.003
+_SMOOTHING = 0.02
 _GAIN = 1.5
-_FIRST_PRICE = 1e-4
+_FIRST_PRICE = 1e-3
+# Power iterations of the weights that are shipped.
+_SETTLED = 60
 # What learned steps start from.
 _FIRST_STEP = 0.015
 
@@ -57,6 +62,8 @@ class Config:
     share: Of the budget that `learned` trains flow and codes to take, though
       never more than 8,000 bytes and 100 per look, beyond which mending is
       worth more. What is left of the budget in the end goes to the mending.
+    patience: Steps in which the price of a byte may grow by e: a fraction of
+      the fit, so that looks are learned before they are made small.
     mended: Whether looks are mended at all.
     target_cie76: Mean error that 95 in 100 looks shall reach; None for 1.7
       times the mean of the set.
@@ -70,6 +77,7 @@ class Config:
   aware: bool = True
   budget_bytes: int | None = None
   share: float = 0.85
+  patience: int = 1000
   mended: bool = True
   target_cie76: float | None = None
   looks: tuple[labels.Label, ...] = ()
@@ -97,7 +105,8 @@ def init(config: Config, key: Key) -> Variables:
 
   Returns:
     `params`: `flow`, `codes` `[L, T]`, and with learned precision `steps`.
-    `stats`: `vectors` of the power iteration, `price` of a byte per look.
+    `stats`: `vectors` of the power iteration, `price` of a byte per look, and
+      the smoothed `ratio` of the estimated size to what is wanted.
   """
   flow_key, code_key, vector_key = jax.random.split(key, 3)
   flow = residual_flow.init(flow_key, config.flow)
@@ -115,6 +124,7 @@ def init(config: Config, key: Key) -> Variables:
       ),
     }
     stats['price'] = jnp.array(_FIRST_PRICE)
+    stats['ratio'] = jnp.ones(())
   if config.coefficient:
     stats['vectors'] = spectral.init(vector_key, flow['weights'])
   return Variables(params, stats)
@@ -127,8 +137,7 @@ def apply(config: Config, variables: Variables, batch: Batch) -> Array:
     config: The model's.
     variables: The model, rounded or as trained.
     batch: `rgb` `[..., 3]`, and either `lut`, indices `[...]` (or one for
-      all), or `weights` `[L]`, the shares of a mix: outputs are mixed, of at
-      most 8 looks.
+      all), or `weights` `[L]`, the shares of a mix: outputs are mixed.
 
   Returns:
     `[..., 3]` float32 in [0, 1].
@@ -136,17 +145,11 @@ def apply(config: Config, variables: Variables, batch: Batch) -> Array:
   flow, codes, _ = _shipped(config, variables.params, variables.stats)
   if 'weights' not in batch:
     return _look(config, variables, flow, codes, batch['rgb'], batch['lut'])
-  shares, looks = jax.lax.top_k(batch['weights'], min(8, codes.shape[0]))
 
-  def part(look: tuple[Array, Array]) -> Array:
-    share, index = look
-    return jax.lax.cond(
-      share > 0,
-      lambda: share * _look(config, variables, flow, codes, batch['rgb'], index),
-      lambda: jnp.zeros_like(batch['rgb']),
-    )
+  def one(index: Array) -> Array:
+    return _look(config, variables, flow, codes, batch['rgb'], index)
 
-  return jnp.sum(jax.lax.map(part, (shares, looks)), axis=0)
+  return _mixed(one, batch['weights'], batch['rgb'])
 
 
 def query(config: Config, rgb: Array, weights: Array) -> Batch:
@@ -185,11 +188,13 @@ def loss(
   if config.precision != 'learned':
     return error, (stats, metrics)
   size_bytes = bits / 8.0
-  ratio = jax.lax.stop_gradient(size_bytes) / config.flow_bytes
-  price = stats['price'] * jnp.minimum(ratio, 2.0) ** _GAIN
-  stats['price'] = jnp.clip(
-    stats['price'] * jnp.exp(_PACE * jnp.clip(ratio - 1.0, -1.0, 1.0)), 1e-6, 1.0
-  )
+  # Smoothed, lest a step that happens to survey costly looks presses on them more.
+  seen = jax.lax.stop_gradient(size_bytes) / config.flow_bytes
+  ratio = stats['ratio'] + _SMOOTHING * (jnp.minimum(seen, 2.0) - stats['ratio'])
+  price = stats['price'] * ratio**_GAIN
+  growth = jnp.exp(jnp.clip(ratio - 1.0, -1.0, 1.0) / config.patience)
+  stats['price'] = jnp.clip(stats['price'] * growth, 1e-6, 1.0)
+  stats['ratio'] = ratio
   metrics['size_bytes'] = size_bytes
   return error + price * size_bytes / len(config.looks), (stats, metrics)
 
@@ -212,6 +217,22 @@ def lattice(config: Config, variables: Variables, index: Array, size: int) -> Ar
   return jnp.clip(table, 0.0, 1.0)
 
 
+def tabulate(config: Config, variables: Variables, weights: Array, size: int) -> Array:
+  """Decodes a mix of looks, as `lattice` does one.
+
+  Args:
+    config: The model's.
+    variables: The model.
+    weights: `[L]`, shares; lattices are mixed, each clamped before.
+    size: Nodes per axis.
+  """
+
+  def one(index: Array) -> Array:
+    return lattice(config, variables, index, size)
+
+  return _mixed(one, weights, jnp.zeros((size, size, size, 3)))
+
+
 def raw_lattice(
   shape: residual_flow.Shape, flow: PyTree, code: Array, size: int
 ) -> Array:
@@ -227,9 +248,37 @@ def raw_lattice(
   return jax.lax.map(slab, axis)
 
 
+def invertible(config: Config) -> bool:
+  """Returns whether looks of a model can be run backwards."""
+  return config.coefficient > 0.0 and not config.mended
+
+
+def inverse_lattice(
+  config: Config, variables: Variables, index: Array, size: int
+) -> lutflow_inverse.Inverted:
+  """Runs a look backwards on the nodes of its outputs.
+
+  Args:
+    config: The model's, `invertible`.
+    variables: The model.
+    index: Of the look.
+    size: Nodes per axis.
+
+  Returns:
+    Inputs `[size, size, size, 3]`, and how well they were found.
+  """
+  flow, codes = codes_of(config, variables)
+  nodes = jnp.asarray(lattice_lib.identity(size))
+  return lutflow_inverse.invert(config.flow, flow, nodes, codes[index])
+
+
 def export(config: Config, variables: Variables) -> bytes:
   """Packs the model; see `lutflow_artefact`."""
-  flow, codes, _ = _shipped(config, variables.params, variables.stats)
+  stats = dict(variables.stats)
+  if 'vectors' in stats:
+    weights = variables.params['flow']['weights']
+    stats['vectors'] = spectral.iterate(stats['vectors'], weights, count=_SETTLED)
+  flow, codes, _ = _shipped(config, variables.params, stats)
   params = {**variables.params, 'flow': flow, 'codes': codes}
   names = json.dumps(labels.to_header(config.looks), ensure_ascii=False).encode()
   header = {
@@ -303,7 +352,7 @@ def config_of(artefact: container.Artefact, source: str) -> Config:
     raise errors.ArtefactError(
       f'{source}: found a lutflow header that does not fit: {error}'
     ) from error
-  if config.precision not in typing.get_args(Precision) or count != len(config.looks):
+  if config.precision not in PRECISIONS or count != len(config.looks):
     raise errors.ArtefactError(
       f'{source}: found precision {config.precision!r} and {len(config.looks)} names, '
       f'expected {count} names'
@@ -328,6 +377,18 @@ def codes_of(config: Config, variables: Variables) -> tuple[PyTree, Array]:
   return flow, codes
 
 
+def _mixed(one: Callable[[Array], Array], weights: Array, like: Array) -> Array:
+  """Sums `share * one(index)` over the looks that have a share."""
+
+  def add(total: Array, look: tuple[Array, Array]) -> tuple[Array, None]:
+    share, index = look
+    part = jax.lax.cond(share > 0, lambda: share * one(index), lambda: 0.0 * total)
+    return total + part, None
+
+  looks = (weights, jnp.arange(weights.shape[0]))
+  return jax.lax.scan(add, jnp.zeros_like(like), looks)[0]
+
+
 def _look(
   config: Config,
   variables: Variables,
@@ -349,7 +410,8 @@ def _shipped(
 
   With a key, the bits of the codes are estimated from some of the looks.
   """
-  flow, codes = params['flow'], params['codes']
+  flow = jax.tree.map(jnp.asarray, params['flow'])
+  codes = jnp.asarray(params['codes'])
   if 'vectors' in stats:
     weights = spectral.bound(stats['vectors'], flow['weights'], config.coefficient)
     scales = jnp.clip(flow['scales'], -1.0, 1.0)
@@ -360,7 +422,11 @@ def _shipped(
   if config.precision != 'learned':
     depth = int(config.precision.removeprefix('int'))
     weights = jax.tree.map(lambda w: rounding.to_bits(w, depth), flow['weights'])
-    return {**flow, 'weights': weights}, rounding.to_bits(codes, depth), bits
+    flow = {**flow, 'weights': weights}
+    if 'bias' in flow:
+      step = rounding.column_step(codes, depth)[0]
+      flow['bias'] = rounding.snap(flow['bias'], step)
+    return flow, rounding.to_bits(codes, depth), bits
   step = rounding.step_of(params['steps']['codes'])
   steps = jax.tree.map(rounding.step_of, params['steps']['weights'])
   if key is not None:

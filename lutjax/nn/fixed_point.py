@@ -4,7 +4,8 @@ Banach's iteration `x <- y - step(x)` gains a factor of the Lipschitz constant
 each time. Newton's needs the 3 by 3 derivative of every colour, from three
 forward derivatives, and a handful of iterations; where it does not bring a
 colour closer, that colour takes Banach's step instead, so that it converges
-wherever Banach's does. Both stop once every colour is within the tolerance.
+wherever Banach's does. Anderson's mixes the last steps and needs no derivative.
+All stop once every colour is within the tolerance.
 Gradients come from the implicit function theorem, whatever the iteration.
 """
 
@@ -16,7 +17,7 @@ import jax.numpy as jnp
 
 from lutjax.types import Array
 
-METHODS = ('newton', 'banach')
+METHODS = ('newton', 'anderson', 'banach')
 
 
 class Solved(NamedTuple):
@@ -58,29 +59,32 @@ def invert(
   """
   if method not in METHODS:
     raise ValueError(f'Expected method of {METHODS}, got {method!r}.')
-  advance = {'newton': _newton, 'banach': _banach}[method]
+  iteration = _ITERATIONS[method]
 
   def residual(x: Array) -> Array:
     return x + step(x) - y
 
   def iterate(residual: Callable, start: Array) -> tuple[Array, tuple[Array, Array]]:
     def unsolved(carry: tuple) -> Array:
-      _, left, count = carry
+      _, left, _, count = carry
       return (jnp.max(jnp.abs(left)) > tolerance) & (count < limit)
 
     def body(carry: tuple) -> tuple:
-      x, left, count = carry
-      x, left = advance(residual, x, left)
-      return x, left, count + 1
+      x, left, memory, count = carry
+      x, memory = iteration(residual, x, left, memory)
+      return x, residual(x), memory, count + 1
 
-    first = (start, residual(start), jnp.zeros((), jnp.int32))
-    x, left, count = jax.lax.while_loop(unsolved, body, first)
-    return x, (count, jnp.max(jnp.abs(left)))
+    left = residual(start)
+    before = (jnp.zeros_like(start), jnp.zeros_like(start)) * 2
+    first = (start, left, before, jnp.zeros((), jnp.int32))
+    x, left, _, count = jax.lax.while_loop(unsolved, body, first)
+    # As a float, since integers beside a root have no tangent.
+    return x, (count.astype(jnp.float32), jnp.max(jnp.abs(left)))
 
   x, (count, left) = jax.lax.custom_root(
     residual, y, iterate, _solve_linear, has_aux=True
   )
-  return Solved(x, count, left)
+  return Solved(x, count.astype(jnp.int32), left)
 
 
 def jacobian(function: Callable[[Array], Array], x: Array) -> Array:
@@ -92,16 +96,41 @@ def jacobian(function: Callable[[Array], Array], x: Array) -> Array:
   return jnp.stack(columns, axis=-1)
 
 
-def _banach(residual: Callable, x: Array, left: Array) -> tuple[Array, Array]:
-  x = x - left
-  return x, residual(x)
+def _banach(residual: Callable, x: Array, left: Array, memory: tuple) -> tuple:
+  return x - left, memory
 
 
-def _newton(residual: Callable, x: Array, left: Array) -> tuple[Array, Array]:
+def _newton(residual: Callable, x: Array, left: Array, memory: tuple) -> tuple:
   tried = x - _solve_3x3(jacobian(residual, x), left)
   closer = _size(residual(tried)) <= _size(left)
-  x = jnp.where(closer, tried, x - left)
-  return x, residual(x)
+  return jnp.where(closer, tried, x - left), memory
+
+
+def _anderson(residual: Callable, x: Array, left: Array, memory: tuple) -> tuple:
+  """Two residuals back: the mix of steps that would have left the least.
+
+  Where the mix leaves more than Banach's step, that is taken instead.
+  """
+  x1, left1, x2, left2 = memory
+  first, second = left - left1, left1 - left2
+  aa, ab, bb = (jnp.sum(p * q, -1) for p, q in _pairs(first, second))
+  ridge = 1e-7 * (aa + bb) + 1e-20
+  aa, bb = aa + ridge, bb + ridge
+  a, b = jnp.sum(first * left, -1), jnp.sum(second * left, -1)
+  determinant = aa * bb - ab * ab
+  one = ((a * bb - b * ab) / determinant)[..., None]
+  two = ((b * aa - a * ab) / determinant)[..., None]
+  tried = x - left - one * (x - x1 - first) - two * (x1 - x2 - second)
+  plain = x - left
+  closer = _size(residual(tried)) <= _size(residual(plain))
+  return jnp.where(closer, tried, plain), (x, left, x1, left1)
+
+
+def _pairs(first: Array, second: Array) -> tuple:
+  return (first, first), (first, second), (second, second)
+
+
+_ITERATIONS = {'newton': _newton, 'anderson': _anderson, 'banach': _banach}
 
 
 def _size(left: Array) -> Array:

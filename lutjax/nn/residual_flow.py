@@ -57,6 +57,11 @@ class Shape:
       raise ValueError(
         f'Expected activation of {sorted(ACTIVATIONS)}, got {self.activation!r}.'
       )
+    if self.blocks > 64 or not all(0 < width <= 4096 for width in self.widths):
+      raise ValueError(
+        f'Expected at most 64 blocks and widths up to 4096, got {self.blocks} and '
+        f'{self.widths}.'
+      )
     layers = range(1, len(self.widths) + 1)
     if self.blocks < 1 or not self.conditioned or set(self.conditioned) - {*layers}:
       raise ValueError(

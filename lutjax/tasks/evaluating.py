@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lutjax import config as config_lib
-from lutjax import errors, files
+from lutjax import errors, files, models
 from lutjax.fit import fleet, runs
-from lutjax.tasks import experiment, fitting, looks, shipping
+from lutjax.tasks import experiment, fitting, looks, scoring, shipping
 
 # Columns of the printed table: statistic, heading, decimals.
 _COLUMNS = (
@@ -22,6 +22,16 @@ _COLUMNS = (
   ('ciede2000_max', 'max', 2),
   ('grid_cie76_mean', 'grid of equal bytes, CIE76 mean', 3),
 )
+
+
+# Statistics over all looks, with their headings.
+SUMMARY = {
+  'mean_of_means': 'mean of means',
+  'mean_of_medians': 'mean of medians',
+  'p95_of_means': 'p95 of means',
+  'max_of_means': 'worst mean',
+  'max_of_maxima': 'max',
+}
 
 
 def task_config(model: str, assignments: Sequence[str]) -> Any:
@@ -83,8 +93,13 @@ def evaluate(
       found[name] = stats | {'size_bytes': item.size_bytes / len(names)}
   if not found:
     raise errors.InputError(f'--model={model}: none of its looks is among the sources')
-  total = sum(item.size_bytes for item in opened)
-  return {'model': model, 'size_bytes': total, 'looks': found}, problems
+  figures = {
+    'model': model,
+    'size_bytes': sum(item.size_bytes for item in opened),
+    'names_bytes': sum(_names_bytes(item) for item in opened),
+    'looks': found,
+  }
+  return figures, problems
 
 
 def render(figures: Mapping[str, Any]) -> str:
@@ -92,7 +107,12 @@ def render(figures: Mapping[str, Any]) -> str:
   found = figures['looks']
   heads = [head for _, head, _ in _COLUMNS]
   lines = [
-    f'{len(found)} looks, {figures["size_bytes"]:,} bytes; uniform random colours',
+    f'{len(found)} looks, {figures["size_bytes"]:,} bytes, of which '
+    f'{figures["names_bytes"]:,} hold the names',
+    '',
+    *_summary(list(found.values())),
+    '',
+    'Uniform random colours, worst look first:',
     '',
     '| look | ' + ' | '.join(heads) + ' |',
     '|---' * (len(heads) + 1) + '|',
@@ -126,6 +146,29 @@ def write(figures: Mapping[str, Any], out: str | os.PathLike) -> pathlib.Path:
   files.write_text(path, json.dumps(figures, indent=1, ensure_ascii=False) + '\n')
   files.write_text(path.with_suffix('.md'), render(figures))
   return path
+
+
+def _summary(records: Sequence[Mapping[str, Any]]) -> list[str]:
+  """Returns the statistics over all looks, a row for each set of colours."""
+  sets = {'uniform colours': '', 'lattice nodes': 'nodes_', "a photo's": 'photo_'}
+  lines = [
+    '| over looks | ' + ' | '.join(SUMMARY.values()) + ' |',
+    '|---' * (len(SUMMARY) + 1) + '|',
+  ]
+  for measure, label in (('cie76', 'CIE76'), ('ciede2000', 'CIEDE2000')):
+    for name, prefix in sets.items():
+      summary = scoring.summarize(records, f'{prefix}{measure}')
+      cells = [f'{getattr(summary, key):.3f}' for key in SUMMARY]
+      lines.append(f'| {label}, {name} | ' + ' | '.join(cells) + ' |')
+  return lines
+
+
+def _names_bytes(item: shipping.Model) -> int:
+  """Returns what the names take in an artefact that tells, else nothing."""
+  module = models.module_of(item.loaded.config)
+  if not hasattr(module, 'names_bytes'):
+    return 0
+  return module.names_bytes(item.loaded.config)
 
 
 def _job_for(

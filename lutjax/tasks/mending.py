@@ -116,11 +116,11 @@ def spend(
   errors = rungs.errors[chosen, looks]
   aim = model.target_cie76 or 2.0 * float(errors.mean())
   missed = [model.looks[i].name for i in np.argsort(-errors) if errors[i] > aim]
+  listed = ', '.join(missed[:8]) + (', ...' if len(missed) > 8 else '')
   say(
     f'{int((chosen > 0).sum())} of {len(looks)} looks mended; mean CIE76 at nodes '
     f'{rungs.errors[0].mean():.3f} before, {errors.mean():.3f} after; '
-    f'{len(missed)} above {aim:.2f}'
-    + (f': {", ".join(missed[:8])}{", ..." if len(missed) > 8 else ""}' if missed else '')
+    f'{len(missed)} above {aim:.2f}' + (f': {listed}' if missed else '')
   )
   stats = {**variables.stats, 'mending': chosen_mending(chosen)}
   return variables._replace(stats=stats)
