@@ -17,6 +17,9 @@ _MODEL = flags.DEFINE_string(
 _LUTS = flags.DEFINE_list(
   'luts', [], 'LUT files, folders, globs or .npz archives.', allow_override=True
 )
+_PAIRS = flags.DEFINE_list(
+  'pairs', [], 'Pictures: FOLDER, or BEFORE,AFTER.', allow_override=True
+)
 _OUT = flags.DEFINE_string(
   'out',
   None,
@@ -30,8 +33,8 @@ _SET = flags.DEFINE_multi_string(
 
 def main() -> Sequence[str]:
   """Prints and writes the figures; returns what failed."""
-  config = evaluating.task_config(_MODEL.value, _SET.value)
-  sources = experiment.Sources(luts=_LUTS.value)
+  sources = experiment.Sources(luts=_LUTS.value, pairs=_PAIRS.value)
+  config = evaluating.task_config(_MODEL.value, _SET.value, sources)
   figures, problems = evaluating.evaluate(_MODEL.value, config, sources)
   print(evaluating.render(figures))
   if _OUT.value:

@@ -9,7 +9,7 @@ from typing import Any
 from lutjax import config as config_lib
 from lutjax import errors, files, models
 from lutjax.fit import fleet, runs
-from lutjax.tasks import experiment, fitting, looks, scoring, shipping
+from lutjax.tasks import experiment, fitting, looks, pairs, scoring, shipping
 
 # Columns of the printed table: statistic, heading, decimals.
 _COLUMNS = (
@@ -34,12 +34,18 @@ SUMMARY = {
 }
 
 
-def task_config(model: str, assignments: Sequence[str]) -> Any:
+def task_config(
+  model: str, assignments: Sequence[str], sources: experiment.Sources
+) -> Any:
   """Returns the task that a model's run was given, or the usual one.
+
+  A model that was fitted to LUTs can be scored on pictures, and the other way
+  round.
 
   Args:
     model: Run folder, or an artefact in one or anywhere.
     assignments: `key=value` overrides.
+    sources: LUTs, or pictures.
 
   Raises:
     InputError: when `run.json` is damaged or an assignment does not fit.
@@ -52,6 +58,10 @@ def task_config(model: str, assignments: Sequence[str]) -> Any:
       source = str(folder / runs.RECORD)
       found = config_lib.from_dict(record['config']['task'], source)
       break
+  if sources.pairs:
+    found = pairs.from_looks(found)
+  elif isinstance(found, pairs.Config):
+    found = looks.Config(together=found.together)
   return config_lib.override(found, assignments)
 
 
@@ -89,7 +99,8 @@ def evaluate(
       problems.append(f'{item.path}: no source for {", ".join(missing)}')
       continue
     record = score(item.path.read_bytes(), job)
-    for name, stats in zip(names, record['looks'].values()):
+    extra = list(record['looks'])[len(names) :]
+    for name, stats in zip([*names, *extra], record['looks'].values()):
       found[name] = stats | {'size_bytes': item.size_bytes / len(names)}
   if not found:
     raise errors.InputError(f'--model={model}: none of its looks is among the sources')
@@ -105,25 +116,26 @@ def evaluate(
 def render(figures: Mapping[str, Any]) -> str:
   """Returns the figures as Markdown, looks sorted worst first."""
   found = figures['looks']
-  heads = [head for _, head, _ in _COLUMNS]
+  records = list(found.values())
+  columns = [c for c in _COLUMNS if all(c[0] in record for record in records)]
+  everywhere = all('nodes_cie76_mean' in record for record in records)
   lines = [
     f'{len(found)} looks, {figures["size_bytes"]:,} bytes, of which '
     f'{figures["names_bytes"]:,} hold the names',
     '',
-    *_summary(list(found.values())),
+    *([*_summary(records), ''] if everywhere else []),
+    f'{"Uniform random colours" if everywhere else "The pixels"}, worst look first:',
     '',
-    'Uniform random colours, worst look first:',
-    '',
-    '| look | ' + ' | '.join(heads) + ' |',
-    '|---' * (len(heads) + 1) + '|',
+    '| look | ' + ' | '.join(head for _, head, _ in columns) + ' |',
+    '|---' * (len(columns) + 1) + '|',
   ]
   ranked = sorted(found.items(), key=lambda item: -item[1]['cie76_mean'])
   for name, stats in ranked:
-    cells = [f'{stats[key]:.{digits}f}' for key, _, digits in _COLUMNS]
+    cells = [f'{stats[key]:.{digits}f}' for key, _, digits in columns]
     lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
   means = [
     f'{sum(stats[key] for stats in found.values()) / len(found):.{digits}f}'
-    for key, _, digits in _COLUMNS
+    for key, _, digits in columns
   ]
   lines.append('| **mean over looks** | ' + ' | '.join(means) + ' |')
   return '\n'.join(lines) + '\n'
