@@ -23,7 +23,7 @@ from lutjax import errors
 # Contexts of a step: (step, values, of which rows before the step are known).
 Contexts = Callable[[int, np.ndarray], np.ndarray]
 
-_LARGEST = 1 << 14
+_LARGEST = 65_000
 _WIDEST = 255
 # Values that a context takes over from all contexts.
 _BELIEF = 4.0
@@ -43,7 +43,7 @@ def encode(
   """Codes integers.
 
   Args:
-    values: `[steps, lanes]` integers within +-16384.
+    values: `[steps, lanes]` integers within +-65000.
     contexts: `(step, values) -> [lanes]` integers below `count`.
     count: How many contexts there are.
     prior: `[count, 5]` integers, what each context is taken to have seen

@@ -24,6 +24,8 @@ _FINEST = 12 * _STEPS_PER_OCTAVE
 _SLOPES = (20, 35, 60, 100)
 # A coefficient below 1 - this of a step is rounded to zero.
 _ROUNDING = 0.34
+# Of a code.
+_LARGEST = 65_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,7 +187,9 @@ def _finest_that_fits(config: Config, spectrum: np.ndarray, slope: int) -> int:
   low, high = -1, _FINEST
   while low < high:
     middle = (low + high + 1) // 2
-    if len(_pack(config, spectrum, middle, slope)) <= config.size_bytes:
+    steps = _steps(config.size, middle, slope)
+    codable = np.max(np.abs(spectrum) / steps) < _LARGEST
+    if codable and len(_pack(config, spectrum, middle, slope)) <= config.size_bytes:
       low = middle
     else:
       high = middle - 1
@@ -209,7 +213,7 @@ def _steps(size: int, index: int, slope: int) -> np.ndarray:
 
 def _codes(spectrum: np.ndarray, steps: np.ndarray) -> np.ndarray:
   sizes = np.floor(np.abs(spectrum) / steps + _ROUNDING)
-  return (np.sign(spectrum) * np.minimum(sizes, 16_384)).astype(np.int64)
+  return (np.sign(spectrum) * np.minimum(sizes, _LARGEST)).astype(np.int64)
 
 
 def _lattice(codes: np.ndarray, steps: np.ndarray) -> np.ndarray:
