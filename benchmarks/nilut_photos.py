@@ -151,7 +151,7 @@ def main(argv):
       row = (
         name,
         '16-bit PNG' if kind == '.png' else 'JPEG',
-        f'{np.median(psnr):.2f} ({np.sum(psnr >= goal)} of {len(psnr)} above {goal:.0f})',
+        f'{np.median(psnr):.2f} ({np.sum(psnr >= goal)} of {len(psnr)} at {goal:.0f})',
         f'{psnr.min():.2f}',
         f'{np.mean([error.mean() for _, error in scored]):.3f}',
         f'{np.mean(cells > 0):.3f}',

@@ -232,7 +232,9 @@ def _of_size(kind, goal):
   """Returns the widest network of a kind within a number of bytes."""
   best = None
   for width in range(8, 128):
-    model = dataclasses.replace(kind, widths=(width, width), looks=_LOOKS)
+    model = dataclasses.replace(
+      kind, widths=(width, width), precision='bf16', looks=_LOOKS
+    )
     weights = sum(a * b + b for a, b in zip(model.layer_widths, model.layer_widths[1:]))
     if 2 * weights > goal:
       break

@@ -43,7 +43,7 @@ from lutjax.tasks import looks, scoring, styles
 _ONLY = flags.DEFINE_list('only', ['mixes', 'bytes', 'published'], 'Tables.')
 _STEPS = flags.DEFINE_integer('steps', 30_000, 'Of ours.')
 _PAPER_STEPS = flags.DEFINE_integer('paper_steps', 2000, 'Of the published recipe.')
-_WIDTH = flags.DEFINE_integer('width', 256, 'Of ours.')
+_WIDTH = flags.DEFINE_integer('width', 128, 'Of ours.')
 _RATE = flags.DEFINE_float('rate', 3e-3, 'Peak rate of ours.')
 _COUNTS = flags.DEFINE_list('counts', ['3', '8'], 'Numbers of styles.')
 
@@ -178,7 +178,7 @@ def _equal_bytes(names, tables) -> None:
   print('\n| 8 looks in bf16 | bytes in all | PSNR dB mean (worst) | CIE76 mean |')
   print('|---|---|---|---|')
   for single, together in ((32, 104), (48, 168), (64, 232)):
-    model = nilut.Config(widths=(single, single))
+    model = nilut.Config(widths=(single, single), precision='bf16')
     run = _fitter(model, looks.Config(), fit)
     scores, size = [], 0
     for i in range(8):
@@ -190,7 +190,9 @@ def _equal_bytes(names, tables) -> None:
       size += len(content)
       scores.append(stats(content, 0, look))
     _print_bytes(f'8 networks of {single}-{single}', size, scores)
-    model = nilut.Config(widths=(together,) * 2, styles='heads', looks=held)
+    model = nilut.Config(
+      widths=(together,) * 2, styles='heads', precision='bf16', looks=held
+    )
     variables = _fitter(model, styles.Config(), fit)(jax.random.key(0), data)
     content = nilut.export(model, variables)
     scores = [stats(content, i, _one(data, i)) for i in range(8)]
@@ -203,10 +205,8 @@ def _one(data, index):
 
 def _print_bytes(name, size, scores) -> None:
   psnr, cie76 = np.array(scores).T
-  print(
-    f'| {name} | {size:,} | {psnr.mean():.2f} ({psnr.min():.2f}) | {cie76.mean():.3f} |',
-    flush=True,
-  )
+  quality = f'{psnr.mean():.2f} ({psnr.min():.2f}) | {cie76.mean():.3f}'
+  print(f'| {name} | {size:,} | {quality} |', flush=True)
 
 
 def _published() -> None:

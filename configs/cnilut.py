@@ -18,7 +18,7 @@ from lutjax.tasks import experiment, styles
 def get_config() -> experiment.Experiment:
   """Returns the experiment."""
   return experiment.Experiment(
-    model=nilut.Config(widths=(128, 128), styles='heads'),
+    model=nilut.Config(widths=(128, 128), styles='heads', precision='bf16'),
     task=styles.Config(),
     fit=loop.Config(steps=10_000, learning_rate=3e-3, segment_steps=1000),
   )

@@ -90,12 +90,12 @@ def delta_e_2000(lab1: Array, lab2: Array) -> Array:
 
 
 def _hue_gap(product: Array, dot: Array, cross: Array, turn: Array) -> Array:
-  """Returns dH' of equation 11, 0 where a colour is neutral."""
+  """Returns dH' of equation 11, as good as 0 where a colour is neutral."""
   near = dot >= 0
   hueless = product < _NEUTRAL**2
   close = jnp.sqrt(jnp.where(near & ~hueless, (product + dot) / 2, 1.0))
   far = jnp.sqrt(jnp.where(near, 1.0, 2.0 * (product - dot)))
-  return jnp.where(hueless, 0.0, jnp.where(near, cross / close, turn * far))
+  return jnp.where(near, cross / close, turn * far)
 
 
 def _mean_hue(

@@ -76,7 +76,7 @@ class Config:
   omega: float = 4.0
   styles: Literal['one', 'heads', 'inputs'] = 'one'
   loss: Literal['hinge', 'clamped'] = 'hinge'
-  precision: Precision = 'bf16'
+  precision: Precision = 'int8'
   aware: bool = False
   looks: tuple[labels.Label, ...] = ()
 
