@@ -177,7 +177,7 @@ def _equal_bytes(names, tables) -> None:
 
   print('\n| 8 looks in bf16 | bytes in all | PSNR dB mean (worst) | CIE76 mean |')
   print('|---|---|---|---|')
-  for single, together in ((32, 104), (48, 168), (64, 232)):
+  for single, together in ((32, 88), (48, 132), (64, 177)):
     model = nilut.Config(widths=(single, single), precision='bf16')
     run = _fitter(model, looks.Config(), fit)
     scores, size = [], 0
