@@ -69,8 +69,9 @@ def init(config: Config, key: Key) -> Variables:
 def from_lattice(config: Config, table: np.ndarray) -> Variables:
   """Returns the model of a look `[N, N, N, 3]`, taken at its own nodes."""
   if len(table) != config.size:
-    nodes = lattice.identity(config.size)
-    table = np.asarray(interpolate.METHODS[config.interpolation](table, nodes))
+    nodes = jnp.asarray(lattice.identity(config.size))
+    method = interpolate.METHODS[config.interpolation]
+    table = np.asarray(method(jnp.asarray(table), nodes))
   return Variables({'table': np.asarray(table, np.float32)})
 
 

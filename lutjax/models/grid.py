@@ -59,8 +59,9 @@ def from_lattice(config: Config, table: np.ndarray) -> Variables:
     table: `[N, N, N, 3]` float32 in [0, 1].
   """
   if config.nodes == 'sampled':
-    nodes = lattice.identity(config.size)
-    return Variables({'table': np.asarray(interpolate.trilinear(table, nodes))})
+    nodes = jnp.asarray(lattice.identity(config.size))
+    sampled = interpolate.trilinear(jnp.asarray(table), nodes)
+    return Variables({'table': np.asarray(sampled)})
   at = np.linspace(0.0, config.size - 1.0, len(table))
   hats = np.maximum(1.0 - np.abs(at[:, None] - np.arange(config.size)), 0.0)
   solver = np.linalg.pinv(hats)
