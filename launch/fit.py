@@ -22,6 +22,9 @@ _CONFIG = flags.DEFINE_string(
 _LUTS = flags.DEFINE_list(
   'luts', [], 'LUT files, folders, globs or .npz archives.', allow_override=True
 )
+_IMAGES = flags.DEFINE_list(
+  'images', [], 'Image files, folders, globs.', allow_override=True
+)
 _PAIRS = flags.DEFINE_list(
   'pairs', [], 'Pictures instead: FOLDER, or BEFORE,AFTER.', allow_override=True
 )
@@ -66,6 +69,7 @@ def main() -> Sequence[str]:
   wanted = config.override(wanted, [*assignments, *_SET.value])
   sources = experiment.Sources(
     luts=_LUTS.value,
+    images=_IMAGES.value,
     pairs=_PAIRS.value,
     strict=_STRICT.value,
     allow_nonfinite=_ALLOW_NONFINITE.value,

@@ -14,6 +14,7 @@ and is 0.
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import constriction
 import numpy as np
@@ -23,12 +24,15 @@ from lutjax import errors
 # Contexts of a step: (step, values, of which rows before the step are known).
 Contexts = Callable[[int, np.ndarray], np.ndarray]
 
+# The package is compiled, and says nothing of its types.
+_STREAM: Any = constriction.stream  # type: ignore
+
 _LARGEST = 65_000
 _WIDEST = 255
 # Values that a context takes over from all contexts.
 _BELIEF = 4.0
 # Of 1 + what a value exceeds the reach by: its length in bits, less one.
-_LENGTHS = constriction.stream.model.Categorical(
+_LENGTHS = _STREAM.model.Categorical(
   np.array([0.5**i for i in range(1, 16)] + [0.5**15]), perfect=False
 )
 
@@ -59,8 +63,8 @@ def encode(
   if sizes.max(initial=0) > _LARGEST:
     raise ValueError(f'Expected integers within +-{_LARGEST}, got {sizes.max()}.')
   reach = _reach(sizes)
-  family = constriction.stream.model.Categorical(perfect=False)
-  encoder = constriction.stream.queue.RangeEncoder()
+  family = _STREAM.model.Categorical(perfect=False)
+  encoder = _STREAM.queue.RangeEncoder()
   model = _Model(count, reach, prior)
   for step, row in enumerate(values if reach else ()):
     context = contexts(step, values)
@@ -110,8 +114,8 @@ def decode(
   if not reach:
     return values
   words = np.frombuffer(content, '<u4', offset=2).astype(np.uint32)
-  family = constriction.stream.model.Categorical(perfect=False)
-  decoder = constriction.stream.queue.RangeDecoder(words)
+  family = _STREAM.model.Categorical(perfect=False)
+  decoder = _STREAM.queue.RangeDecoder(words)
   model = _Model(count, reach, prior)
   for step in range(shape[0]):
     context = contexts(step, values)
@@ -145,8 +149,8 @@ def _reach(sizes: np.ndarray) -> int:
 
 
 @functools.cache
-def _uniform(bits: int) -> constriction.stream.model.Uniform:
-  return constriction.stream.model.Uniform(1 << bits)
+def _uniform(bits: int) -> Any:
+  return _STREAM.model.Uniform(1 << bits)
 
 
 class _Model:

@@ -74,8 +74,8 @@ def pack(spectra: np.ndarray) -> bytes:
     The code; `unpack` needs L and K beside it.
   """
   looks, order = spectra.shape[:2]
-  flat = spectra.reshape(looks, -1).T
-  used = flat.any(axis=1)
+  flat = spectra.reshape(looks, order**3 * 3).T
+  used = (flat != 0).max(axis=1, initial=False)
   mask = _lzma(np.packbits(used).tobytes())
   places = _places(order)
   kept = places[used[places]]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
@@ -154,7 +155,7 @@ def _steps(
     bits = int(precision.removeprefix('int'))
     owners = [*matrices[:count], matrices[-1]]
     kept = [
-      np.asarray(rounding.column_step(owner, bits))[0].astype(np.float16)
+      np.asarray(rounding.column_step(jnp.asarray(owner), bits))[0].astype(np.float16)
       for owner in owners
     ]
     kept = [np.maximum(step, np.finfo(np.float16).tiny) for step in kept]

@@ -68,7 +68,18 @@ def lattice(mending: PyTree, index: Array, size: int) -> Array:
 
 
 def at(mending: PyTree, rgb: Array, index: Array) -> Array:
-  """Returns what is added to a look at colours `[..., 3]`; see `lattice`."""
+  """Returns what is added to looks at colours `[..., 3]`; see `lattice`.
+
+  Args:
+    mending: As `lattice` takes it.
+    rgb: `[..., 3]`.
+    index: Of the look of all colours, or `[...]`, of each.
+  """
+  if jnp.ndim(index):
+    looks = jnp.broadcast_to(index, rgb.shape[:-1]).reshape(-1)
+    colours = (rgb.reshape(-1, 1, 3), looks)
+    each = jax.lax.map(lambda one: at(mending, *one), colours, batch_size=64)
+    return each.reshape(rgb.shape)
   coefficients = _coefficients(mending, index)
 
   def one(colour: Array) -> Array:
@@ -80,8 +91,11 @@ def at(mending: PyTree, rgb: Array, index: Array) -> Array:
       'ijkc,i,j,k->c', coefficients, *wave, precision='highest'
     ) @ jnp.asarray(spectrum.OPPONENT)
 
-  flat = jax.lax.map(one, rgb.reshape(-1, 3), batch_size=64)
-  return flat.reshape(rgb.shape)
+  def mended() -> Array:
+    return jax.lax.map(one, rgb.reshape(-1, 3), batch_size=64).reshape(rgb.shape)
+
+  needed = jnp.asarray(mending['levels'])[index] > 0
+  return jax.lax.cond(needed, mended, lambda: jnp.zeros_like(rgb))
 
 
 def search(

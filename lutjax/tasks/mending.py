@@ -14,6 +14,8 @@ from lutjax.types import Array, PyTree, Variables
 # Levels that looks are mended at; 0 is not at all.
 LEVELS = (1, 3, 5, 7, 9, 11)
 _ITERATIONS = 40
+# Bytes that a mended look takes at least, in a good choice.
+_LEAST_BYTES = 40
 
 
 def mend(
@@ -42,19 +44,21 @@ def mend(
         f'{model.total_bytes}'
       )
     return variables
-  rungs = climb(model, variables, data)
+  rungs = climb(model, variables, data, most=-(-left // _LEAST_BYTES))
   return spend(model, variables, rungs, left, say)
 
 
 def climb(
-  model: lutflow.Config, variables: Variables, data: PyTree
+  model: lutflow.Config, variables: Variables, data: PyTree, *, most: int | None = None
 ) -> lutflow_mend.Rungs:
-  """Searches every look's spectrum at every level, on all devices.
+  """Searches looks' spectra at every level, on all devices.
 
   Args:
     model: Its config.
     variables: Host arrays.
     data: As `mend` takes it.
+    most: Looks that are searched, those with the largest errors; others get
+      no rung above the first. All of them by default.
 
   Returns:
     What there is to choose from.
@@ -63,35 +67,45 @@ def climb(
   levels = jnp.array(LEVELS, jnp.float32)
 
   @jax.jit
-  def one(flow: PyTree, code: Array, table: Array, size: Array) -> tuple:
+  def before(flow: PyTree, code: Array, table: Array, size: Array) -> Array:
     base = lutflow.raw_lattice(model.flow, flow, code, lutflow_mend.SIZE)
-    target = _at_size(table, size)
+    return lutflow_mend.error_of(base, at_size(table, size))
+
+  @jax.jit
+  def search(flow: PyTree, code: Array, table: Array, size: Array) -> tuple:
+    base = lutflow.raw_lattice(model.flow, flow, code, lutflow_mend.SIZE)
+    target = at_size(table, size)
 
     def at_level(level: Array) -> tuple:
       return lutflow_mend.search(base, target, level, iterations=_ITERATIONS)
 
-    return lutflow_mend.error_of(base, target), *jax.lax.map(at_level, levels)
+    return jax.lax.map(at_level, levels)
 
   devices = jax.local_devices()
   placed = [jax.device_put((flow, codes), device) for device in devices]
-  count = codes.shape[0]
-  found = []
-  with tqdm.tqdm(total=count, desc='mending', unit='look') as bar:
-    for start in range(0, count, len(devices)):
-      asked = []
-      for i, device in zip(range(start, count), devices):
-        look = jax.device_put((data['table'][i], data['size'][i]), device)
-        weights, all_codes = placed[i - start]
-        asked.append(one(weights, all_codes[i], *look))
-      found += jax.device_get(asked)
-      bar.update(len(asked))
-  first, spectra, errors, sizes = (np.stack(part) for part in zip(*found))
-  return lutflow_mend.Rungs(
-    levels=np.array([0, *LEVELS]),
-    spectra=np.swapaxes(np.concatenate([0 * spectra[:, :1], spectra], 1), 0, 1),
-    errors=np.concatenate([first[:, None], errors], 1).T,
-    size_bytes=np.concatenate([0 * sizes[:, :1], sizes], 1).T,
-  )
+
+  def each(function: Callable[..., PyTree], looks: np.ndarray, told: str) -> list:
+    """Calls a function for every look, as many at once as there are devices."""
+    found = []
+    with tqdm.tqdm(total=len(looks), desc=told, unit='look') as bar:
+      for start in range(0, len(looks), len(devices)):
+        asked = []
+        for i, (weights, known), device in zip(looks[start:], placed, devices):
+          look = jax.device_put((data['table'][i], data['size'][i]), device)
+          asked.append(function(weights, known[i], *look))
+        found += jax.device_get(asked)
+        bar.update(len(asked))
+    return found
+
+  count, order = codes.shape[0], lutflow_mend.ORDER
+  shape = (len(LEVELS) + 1, count)
+  errors = np.tile(each(before, np.arange(count), 'measuring'), (shape[0], 1))
+  spectra = np.zeros((*shape, order, order, order, 3), np.int16)
+  size_bytes = np.zeros(shape)
+  worst = np.argsort(-errors[0])[:most]
+  for i, found in zip(worst, each(search, worst, 'mending')):
+    spectra[1:, i], errors[1:, i], size_bytes[1:, i] = found
+  return lutflow_mend.Rungs(np.array([0, *LEVELS]), spectra, errors, size_bytes)
 
 
 def spend(
@@ -126,7 +140,7 @@ def spend(
   return variables._replace(stats=stats)
 
 
-def _at_size(table: Array, size: Array) -> Array:
+def at_size(table: Array, size: Array) -> Array:
   """Returns the look `[M, M, M, 3]`, of `size` nodes, on mending's own lattice."""
   nodes = jnp.asarray(lattice.identity(lutflow_mend.SIZE))
   scale = (size - 1) / (table.shape[0] - 1)

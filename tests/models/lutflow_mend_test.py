@@ -40,6 +40,19 @@ class MendTest(absltest.TestCase):
       got = lutflow_mend.at(mending, jnp.asarray(lattice.identity(size)), jnp.int32(1))
       np.testing.assert_allclose(got, want, atol=2e-5)
 
+  def test_each_colour_may_have_a_look_of_its_own(self):
+    rng = np.random.default_rng(0)
+    order = lutflow_mend.ORDER
+    spectra = np.zeros((2, order, order, order, 3), np.int16)
+    spectra[:, :3, :3, :3] = rng.integers(-3, 4, (2, 3, 3, 3, 3))
+    mending = {'levels': np.array([3, 0]), 'spectra': spectra}
+    rgb = jnp.asarray(rng.uniform(size=(5, 3)), jnp.float32)
+    looks = jnp.array([0, 1, 0, 1, 1])
+    got = lutflow_mend.at(mending, rgb, looks)
+    want = [lutflow_mend.at(mending, c, i) for c, i in zip(rgb, looks)]
+    np.testing.assert_allclose(got, want, atol=1e-6)
+    self.assertGreater(float(jnp.abs(got[0]).max()), 1e-3)
+
   def test_unmended_looks_stay(self):
     order = lutflow_mend.ORDER
     spectra = np.zeros((1, order, order, order, 3), np.int16)

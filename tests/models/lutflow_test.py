@@ -164,6 +164,16 @@ class LutflowTest(parameterized.TestCase):
     traced = jax.jit(decode).trace(variables, jnp.int32(0))
     self.assertIn('func', traced.lower(lowering_platforms=(platform,)).as_text())
 
+  @parameterized.parameters('cpu', 'cuda', 'tpu')
+  def test_trains_on_every_backend(self, platform):
+    config = dataclasses.replace(_CONFIG, coefficient=0.9)
+    variables = lutflow.init(config, jax.random.key(0))
+    batch = {'rgb': _RGB, 'target': _RGB, 'lut': np.zeros(300, np.int32)}
+    traced = _slope.trace(
+      config, variables.params, variables.stats, batch, jax.random.key(0)
+    )
+    self.assertIn('func', traced.lower(lowering_platforms=(platform,)).as_text())
+
 
 class DamagedTest(parameterized.TestCase):
   def test_every_cut_and_many_flips_are_refused(self):
