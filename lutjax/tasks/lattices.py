@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from lutjax import models
@@ -44,7 +45,7 @@ def finish(
   """Hands the look over, at its own nodes."""
   del variables, say
   size = int(job.data['size'])
-  table = np.asarray(looks.truth(config, job.data, lattice.identity(size)))
+  table = np.asarray(looks.truth(config, job.data, jnp.asarray(lattice.identity(size))))
   return models.module_of(model).from_lattice(model, table)
 
 
