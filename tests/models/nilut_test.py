@@ -9,7 +9,7 @@ from lutjax.models import nilut
 from lutjax.types import Variables
 
 LOOKS = (labels.Label('Café 7', ((-0.5, 0.0, 0.0), (1.0, 2.0, 1.0)), (-0.25, 1.5)),)
-CONFIG = nilut.Config(widths=(8, 8), looks=LOOKS)
+CONFIG = nilut.Config(widths=(8, 8), precision='bf16', looks=LOOKS)
 BATCH = {
   'rgb': np.random.default_rng(0).uniform(size=(64, 3)).astype(np.float32),
 }
