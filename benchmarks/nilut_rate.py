@@ -68,6 +68,7 @@ _NETWORKS = (
   (128, 'bf16'),
 )
 _SIRENS = ((12, 'int8'), (24, 'int8'), (32, 'int8'), (48, 'int8'), (64, 'int8'))
+_FREQUENCIES = tuple((width, 'int6') for width in (24, 32, 40, 44, 48))
 _BUDGETS = (200, 300, 450, 700, 1100, 1700, 2850, 5000, 9000, 18_000, 34_000)
 _GRIDS = (4, 5, 6, 7, 9, 11, 13, 17, 21, 25)
 
@@ -170,12 +171,17 @@ def _rate(data) -> None:
     name = f'NILUT {width}-{width} {precision}'
     rows.append(('NILUT', name, *_score(content, data)))
     _print(rows[-1])
-  fields = {'activations': ('sine',) * 2, 'start': 'siren', 'omega': 4.0}
-  for width, precision in _SIRENS:
-    content = _network(width, precision, data, **fields)
-    name = f'SIREN {width}-{width} {precision}'
-    rows.append(('SIREN', name, *_score(content, data)))
-    _print(rows[-1])
+  siren = {'activations': ('sine',) * 2, 'start': 'siren', 'omega': 4.0}
+  octaves = {'encoding': 'frequency', 'features': 2}
+  for kind, sizes, fields in (
+    ('SIREN', _SIRENS, siren),
+    ('frequency', _FREQUENCIES, octaves),
+  ):
+    for width, precision in sizes:
+      content = _network(width, precision, data, **fields)
+      name = f'{kind} {width}-{width} {precision}'
+      rows.append((kind, name, *_score(content, data)))
+      _print(rows[-1])
   print('\n| | bytes | PSNR dB | CIE76 mean |\n|---|---|---|---|')
   for _, name, size, psnr, cie76 in sorted(rows, key=lambda row: row[2]):
     error = f'{cie76:.3f}' if cie76 else ''
