@@ -62,6 +62,8 @@ def main() -> Sequence[str]:
     blend=_BLEND.value,
     size=shipping.APPLY_SIZE,
   )
+  if len(named) != 1:
+    raise errors.InputError(f'--look={_LOOK.value}: found {len(named)}, expected one')
   (lut,) = named.values()
   return applying.apply_to_images(
     lut,

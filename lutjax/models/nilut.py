@@ -86,6 +86,8 @@ class Config:
         f'Expected one activation per hidden layer, got widths {self.widths} and '
         f'activations {self.activations}.'
       )
+    if min(self.widths) < 1:
+      raise ValueError(f'Expected widths of 1 or more, got {self.widths}.')
     unknown = set(self.activations) - set(_CODES.values())
     if unknown:
       raise ValueError(
