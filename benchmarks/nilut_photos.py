@@ -39,6 +39,9 @@ _OUT = flags.DEFINE_string('out', None, 'Folder for the map of visited cells.')
 _LOOKS = flags.DEFINE_integer('looks', 4, 'How many looks.')
 _STEPS = flags.DEFINE_integer('steps', 6000, 'Of each fit.')
 _RATE = flags.DEFINE_float('rate', 1e-2, 'Peak learning rate.')
+_CHOICE = flags.DEFINE_enum(
+  'choice', 'colourful', ['colourful', 'random'], 'Which three photos are fitted from.'
+)
 _KINDS = flags.DEFINE_list('kinds', ['.png', '.jpg'], 'Of the pairs.')
 _SPREAD = flags.DEFINE_float('spread', None, 'Share drawn cell by cell.')
 
@@ -127,6 +130,8 @@ def main(argv):
   found = sorted((_folder() / 'photos' / 'p512').glob('*.jpg'))
   read = [images.to_float(images.read(path).pixels) for path in found]
   chosen = _most_colourful(read)
+  if _CHOICE.value == 'random':
+    chosen = np.random.default_rng(0).choice(len(read), 3, replace=False).tolist()
   rest = [i for i in range(len(found)) if i not in chosen]
   rest = np.random.default_rng(0).permutation(rest)[:20]
   print('fitted from', ', '.join(found[i].name for i in chosen))
