@@ -18,6 +18,8 @@ _POINTERS = frozenset({0x8769, 0x8825, 0xA005})
 # description, make, model, orientation, resolution, software, date, artist,
 # copyright.
 _DESCRIPTIVE = _POINTERS | {270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 33432}
+_RESOLUTION = frozenset({282, 283, 296})
+_RESOLUTION_UNIT, _NO_UNIT = 296, 1
 _MAX_DEPTH = 3
 # Values of one directory together; forged fields may overlap endlessly.
 _MAX_BYTES = 1 << 24
@@ -52,6 +54,9 @@ def tiff_to_exif(content: bytes) -> bytes | None:
   (offset,) = struct.unpack_from(f'{order}I', content.ljust(8, b'\0'), 4)
   fields = _read(content, offset, order)
   kept = tuple(field for field in fields if field.tag in _DESCRIPTIVE)
+  no_unit = struct.pack(f'{order}H', _NO_UNIT)
+  if any(f.tag == _RESOLUTION_UNIT and f.value == no_unit for f in kept):
+    kept = tuple(field for field in kept if field.tag not in _RESOLUTION)
   if not kept:
     return None
   return content[:4] + struct.pack(f'{order}I', 8) + _to_bytes(kept, 8, order)

@@ -120,6 +120,11 @@ def png_exif(chunks: Sequence[Chunk]) -> bytes | None:
   return None
 
 
+def png_bare(chunks: Sequence[Chunk]) -> list[Chunk]:
+  """Returns the chunks that decide the pixels: the critical ones and tRNS."""
+  return [c for c in chunks if c.kind[:1].isupper() or c.kind == b'tRNS']
+
+
 def png_with(content: bytes, *, icc: bytes | None, exif: bytes | None) -> bytes:
   """Puts a profile and an EXIF stream behind the header of a PNG file."""
   extra = []

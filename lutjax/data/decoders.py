@@ -5,12 +5,14 @@ before anything is allocated for pixels. Decoders may raise anything on broken
 content; `images.decode` turns that into one line.
 """
 
+import contextlib
 import io
-import struct
-from collections.abc import Callable, Mapping
+import logging
+import math
+import threading
+from collections.abc import Callable, Generator, Mapping
 from typing import NamedTuple
 
-import imagecodecs
 import numpy as np
 import tifffile
 from PIL import JpegImagePlugin, WebPImagePlugin
@@ -18,12 +20,9 @@ from PIL import JpegImagePlugin, WebPImagePlugin
 from lutjax import errors
 from lutjax.codec import exif as exif_codec
 from lutjax.codec import metadata
+from lutjax.data import png
 
 MAX_PIXELS = 300_000_000
-# Deflate cannot pack more than this many bytes into one.
-_MAX_DEFLATE_RATIO = 1032
-_PNG_COLOURS = {0: 'grey', 2: 'rgb', 3: 'palette', 4: 'grey', 6: 'rgb'}
-_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _TIFF_COLOURS: Mapping[int, str] = {
   tifffile.PHOTOMETRIC.RGB: 'rgb',
   tifffile.PHOTOMETRIC.MINISBLACK: 'grey',
@@ -60,40 +59,28 @@ class Decoded(NamedTuple):
 def from_png(content: bytes, source: str, say: Say) -> Decoded:
   """Decodes by libpng, which keeps 16 bits; chunks are walked here."""
   chunks = metadata.png_to_chunks(content, source)
-  width, height, bits, colour = struct.unpack_from('>IIBB', chunks[0].data)
-  _check_size(height, width, source)
-  packed = sum(len(data) for kind, data in chunks if kind == b'IDAT')
-  claimed = height * width * _PNG_SAMPLES.get(colour, 1) * bits // 8
-  if claimed > (packed + 8) * _MAX_DEFLATE_RATIO:
-    raise errors.ImageError(
-      f'{source}: found {packed} bytes of data, too few for the {width} x {height} '
-      'pixels that the header claims'
-    )
+  head = png.read_head(chunks, source)
+  _check_size(head.height, head.width, source)
   if any(kind == b'acTL' for kind, _ in chunks):
     say(f'{source}: animated, only the first frame is read')
+  pixels = png.to_pixels(chunks, head, source)
   icc, exif = metadata.png_icc(chunks, source), metadata.png_exif(chunks)
-  colours = _PNG_COLOURS.get(colour, f'PNG colour type {colour}')
-  return Decoded(imagecodecs.png_decode(content), colours, icc, exif)
+  return Decoded(pixels, png.COLOURS[head.colour], icc, exif)
 
 
 def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
   """Decodes the first page by tifffile, at 8 or 16 bits or as float."""
-  with tifffile.TiffFile(io.BytesIO(content)) as file:
+  heard: list[str] = []
+  with _listening(heard), tifffile.TiffFile(io.BytesIO(content)) as file:
     page = file.pages.first
-    _check_size(page.imagelength, page.imagewidth, source)
-    if page.imagedepth != 1 or page.bitspersample not in (8, 16, 32):
-      raise errors.ImageError(
-        f'{source}: found {page.bitspersample} bits per sample and depth '
-        f'{page.imagedepth}, expected 8, 16 or 32 bits and depth 1'
-      )
-    ends = zip(page.dataoffsets, page.databytecounts)
-    if any(not count or at + count > len(content) for at, count in ends):
-      raise errors.ImageError(f'{source}: found TIFF data that is cut short')
+    _check_tiff(page, len(content), source)
     if len(file.pages) > 1:
       say(f'{source}: {len(file.pages)} pages, only the first is read')
     colours = _tiff_colours(page)
     icc = page.tags.valueof(_TIFF_ICC)
     pixels = page.asarray()
+  if heard:
+    say(f'{source}: {heard[0]} ({len(heard)} such remarks)')
   if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == 3:
     pixels = np.moveaxis(pixels, 0, -1)
   if pixels.dtype == np.float16:
@@ -170,6 +157,40 @@ def _check_size(height: int, width: int, source: str) -> None:
     raise errors.ImageError(
       f'{source}: found {width} x {height} pixels, expected 1 to {MAX_PIXELS}'
     )
+
+
+def _check_tiff(page: tifffile.TiffPage, size_bytes: int, source: str) -> None:
+  _check_size(page.imagelength, page.imagewidth, source)
+  if page.imagedepth != 1 or page.bitspersample not in (8, 16, 32):
+    raise errors.ImageError(
+      f'{source}: found {page.bitspersample} bits per sample and depth '
+      f'{page.imagedepth}, expected 8, 16 or 32 bits and depth 1'
+    )
+  parts, want = list(zip(page.dataoffsets, page.databytecounts)), page.chunked
+  if len(parts) != math.prod(want):
+    raise errors.ImageError(
+      f'{source}: found {len(parts)} strips or tiles, expected {math.prod(want)}'
+    )
+  if any(not count or at + count > size_bytes for at, count in parts):
+    raise errors.ImageError(f'{source}: found TIFF data that is cut short')
+
+
+@contextlib.contextmanager
+def _listening(heard: list[str]) -> Generator[None]:
+  """Collects what tifffile logs on this thread, which else goes to stderr."""
+  thread = threading.get_ident()
+
+  def keep(record: logging.LogRecord) -> bool:
+    if record.thread == thread:
+      heard.append(' '.join(record.getMessage().split()))
+    return record.thread != thread
+
+  logger = logging.getLogger('tifffile')
+  logger.addFilter(keep)
+  try:
+    yield
+  finally:
+    logger.removeFilter(keep)
 
 
 def _tiff_colours(page: tifffile.TiffPage) -> str:

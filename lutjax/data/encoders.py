@@ -66,7 +66,7 @@ def to_jpeg(
     'JPEG',
     quality=quality,
     icc_profile=icc,
-    exif=None if exif is None else b'Exif\0\0' + exif,
+    exif=b'' if exif is None else b'Exif\0\0' + exif,
     subsampling=0,
     optimize=True,
   )

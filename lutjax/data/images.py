@@ -11,7 +11,7 @@ Pillow drops 16-bit colour to 8 bits; JPEG and WebP go through Pillow.
 import contextlib
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -124,12 +124,13 @@ def decode(
     raise errors.ImageError(
       f'{source}: found {found} content, expected {want or "PNG, TIFF, JPEG or WebP"}'
     )
-  with _naming(source, f'found {found} content that does not decode'):
+  # On broken content the decoders raise whatever comes to their minds.
+  with _naming(source, f'found {found} content that does not decode', Exception):
     decoded = _DECODERS[found](content, source, say)
     decoded = decoders.to_rgb(decoded, source, convert=convert, say=say)
   if decoded.pixels.ndim != 3 or decoded.pixels.shape[2] not in (3, 4):
     raise errors.ImageError(
-      f'{source}: found pixels of shape {decoded.pixels.shape}, expected 3 or 4 channels'
+      f'{source}: found pixels {decoded.pixels.shape}, expected 3 or 4 channels'
     )
   _check_finite(decoded.pixels, source)
   return Image(decoded.pixels, decoded.icc, decoded.exif)
@@ -195,7 +196,7 @@ def encode(
       'or WebP'
     )
   _check_finite(pixels, source)
-  with _naming(source, f'cannot be encoded as {kind}'):
+  with _naming(source, f'cannot be encoded as {kind}', OSError, ValueError):
     return _ENCODERS[kind](pixels, image.icc, image.exif, quality)
 
 
@@ -260,13 +261,12 @@ def _kind_of(content: bytes) -> str:
 
 
 @contextlib.contextmanager
-def _naming(source: str, problem: str) -> Iterator[None]:
-  # On broken content the decoders raise whatever comes to their minds.
+def _naming(source: str, problem: str, *kinds: type[Exception]) -> Generator[None]:
   try:
     yield
   except errors.InputError:
     raise
-  except Exception as error:
+  except kinds as error:
     reason = ' '.join(str(error).split())[:120] or type(error).__name__
     raise errors.ImageError(f'{source}: {problem}: {reason}') from error
 

@@ -116,9 +116,9 @@ def read(path: str | os.PathLike, **options: Any) -> CubeFile:
 def render(lut: lattice.Lut, *, title: str = '') -> bytes:
   """Returns the content of a `.cube` file that reads back as `lut`, exactly.
 
-  Curves in front of a lattice take Resolve's form, curves alone and custom
-  domains Adobe's. Rows have 6 to 9 decimals if that is exact in float32, else
-  9 significant digits.
+  Curves in front of a lattice take Resolve's form, with the title in a comment;
+  curves alone and custom domains take Adobe's. Rows have 6 to 9 decimals if
+  that is exact in float32, else 9 significant digits.
 
   Args:
     lut: Three channels in and out, even knots, finite.
@@ -140,6 +140,8 @@ def render(lut: lattice.Lut, *, title: str = '') -> bytes:
     tables = [curves]
   else:
     shaper, domain = _with_one_range(lut.shaper, lut.domain)
+    # OpenColorIO refuses a title in Resolve's form.
+    lines = [f'# {line}' for line in lines]
     lines += [f'LUT_1D_SIZE {len(shaper.table)}', _range_line('1D', shaper.domain)]
     lines += [f'LUT_3D_SIZE {len(lut.table)}', _range_line('3D', domain)]
     tables = [shaper.table, rows]

@@ -1,0 +1,251 @@
+"""A drawing surface measured in pixels, and the colours all pictures share.
+
+matplotlib is imported when the first canvas is made, since that takes about
+half a second; no pyplot, hence no global figure and no window. Pixels are
+`[H, W, 3]` uint8.
+"""
+
+import functools
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+  from matplotlib import axes as mpl_axes
+  from matplotlib import text as mpl_text
+
+INK = '#1f2328'
+MUTED = '#656d76'
+RULE = '#d8dee4'
+CHANNELS = ('#d1342f', '#2e8b47', '#2f62c9')
+# Distinct for colour-blind readers, in the order they are handed out.
+PALETTE = (
+  '#2f62c9',
+  '#d9730d',
+  '#2e8b57',
+  '#b0379b',
+  '#8a6d1d',
+  '#17939b',
+  '#d1342f',
+  '#6b7280',
+)
+# CIEDE2000 of every error map, so that any two pictures can be compared: the
+# square root keeps an error of 0.1 visible beside one of 10.
+ERROR_LIMIT = 10.0
+ERROR_TICKS = (0, 0.1, 0.5, 1, 2, 5, 10)
+
+_DPI = 144
+_FONT = 'DejaVu Sans'
+
+
+class Canvas:
+  """A white sheet whose parts are placed in pixels from its top left corner.
+
+  Attributes:
+    width: Pixels across.
+    height: Pixels down.
+  """
+
+  def __init__(self, width: int, height: int):
+    from matplotlib import figure
+    from matplotlib.backends import backend_agg
+
+    self.width = width
+    self.height = height
+    self._figure = figure.Figure((width / _DPI, height / _DPI), dpi=_DPI)
+    self._figure.set_facecolor('white')
+    self._agg = backend_agg.FigureCanvasAgg(self._figure)
+
+  def axes(
+    self, left: float, top: float, width: float, height: float
+  ) -> 'mpl_axes.Axes':
+    """Returns plot axes whose frame covers the box, styled for the house."""
+    made = self._bare_axes(left, top, width, height)
+    made.set_facecolor('white')
+    made.spines[['top', 'right']].set_visible(False)
+    made.spines[['bottom', 'left']].set_color(RULE)
+    made.tick_params(
+      which='both', colors=MUTED, labelsize=7, length=3, width=0.6, color=RULE
+    )
+    made.grid(color=RULE, linewidth=0.5)
+    made.set_axisbelow(True)
+    return made
+
+  def image(
+    self,
+    pixels: np.ndarray,
+    left: float,
+    top: float,
+    width: float,
+    height: float,
+    *,
+    smooth: bool = True,
+  ) -> None:
+    """Draws `[H, W, 3]` pixels, or `[H, W]` CIEDE2000 errors, into the box."""
+    made = self._bare_axes(left, top, width, height)
+    made.set_axis_off()
+    made.imshow(
+      pixels,
+      aspect='auto',
+      interpolation='antialiased' if smooth else 'nearest',
+      **(error_scale() if pixels.ndim == 2 else {}),
+    )
+
+  def error_bar(self, left: float, top: float, width: float, height: float) -> None:
+    """Draws the legend of the error maps: a horizontal bar with its ticks."""
+    made = self._bare_axes(left, top, width, height)
+    values = ERROR_LIMIT * np.linspace(0, 1, 256)[None] ** 2
+    made.imshow(values, aspect='auto', extent=(0, 1, 0, 1), **error_scale())
+    made.set_yticks([])
+    labels = [f'{tick:g}' for tick in ERROR_TICKS]
+    labels[-1] = f'≥ {labels[-1]}'
+    made.set_xticks(np.sqrt(np.array(ERROR_TICKS) / ERROR_LIMIT), labels)
+    made.tick_params(colors=MUTED, labelsize=7, length=2, width=0.6)
+    made.spines[:].set_visible(False)
+
+  def text(
+    self,
+    left: float,
+    top: float,
+    content: str,
+    *,
+    size: float = 8,
+    color: str = INK,
+    most: int = 90,
+    **style: Any,
+  ) -> 'mpl_text.Text':
+    """Writes `content` with its upper left corner at the place given."""
+    style = {'ha': 'left', 'va': 'top', 'fontsize': size, 'color': color} | style
+    x, y = left / self.width, 1 - top / self.height
+    return self._figure.text(x, y, drawable(content, most=most), style, family=_FONT)
+
+  def pixels(self) -> np.ndarray:
+    """Returns the sheet as `[height, width, 3]` uint8."""
+    self._agg.draw()
+    return np.asarray(self._agg.buffer_rgba())[..., :3].copy()
+
+  def _bare_axes(
+    self, left: float, top: float, width: float, height: float
+  ) -> 'mpl_axes.Axes':
+    bottom = self.height - top - height
+    return self._figure.add_axes(
+      (
+        left / self.width,
+        bottom / self.height,
+        width / self.width,
+        height / self.height,
+      )
+    )
+
+
+@functools.cache
+def error_scale() -> dict[str, Any]:
+  """Returns the `imshow` arguments that colour an error map."""
+  import matplotlib
+  from matplotlib import colors
+
+  cmap: colors.Colormap = matplotlib.colormaps['inferno'].with_extremes(bad='#8c959f')
+  return {
+    'cmap': cmap,
+    'norm': colors.PowerNorm(0.5, vmin=0, vmax=ERROR_LIMIT, clip=True),
+  }
+
+
+def drawable(text: str, *, most: int = 90) -> str:
+  """Returns `text` as a plot can show it.
+
+  Characters that the font lacks become a box, dollar signs stay literal, and
+  a long text loses its middle.
+
+  Args:
+    text: Anything.
+    most: Characters to keep.
+  """
+  text = ' '.join(text.split())
+  if len(text) > most:
+    text = f'{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}'
+  known = _glyphs()
+  text = ''.join(c if ord(c) in known else '□' for c in text)
+  return text.replace('$', r'\$')
+
+
+@functools.cache
+def _glyphs() -> frozenset[int]:
+  from matplotlib import font_manager
+
+  font = font_manager.get_font(font_manager.findfont(_FONT))
+  return frozenset(font.get_charmap())
+
+
+def to_uint8(rgb: np.ndarray) -> np.ndarray:
+  """Returns colours for display: clipped to [0, 1], NaN black, in 8 bits.
+
+  Args:
+    rgb: `[..., C]` uint8, uint16 over its full scale, or float in [0, 1].
+  """
+  if rgb.dtype == np.uint8:
+    return rgb
+  if rgb.dtype == np.uint16:
+    return ((rgb.astype(np.uint32) + 128) // 257).astype(np.uint8)
+  finite = np.nan_to_num(rgb, nan=0.0, posinf=1.0, neginf=0.0)
+  return (np.clip(finite, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def fit_to(rgb: np.ndarray, width: int, height: int) -> np.ndarray:
+  """Returns the middle of an image, cut to shape and resized.
+
+  Args:
+    rgb: `[H, W, C]` with C >= 1 (one channel is repeated, a fourth dropped);
+      dtype as `to_uint8` takes it.
+    width: Pixels across of the result.
+    height: Pixels down of the result.
+
+  Returns:
+    `[height, width, 3]` uint8.
+
+  Raises:
+    ValueError: on any other shape.
+  """
+  from PIL import Image
+
+  if rgb.ndim != 3 or 0 in rgb.shape:
+    raise ValueError(f'Expected an image [H, W, C], got {rgb.shape}.')
+  rgb = rgb[..., :3] if rgb.shape[-1] >= 3 else np.repeat(rgb[..., :1], 3, axis=-1)
+  full = Image.fromarray(np.ascontiguousarray(to_uint8(rgb)))
+  scale = min(full.width / width, full.height / height)
+  across, down = max(1, round(width * scale)), max(1, round(height * scale))
+  left, top = (full.width - across) // 2, (full.height - down) // 2
+  middle = full.crop((left, top, left + across, top + down))
+  small = middle.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+  return np.asarray(small)
+
+
+def to_png(pixels: np.ndarray) -> bytes:
+  """Returns `[H, W, 3]` uint8 pixels as a PNG file."""
+  return _encode(pixels, format='PNG', compress_level=4)
+
+
+def to_jpeg(pixels: np.ndarray, *, limit_bytes: int) -> bytes | None:
+  """Returns pixels as the best JPEG file within a size, or None.
+
+  Args:
+    pixels: `[H, W, 3]` uint8.
+    limit_bytes: Largest size of the file.
+  """
+  for quality in (88, 80, 70, 58, 45):
+    subsampling = '4:4:4' if quality > 60 else '4:2:0'
+    content = _encode(
+      pixels, format='JPEG', quality=quality, subsampling=subsampling, optimize=True
+    )
+    if len(content) <= limit_bytes:
+      return content
+  return None
+
+
+def _encode(pixels: np.ndarray, **options: Any) -> bytes:
+  from PIL import Image
+
+  stream = io.BytesIO()
+  Image.fromarray(pixels).save(stream, **options)
+  return stream.getvalue()

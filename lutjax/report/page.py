@@ -1,0 +1,367 @@
+"""The page of a report: a table of everything, pictures of what stands out.
+
+The page is one HTML file without links to the outside. The pictures in it share
+what `LIMIT_BYTES` leaves to them; each lies beside the page as a PNG, too,
+which a click on it opens.
+"""
+
+import math
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import resources
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lutjax import files
+from lutjax.report import album as album_lib
+
+LIMIT_BYTES = 20_000_000
+WORST, MEDIAN, BEST = 12, 6, 6
+
+_THUMBNAIL_BYTES = 8_000
+# What the markup around one picture takes, generously.
+_MARKUP_BYTES = 4_000
+_MINUS = '\N{MINUS SIGN}'
+_THIN_SPACE = '\N{THIN SPACE}'
+
+
+class Column(NamedTuple):
+  """A column of the table.
+
+  Attributes:
+    key: Of the scores.
+    label: Its heading, with unit.
+    digits: Decimals; 0 for counts and bytes.
+    higher_is_better: Whether the worst is the smallest.
+    hint: What is measured, on which colours; shown when pointed at.
+  """
+
+  key: str
+  label: str
+  digits: int = 2
+  higher_is_better: bool = False
+  hint: str = ''
+
+
+class Picture(NamedTuple):
+  """What is drawn of an entry.
+
+  Attributes:
+    pixels: `[H, W, 3]` uint8.
+    thumbnail: `[h, w, 3]` uint8, about 108 pixels wide, or None.
+    header: Pixels at the top that name the entry, which the page does, too.
+    margin: Pixels of white at the other sides.
+  """
+
+  pixels: np.ndarray
+  thumbnail: np.ndarray | None = None
+  header: int = 0
+  margin: int = 0
+
+
+class Entry(NamedTuple):
+  """A row of the table.
+
+  Attributes:
+    name: Any text.
+    scores: By the keys of the columns; what is missing shows as a dash.
+    failure: Why there is no result; empty when there is one.
+    draw: Makes the picture; called once, for entries that are shown.
+  """
+
+  name: str
+  scores: Mapping[str, float]
+  failure: str = ''
+  draw: Callable[[], Picture] | None = None
+
+
+class Table(NamedTuple):
+  """A small table of figures.
+
+  Attributes:
+    caption: What is measured, on which colours.
+    header: One heading per column; the first column holds names.
+    rows: Text, or numbers that are printed with `digits` decimals.
+    digits: Decimals.
+  """
+
+  caption: str
+  header: Sequence[str]
+  rows: Sequence[Sequence[str | float]]
+  digits: int = 3
+
+
+class Figure(NamedTuple):
+  """A picture over all entries.
+
+  Attributes:
+    name: Of its PNG file.
+    caption: What is drawn, with metric and colour set.
+    pixels: `[H, W, 3]` uint8.
+  """
+
+  name: str
+  caption: str
+  pixels: np.ndarray
+
+
+class Group(NamedTuple):
+  """Rows whose pictures are shown under one heading.
+
+  Attributes:
+    heading: What they have in common.
+    rows: Their positions in the table.
+    inside: Whether the page holds the pictures, or only points at the files.
+  """
+
+  heading: str
+  rows: Sequence[int]
+  inside: bool = True
+
+
+def write(
+  folder: str | os.PathLike,
+  *,
+  title: str,
+  facts: Mapping[str, str],
+  columns: Sequence[Column],
+  entries: Sequence[Entry],
+  rank: str,
+  tables: Sequence[Table] = (),
+  figures: Sequence[Figure] = (),
+  problems: Sequence[str] = (),
+  pictures: str = 'auto',
+  noun: str = 'looks',
+  remark: str = '',
+  progress: Callable[[Sequence[Entry]], Iterable[Entry]] = iter,
+) -> pathlib.Path:
+  """Writes `report.html`, and its pictures under `report/`.
+
+  Args:
+    folder: Where to; made when missing.
+    title: Of the page.
+    facts: What was done, by name: config, seed, device, seconds, ...
+    columns: Of the table.
+    entries: Rows, in any order; failed ones come first, then the worst.
+    rank: Key of the column that says which is worse.
+    tables: Figures over all entries.
+    figures: Pictures over all entries.
+    problems: Lines on what has no entry, such as an input that is broken.
+    pictures: `auto` draws the worst 12, the median 6 and the best 6, `all`
+      every entry (those 24 inside the page, the others beside it), `none` none.
+    noun: What the entries are, in the plural.
+    remark: A sentence on the table, such as which colours were scored.
+    progress: Wraps the entries that are drawn, for instance in a bar.
+
+  Returns:
+    The path of the page.
+
+  Raises:
+    ValueError: if `pictures` or `rank` is none of the above.
+    InputError: if a file cannot be written.
+  """
+  by_key = {column.key: column for column in columns}
+  if rank not in by_key:
+    raise ValueError(f'Expected rank to be one of {sorted(by_key)}, got {rank!r}.')
+  entries = worst_first(entries, by_key[rank])
+  drawable = [i for i, e in enumerate(entries) if e.draw and not e.failure]
+  groups = choose(drawable, pictures)
+  album = album_lib.Album(pathlib.Path(folder))
+  content: dict[str, Any] = {
+    'title': title,
+    'noun': noun,
+    'remark': remark,
+    'facts': facts,
+    'problems': [*problems, *_failures(entries, problems)],
+    'tables': [_table_cells(table) for table in tables],
+    'figures': [_figure(album, figure) for figure in figures],
+    'columns': columns,
+    'rank': by_key[rank],
+    'rows': _rows(entries, columns, by_key[rank]),
+  }
+  room = LIMIT_BYTES - len(_render(content, []))
+  drawn = progress([entries[i] for group in groups for i in group.rows])
+  sections = _sections(album, groups, content['rows'], drawn, room)
+  path = pathlib.Path(folder) / 'report.html'
+  files.write_bytes(path, _render(content, sections))
+  return path
+
+
+def worst_first(entries: Iterable[Entry], column: Column) -> list[Entry]:
+  """Returns entries with failed ones first, then from the worst to the best.
+
+  Args:
+    entries: In any order.
+    column: Says which is worse; a missing or NaN score counts as failed.
+  """
+  sign = -1 if column.higher_is_better else 1
+
+  def order(entry: Entry) -> tuple[int, float, str]:
+    score = entry.scores.get(column.key, math.nan)
+    if entry.failure:
+      return 0, 0.0, entry.name
+    if math.isnan(score):
+      return 1, 0.0, entry.name
+    return 2, -sign * score, entry.name
+
+  return sorted(entries, key=order)
+
+
+def choose(rows: Sequence[int], pictures: str) -> list[Group]:
+  """Picks the rows that are drawn.
+
+  Args:
+    rows: Positions that can be drawn, the worst first.
+    pictures: `auto`, `all` or `none`, as `write` takes it.
+
+  Returns:
+    Groups without a row in common; the rows of each are in order.
+
+  Raises:
+    ValueError: on any other `pictures`.
+  """
+  if pictures not in ('auto', 'all', 'none'):
+    raise ValueError(f"Expected pictures 'auto', 'all' or 'none', got {pictures!r}.")
+  if pictures == 'none' or not rows:
+    return []
+  if len(rows) <= WORST + MEDIAN + BEST:
+    return [Group('All, the worst first', rows)]
+  middle = min(max(len(rows) // 2 - MEDIAN // 2, WORST), len(rows) - BEST - MEDIAN)
+  after = middle + MEDIAN
+  groups = [
+    Group(f'The worst {WORST}', rows[:WORST]),
+    Group(f'{MEDIAN} around the median', rows[middle:after]),
+    Group(f'The best {BEST}', rows[-BEST:]),
+  ]
+  others = [*rows[WORST:middle], *rows[after:-BEST]]
+  if pictures == 'all' and others:
+    groups.append(Group('All others, in files beside this page', others, False))
+  return groups
+
+
+def text_of(value: float, digits: int) -> str:
+  """Returns a number as tables print it, with a dash for NaN."""
+  if math.isnan(value):
+    return '\N{EN DASH}'
+  if math.isinf(value):
+    return '∞' if value > 0 else f'{_MINUS}∞'
+  return f'{value:,.{digits}f}'.replace(',', _THIN_SPACE).replace('-', _MINUS)
+
+
+def _sections(
+  album: album_lib.Album,
+  groups: Sequence[Group],
+  rows: Sequence[dict[str, Any]],
+  entries: Iterable[Entry],
+  room: int,
+) -> list[dict[str, Any]]:
+  """Draws `entries`, those of all groups in turn, and adds to their `rows`."""
+  inside = sum(len(group.rows) for group in groups if group.inside)
+  room = room // max(inside, 1) - _MARKUP_BYTES - _THUMBNAIL_BYTES
+  entries = iter(entries)
+  sections = []
+  for group in groups:
+    shown = []
+    for i, entry in zip(group.rows, entries):
+      if entry.draw:
+        shown.append(rows[i])
+        rows[i].update(_shown(album, entry.name, entry.draw(), group.inside, room))
+    sections.append({'heading': group.heading, 'pictures': shown})
+  return sections
+
+
+def _shown(
+  album: album_lib.Album, name: str, picture: Picture, inside: bool, room: int
+) -> dict[str, Any]:
+  """Files a picture; returns what its row tells the page, in `room` bytes."""
+  link = album.add(name, picture.pixels)
+  bottom, right = (size - picture.margin for size in picture.pixels.shape[:2])
+  inner = picture.pixels[picture.header : bottom, picture.margin : right]
+  source = thumbnail = None
+  if inside:
+    source = album_lib.jpeg_uri(inner, limit_bytes=room)
+  if inside and picture.thumbnail is not None:
+    small = _THUMBNAIL_BYTES
+    thumbnail = album_lib.jpeg_uri(picture.thumbnail, limit_bytes=small)
+  height, width = (inner if source else picture.pixels).shape[:2]
+  return {
+    'link': link,
+    'source': source or link,
+    'thumbnail': thumbnail,
+    'width': width,
+    'height': height,
+  }
+
+
+def _failures(entries: Sequence[Entry], problems: Sequence[str]) -> list[str]:
+  """Returns a line for each failed entry that `problems` do not speak of."""
+  return [
+    f'{entry.name}: {entry.failure}'
+    for entry in entries
+    if entry.failure and not any(line.startswith(f'{entry.name}:') for line in problems)
+  ]
+
+
+def _rows(
+  entries: Sequence[Entry], columns: Sequence[Column], rank: Column
+) -> list[dict[str, Any]]:
+  scores = [entry.scores.get(rank.key, math.nan) for entry in entries]
+  most = max((abs(score) for score in scores if math.isfinite(score)), default=0.0)
+  return [
+    {
+      'id': f'p{i + 1}',
+      'place': i + 1,
+      'name': entry.name,
+      'failure': entry.failure,
+      'cells': [_cell(entry.scores.get(c.key, math.nan), c.digits) for c in columns],
+      'share': f'{100 * abs(score) / most:.1f}'
+      if most and math.isfinite(score)
+      else '',
+      'thumbnail': None,
+      'link': None,
+    }
+    for i, (entry, score) in enumerate(zip(entries, scores))
+  ]
+
+
+def _cell(value: float, digits: int) -> tuple[str, str]:
+  """Returns a number as it is read, and as a script sorts it."""
+  value = float(value)
+  if math.isinf(value):
+    return text_of(value, digits), 'Infinity' if value > 0 else '-Infinity'
+  return text_of(value, digits), '' if math.isnan(value) else f'{value:.9g}'
+
+
+def _table_cells(table: Table) -> dict[str, Any]:
+  rows = [
+    [v if isinstance(v, str) else text_of(v, table.digits) for v in row]
+    for row in table.rows
+  ]
+  return {'caption': table.caption, 'header': table.header, 'rows': rows}
+
+
+def _figure(album: album_lib.Album, figure: Figure) -> dict[str, Any]:
+  height, width = figure.pixels.shape[:2]
+  return {
+    'caption': figure.caption,
+    'link': album.add(figure.name, figure.pixels),
+    'source': album_lib.png_uri(figure.pixels),
+    'width': width,
+    'height': height,
+  }
+
+
+def _render(content: Mapping[str, Any], sections: Sequence[Any]) -> bytes:
+  import jinja2
+
+  text = resources.files('lutjax.report').joinpath('page.html').read_text('utf-8')
+  environment = jinja2.Environment(
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+  )
+  html = environment.from_string(text).render(**content, sections=sections)
+  return html.encode('utf-8', 'replace')

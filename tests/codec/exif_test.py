@@ -1,0 +1,92 @@
+import io
+import struct
+
+import numpy as np
+import PIL.ExifTags
+import PIL.Image
+import tifffile
+from absl.testing import absltest, parameterized
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lutjax.codec import exif
+
+
+def _tiff(order: str = '<', **options) -> bytes:
+  buffer = io.BytesIO()
+  pixels = np.arange(4 * 4 * 3, dtype=np.uint16).reshape(4, 4, 3)
+  tifffile.imwrite(
+    buffer, pixels, photometric='rgb', metadata=None, byteorder=order, **options
+  )
+  return buffer.getvalue()
+
+
+def _stream(order: str) -> bytes:
+  built = PIL.Image.Exif()
+  built.endian = order
+  built[271] = 'Maker'
+  built.get_ifd(PIL.ExifTags.IFD.Exif)[37500] = bytes(range(200))
+  built.get_ifd(PIL.ExifTags.IFD.GPSInfo)[1] = 'N'
+  return built.tobytes().removeprefix(b'Exif\0\0')
+
+
+def _parsed(stream: bytes) -> PIL.Image.Exif:
+  parsed = PIL.Image.Exif()
+  parsed.load(stream)
+  return parsed
+
+
+class ExifTest(parameterized.TestCase):
+  @parameterized.parameters('<', '>')
+  def test_pillow_reads_what_went_through_a_tiff_file(self, order):
+    stream = _stream(order)
+    content = exif.tiff_with_exif(_tiff(order), stream)
+    got = _parsed(exif.tiff_to_exif(content))
+    self.assertEqual(got[271], 'Maker')
+    self.assertEqual(got.get_ifd(PIL.ExifTags.IFD.Exif)[37500], bytes(range(200)))
+    self.assertEqual(got.get_ifd(PIL.ExifTags.IFD.GPSInfo)[1], 'N')
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+      self.assertEqual(file.pages.first.tags[271].value, 'Maker')
+      np.testing.assert_array_equal(file.asarray().ravel(), np.arange(48))
+
+  def test_going_through_a_file_twice_changes_nothing(self):
+    once = exif.tiff_to_exif(exif.tiff_with_exif(_tiff(), _stream('<')))
+    twice = exif.tiff_to_exif(exif.tiff_with_exif(_tiff(), once))
+    self.assertEqual(once, twice)
+
+  def test_resolution_is_kept_where_it_has_a_unit(self):
+    self.assertIsNone(exif.tiff_to_exif(_tiff(software=False)))
+    inches = _tiff(software=False, resolution=(300, 300), resolutionunit='INCH')
+    self.assertEqual(_parsed(exif.tiff_to_exif(inches))[282], 300)
+
+  def test_refuses_mixed_byte_orders(self):
+    with self.assertRaisesRegex(ValueError, r"one byte order, got b'II\*"):
+      exif.tiff_with_exif(_tiff('<'), _stream('>'))
+
+  @settings(deadline=None, max_examples=200)
+  @given(st.data())
+  def test_any_damage_is_read_as_less(self, data):
+    content = bytearray(exif.tiff_with_exif(_tiff(), _stream('<')))
+    for _ in range(data.draw(st.integers(1, 5))):
+      at = data.draw(st.integers(0, len(content) - 1))
+      content[at] = data.draw(st.integers(0, 255))
+    got = exif.tiff_to_exif(bytes(content))
+    self.assertLess(len(got or b''), 4 * len(content))
+
+  def test_fields_that_overlap_endlessly_are_bounded(self):
+    count = 60_000
+    fields = b''.join(
+      struct.pack('<HHII', tag, 7, 1_000_000, 8) for tag in range(1, count)
+    )
+    below = struct.pack('<H', count - 1) + fields
+    top = struct.pack('<HHHIII', 1, 0x8769, 4, 1, 26, 0)
+    content = b'II*\0' + struct.pack('<I', 8) + top + below.ljust(1_000_000, b'\0')
+    self.assertLess(len(exif.tiff_to_exif(content)), 1 << 25)
+
+  def test_a_directory_that_holds_itself_ends(self):
+    loop = b'II*\0' + struct.pack('<IHHHIII', 8, 1, 0x8769, 4, 1, 8, 0)
+    self.assertLess(len(exif.tiff_to_exif(loop)), 200)
+
+
+if __name__ == '__main__':
+  absltest.main()
