@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import difflib
+import importlib
 import os
 import pathlib
 import runpy
@@ -71,11 +72,43 @@ def override(config: Any, assignments: Sequence[str]) -> Any:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-  """Returns nested plain dicts and lists that JSON can hold."""
-  return {
+  """Returns nested plain dicts and lists that JSON can hold.
+
+  Each dict names its class under `class`, for `from_dict`.
+  """
+  kind = type(config)
+  return {'class': f'{kind.__module__}.{kind.__qualname__}'} | {
     field.name: _plain(getattr(config, field.name))
     for field in dataclasses.fields(config)
   }
+
+
+def from_dict(record: Any, source: str) -> Any:
+  """Returns the config that `to_dict` recorded.
+
+  Args:
+    record: Content of a file, of classes inside lutjax.
+    source: Named in the error.
+
+  Raises:
+    InputError: when a class or field is not known to this build.
+  """
+  if isinstance(record, list):
+    return tuple(from_dict(item, source) for item in record)
+  if not isinstance(record, Mapping):
+    return record
+  module, _, name = str(record.get('class', '')).rpartition('.')
+  try:
+    if module.split('.')[0] != 'lutjax':
+      raise ValueError('not a class of lutjax')
+    kind = getattr(importlib.import_module(module), name)
+    values = {key: from_dict(value, source) for key, value in record.items()}
+    del values['class']
+    return kind(**values)
+  except (ValueError, TypeError, ImportError, AttributeError) as error:
+    raise errors.InputError(
+      f'{source}: found {module}.{name}, which this build cannot make: {error}'
+    ) from error
 
 
 def differences(

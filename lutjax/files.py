@@ -15,7 +15,7 @@ TEMPORARY_SUFFIX = '.lutjax-tmp'
 
 @contextlib.contextmanager
 def replacing(
-    path: str | os.PathLike, *, overwrite: bool = True
+  path: str | os.PathLike, *, overwrite: bool = True
 ) -> Iterator[pathlib.Path]:
   """Gives a temporary path beside `path`, renamed onto it on success.
 
@@ -46,14 +46,14 @@ def replacing(
     os.replace(temporary, path)
   except OSError as error:
     raise errors.InputError(
-        f'{path}: cannot be written: {error.strerror or error}'
+      f'{path}: cannot be written: {error.strerror or error}'
     ) from error
   finally:
     temporary.unlink(missing_ok=True)
 
 
 def write_bytes(
-    path: str | os.PathLike, content: bytes, *, overwrite: bool = True
+  path: str | os.PathLike, content: bytes, *, overwrite: bool = True
 ) -> None:
   """Writes `content` to `path`, whole or not at all (see `replacing`)."""
   with replacing(path, overwrite=overwrite) as temporary:
@@ -61,16 +61,16 @@ def write_bytes(
 
 
 def write_text(
-    path: str | os.PathLike, content: str, *, overwrite: bool = True
+  path: str | os.PathLike, content: str, *, overwrite: bool = True
 ) -> None:
   """Writes `content` to `path` as UTF-8, whole or not at all."""
   write_bytes(path, content.encode('utf-8'), overwrite=overwrite)
 
 
 def read_bytes(
-    path: str | os.PathLike,
-    *,
-    error: type[errors.InputError] = errors.InputError,
+  path: str | os.PathLike,
+  *,
+  error: type[errors.InputError] = errors.InputError,
 ) -> bytes:
   """Returns the content of a regular file.
 

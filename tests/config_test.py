@@ -1,10 +1,12 @@
 import dataclasses
+import json
 import pathlib
 from typing import Literal
 
 from absl.testing import absltest, parameterized
 
 from lutjax import config, errors
+from lutjax.fit import loop
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,15 +18,14 @@ class Inner:
 
 @dataclasses.dataclass(frozen=True)
 class Outer:
-  fit: Inner = Inner()  # noqa: RUF009
-  also: Inner = Inner()  # noqa: RUF009
+  fit: Inner = Inner()
+  also: Inner = Inner()
   mode: Literal['a', 'b'] = 'a'
   together: bool = False
   budget: int | None = None
 
 
 class OverrideTest(parameterized.TestCase):
-
   @parameterized.parameters(
     ('fit.steps=20', lambda c: c.fit.steps, 20),
     ('mode=b', lambda c: c.mode, 'b'),
@@ -61,8 +62,23 @@ class OverrideTest(parameterized.TestCase):
     )
 
 
-class LoadTest(absltest.TestCase):
+class RecordTest(absltest.TestCase):
+  def test_a_recorded_config_comes_back(self):
+    want = loop.Config(steps=7, schedule='constant')
+    record = json.loads(json.dumps(config.to_dict(want)))
+    self.assertEqual(config.from_dict(record, 'run.json'), want)
 
+  def test_refuses_foreign_classes_and_fields(self):
+    for record in (
+      {'class': 'os.path.join'},
+      {'class': 'lutjax.fit.loop.Confi'},
+      {'class': 'lutjax.fit.loop.Config', 'stesp': 7},
+    ):
+      with self.assertRaisesRegex(errors.InputError, 'run.json: found .* cannot make'):
+        config.from_dict(record, 'run.json')
+
+
+class LoadTest(absltest.TestCase):
   def test_finds_a_packaged_config_by_its_name(self):
     folder = pathlib.Path(self.create_tempdir().full_path)
     (folder / 'tiny.py').write_text('def get_config():\n  return 7\n')

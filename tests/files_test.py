@@ -7,7 +7,6 @@ from lutjax import errors, files
 
 
 class FilesTest(absltest.TestCase):
-
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)

@@ -17,7 +17,6 @@ from lutjax.types import (
   Variables,
 )
 
-
 # Linearises a model on one batch.
 Linearize = Callable[[PyTree, Batch], Linearization]
 

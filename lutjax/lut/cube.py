@@ -12,6 +12,7 @@ was found and what was expected.
 
 import os
 import pathlib
+import re
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +27,7 @@ MAX_SIZE = 256
 MAX_LINE_BYTES = 1 << 20
 MAX_FILE_BYTES = 1 << 31
 
+_LONE_RETURN = re.compile(rb'\r(?!\n)')
 # Readers with fixed line buffers stop at 256 to 512 bytes.
 _TITLE_BYTES = 200
 # Fewest and most decimals of rows that are written with a fixed number.
@@ -150,13 +152,14 @@ def render(lut: lattice.Lut, *, title: str = '') -> bytes:
 
 
 def _text(content: bytes, source: str) -> bytes:
-  """Returns `content` with plain newlines and no byte order mark."""
+  """Returns `content` with a newline after each line and no byte order mark."""
   binary = content.find(b'\0')
   if binary >= 0:
     line = 1 + content.count(b'\n', 0, binary)
     raise refusal(source, line, 'found binary data, expected a text LUT')
   content = content.removeprefix(b'\xef\xbb\xbf')
-  if b'\r' in content:
+  # Returns before newlines count as blanks, which spares a copy of the file.
+  if b'\r' in content and _LONE_RETURN.search(content):
     content = content.replace(b'\r\n', b'\n').replace(b'\r', b'\n')
   if not content or content.isspace():
     raise refusal(source, 1, 'found an empty file, expected a .cube LUT')

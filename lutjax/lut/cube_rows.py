@@ -2,10 +2,10 @@
 
 Three readers, one result. Rows of equal width are decoded digit by digit with
 integer arithmetic over the whole buffer; other rows go through numpy's text
-reader; whatever neither takes is read line by line, which defines what a row
-is and names the line and the column that are not. The first two agree with
-`float()` to the last bit, since an integer below 2^53 divided by a power of
-ten up to 10^22 is rounded once.
+reader, block by block; a block that neither takes is read line by line, which
+defines what a row is and names the line and the column that are not. All agree
+with `float()` to the last bit: an integer below 2^53 divided by a power of ten
+up to 10^22 is rounded once.
 """
 
 import io
@@ -30,9 +30,10 @@ _NUMBER = re.compile(rb'[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?')
 _NONFINITE = re.compile(rb'[+-]?(?:nan|inf|infinity)', re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(rb'[+-]?\d*,\d+(?:[eE][+-]?\d+)?')
 _PLAIN = rb'(\d+(?:\.\d*)?|\.\d+)'
-_PLAIN_ROW = re.compile(rb'[ \t]*%b[ \t]+%b[ \t]+%b[ \t]*\n' % ((_PLAIN,) * 3))
+_PLAIN_ROW = re.compile(rb'[ \t]*%b[ \t]+%b[ \t]+%b[ \t]*(\r?\n)' % ((_PLAIN,) * 3))
 _COMMENT = re.compile(rb'(?m)(?:^|(?<=[ \t]))#.*$')
-_ROW_CHARACTERS = b'0123456789+-.eE \t\n'
+_ROW_CHARACTERS = b'0123456789+-.eE \t\r\n'
+_NONFINITE_LETTERS = b'nafityNAFITY'
 _FINITE = 'expected a finite number'
 # The least magnitude that float32 rounds to infinity.
 _OVERFLOW = 2.0**128 - 2.0**103
@@ -40,6 +41,9 @@ _OVERFLOW = 2.0**128 - 2.0**103
 _WIDEST = 128
 # Digits of a number that float64 holds exactly as an integer.
 _EXACT_DIGITS = 15
+# Bytes that go to numpy's text reader at once; the line of a mistake is looked
+# for in one block only.
+_BLOCK_BYTES = 1 << 18
 # Bytes decoded at once: what is in between stays in cache, and products stay
 # below the size at which matrix libraries start threads.
 _CHUNK_BYTES = 1 << 16
@@ -75,11 +79,22 @@ def decode(
   rows = _equal_widths(text, start, count)
   if rows is not None:
     return rows
-  body = text[start:]
-  rows = _any_widths(body, count)
-  if rows is None or not np.isfinite(rows).all():
-    rows = _line_by_line(body, count, line, source, allow_nonfinite, hint)
-  return rows
+  parts = []
+  found, last = 0, line
+  while start < len(text):
+    end = text.find(b'\n', start + _BLOCK_BYTES) + 1 or len(text)
+    block = text[start:end]
+    part = _any_widths(block, allow_nonfinite)
+    if part is None or found + len(part) > count:
+      part = _line_by_line(block, found, count, line, source, allow_nonfinite)
+    parts.append(part)
+    found += len(part)
+    line += block.count(b'\n')
+    last = line - block.endswith(b'\n')
+    start = end
+  if found < count:
+    raise refusal(source, last, f'found {found} rows, expected {count}{hint}')
+  return np.concatenate(parts)
 
 
 def number(word: bytes, *, allow_nonfinite: bool = False) -> float | str:
@@ -136,10 +151,10 @@ def _equal_widths(text: bytes, start: int, count: int) -> np.ndarray | None:
   width = text.find(b'\n', start, start + _WIDEST) + 1 - start
   layout = _PLAIN_ROW.fullmatch(text[start : start + max(width, 0)])
   end = start + count * width
-  if layout is None or len(text) < end - 1 or text[end:].strip():
+  if layout is None or len(text) < end - len(layout[4]) or text[end:].strip():
     return None
   if len(text) < end:
-    text += b'\n'
+    text += layout[4]
   lines = np.frombuffer(text, np.uint8, count * width, start).reshape(count, width)
   weights = np.zeros((width, 3))
   scales = np.ones(3)
@@ -166,32 +181,31 @@ def _equal_widths(text: bytes, start: int, count: int) -> np.ndarray | None:
   return rows
 
 
-def _any_widths(body: bytes, count: int) -> np.ndarray | None:
+def _any_widths(block: bytes, allow_nonfinite: bool) -> np.ndarray | None:
   """Reads rows with numpy, or returns None if they are not all plain."""
-  if b'#' in body:
-    body = _COMMENT.sub(b'', body)
-  # The shortest row is '0 0 0' and a newline.
-  if len(body) + 1 < count * 6 or body.translate(None, _ROW_CHARACTERS):
+  if b'#' in block:
+    block = _COMMENT.sub(b'', block)
+  letters = _NONFINITE_LETTERS if allow_nonfinite else b''
+  if block.translate(None, _ROW_CHARACTERS + letters):
     return None
-  if body.isspace():
-    return None
+  if not block or block.isspace():
+    return np.empty((0, 3), np.float32)
   try:
-    rows = np.loadtxt(io.BytesIO(body), comments=None, ndmin=2)
+    rows = np.loadtxt(io.BytesIO(block), comments=None, ndmin=2)
   except ValueError:
     return None
-  if rows.shape != (count, 3):
-    return None
   with np.errstate(over='ignore'):
-    return rows.astype(np.float32)
+    rows = rows.astype(np.float32)
+  # Infinite may mean that a number was too large.
+  return None if rows.shape[1] != 3 or np.isinf(rows).any() else rows
 
 
 def _line_by_line(
-  body: bytes, count: int, first: int, source: str, allow_nonfinite: bool, hint: str
+  block: bytes, found: int, count: int, first: int, source: str, allow_nonfinite: bool
 ) -> np.ndarray:
   """Reads rows one at a time and names the first line that is not one."""
   rows = []
-  line = first
-  for line, text in enumerate(io.BytesIO(body), first):
+  for line, text in enumerate(io.BytesIO(block), first):
     row = words(text)
     if not row:
       continue
@@ -207,10 +221,7 @@ def _line_by_line(
         raise refusal(source, line, message)
     if len(row) != 3:
       raise refusal(source, line, f'found {len(row)} numbers, expected 3')
-    if len(rows) == count:
+    if found + len(rows) == count:
       raise refusal(source, line, f'found row {count + 1}, expected {count} rows')
     rows.append(values)
-  if len(rows) < count:
-    message = f'found {len(rows)} rows, expected {count}{hint}'
-    raise refusal(source, line, message)
-  return np.array(rows, np.float64).astype(np.float32)
+  return np.array(rows, np.float64).reshape(-1, 3).astype(np.float32)

@@ -5,6 +5,7 @@ takes colours or encodings `[..., inputs]`; every layer but the last is
 followed by its activation.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -44,7 +45,7 @@ def init_gain(
     The layers, float32.
   """
   layers = []
-  pairs = list(zip(widths[:-1], widths[1:]))
+  pairs = list(itertools.pairwise(widths))
   for i, (layer_key, (fan_in, fan_out)) in enumerate(
     zip(jax.random.split(key, len(pairs)), pairs)
   ):
@@ -71,7 +72,7 @@ def init_uniform(key: Key, widths: Sequence[int]) -> Layers:
     The layers, float32.
   """
   layers = []
-  pairs = list(zip(widths[:-1], widths[1:]))
+  pairs = list(itertools.pairwise(widths))
   for layer_key, (fan_in, fan_out) in zip(jax.random.split(key, len(pairs)), pairs):
     weight_key, bias_key = jax.random.split(layer_key)
     bound = 1.0 / math.sqrt(fan_in)
@@ -122,9 +123,7 @@ def apply_tapped(
     ValueError: if the count of activations or the last axis does not fit.
   """
   if len(activations) != len(layers) - 1:
-    raise ValueError(
-      f'Expected {len(layers) - 1} activations, got {len(activations)}.'
-    )
+    raise ValueError(f'Expected {len(layers) - 1} activations, got {len(activations)}.')
   if inputs.shape[-1] != layers[0]['weight'].shape[0]:
     raise ValueError(
       f'Expected inputs [..., {layers[0]["weight"].shape[0]}], got {inputs.shape}.'

@@ -34,6 +34,7 @@ PALETTE = (
 # square root keeps an error of 0.1 visible beside one of 10.
 ERROR_LIMIT = 10.0
 ERROR_TICKS = (0, 0.1, 0.5, 1, 2, 5, 10)
+UNKNOWN = (140, 149, 159)
 
 _DPI = 144
 _FONT = 'DejaVu Sans'
@@ -56,13 +57,20 @@ class Canvas:
     self._figure = figure.Figure((width / _DPI, height / _DPI), dpi=_DPI)
     self._figure.set_facecolor('white')
     self._agg = backend_agg.FigureCanvasAgg(self._figure)
+    self._images: list[tuple[int, int, np.ndarray]] = []
 
   def axes(
     self, left: float, top: float, width: float, height: float
   ) -> 'mpl_axes.Axes':
     """Returns plot axes whose frame covers the box, styled for the house."""
-    made = self._bare_axes(left, top, width, height)
-    made.set_facecolor('white')
+    made = self._figure.add_axes(
+      (
+        left / self.width,
+        1 - (top + height) / self.height,
+        width / self.width,
+        height / self.height,
+      )
+    )
     made.spines[['top', 'right']].set_visible(False)
     made.spines[['bottom', 'left']].set_color(RULE)
     made.tick_params(
@@ -75,34 +83,42 @@ class Canvas:
   def image(
     self,
     pixels: np.ndarray,
-    left: float,
-    top: float,
-    width: float,
-    height: float,
+    left: int,
+    top: int,
+    width: int,
+    height: int,
     *,
     smooth: bool = True,
   ) -> None:
-    """Draws `[H, W, 3]` pixels, or `[H, W]` CIEDE2000 errors, into the box."""
-    made = self._bare_axes(left, top, width, height)
-    made.set_axis_off()
-    made.imshow(
-      pixels,
-      aspect='auto',
-      interpolation='antialiased' if smooth else 'nearest',
-      **(error_scale() if pixels.ndim == 2 else {}),
-    )
+    """Puts an image into the box, over whatever is drawn there.
 
-  def error_bar(self, left: float, top: float, width: float, height: float) -> None:
-    """Draws the legend of the error maps: a horizontal bar with its ticks."""
-    made = self._bare_axes(left, top, width, height)
-    values = ERROR_LIMIT * np.linspace(0, 1, 256)[None] ** 2
-    made.imshow(values, aspect='auto', extent=(0, 1, 0, 1), **error_scale())
-    made.set_yticks([])
-    labels = [f'{tick:g}' for tick in ERROR_TICKS]
-    labels[-1] = f'≥ {labels[-1]}'
-    made.set_xticks(np.sqrt(np.array(ERROR_TICKS) / ERROR_LIMIT), labels)
-    made.tick_params(colors=MUTED, labelsize=7, length=2, width=0.6)
-    made.spines[:].set_visible(False)
+    Args:
+      pixels: `[H, W, 3]` uint8 colours, or `[H, W]` float CIEDE2000 errors.
+      left: Column of the box.
+      top: Row of the box.
+      width: Pixels across.
+      height: Pixels down.
+      smooth: Whether pixels are blended where the image is resized.
+    """
+    from PIL import Image
+
+    pixels = error_colours(pixels) if pixels.ndim == 2 else pixels
+    if pixels.shape[:2] != (height, width):
+      resample = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+      whole = Image.fromarray(np.ascontiguousarray(pixels))
+      pixels = np.asarray(whole.resize((width, height), resample))
+    self._images.append((left, top, pixels))
+
+  def error_bar(self, left: int, top: int, width: int, height: int) -> None:
+    """Draws the legend of the error maps: a horizontal bar, figures below."""
+    values = ERROR_LIMIT * np.linspace(0, 1, width) ** 2
+    self.image(np.broadcast_to(values, (height, width)), left, top, width, height)
+    for tick in ERROR_TICKS:
+      share = np.sqrt(tick / ERROR_LIMIT)
+      label = f'{tick:g}' if tick < ERROR_LIMIT else f'≥ {tick:g}'
+      side = {0: 'left', ERROR_LIMIT: 'right'}.get(tick, 'center')
+      place = left + share * width
+      self.text(place, top + height + 6, label, size=7, color=MUTED, ha=side)
 
   def text(
     self,
@@ -123,33 +139,28 @@ class Canvas:
   def pixels(self) -> np.ndarray:
     """Returns the sheet as `[height, width, 3]` uint8."""
     self._agg.draw()
-    return np.asarray(self._agg.buffer_rgba())[..., :3].copy()
-
-  def _bare_axes(
-    self, left: float, top: float, width: float, height: float
-  ) -> 'mpl_axes.Axes':
-    bottom = self.height - top - height
-    return self._figure.add_axes(
-      (
-        left / self.width,
-        bottom / self.height,
-        width / self.width,
-        height / self.height,
-      )
-    )
+    pixels = np.asarray(self._agg.buffer_rgba())[..., :3].copy()
+    for left, top, image in self._images:
+      pixels[top : top + image.shape[0], left : left + image.shape[1]] = image
+    return pixels
 
 
-@functools.cache
-def error_scale() -> dict[str, Any]:
-  """Returns the `imshow` arguments that colour an error map."""
+def error_colours(error: np.ndarray) -> np.ndarray:
+  """Returns the colours of CIEDE2000 errors, by the scale of all reports.
+
+  Args:
+    error: `[...]` float; what is not finite becomes grey.
+
+  Returns:
+    `[..., 3]` uint8.
+  """
   import matplotlib
-  from matplotlib import colors
 
-  cmap: colors.Colormap = matplotlib.colormaps['inferno'].with_extremes(bad='#8c959f')
-  return {
-    'cmap': cmap,
-    'norm': colors.PowerNorm(0.5, vmin=0, vmax=ERROR_LIMIT, clip=True),
-  }
+  cmap = matplotlib.colormaps['inferno']
+  finite = np.nan_to_num(error, nan=0.0, posinf=0.0, neginf=0.0)
+  share = np.sqrt(np.clip(finite / ERROR_LIMIT, 0, 1))
+  colours = cmap(share, bytes=True)[..., :3]
+  return np.where(np.isfinite(error)[..., None], colours, np.array(UNKNOWN, np.uint8))
 
 
 def drawable(text: str, *, most: int = 90) -> str:
@@ -233,7 +244,7 @@ def to_jpeg(pixels: np.ndarray, *, limit_bytes: int) -> bytes | None:
     pixels: `[H, W, 3]` uint8.
     limit_bytes: Largest size of the file.
   """
-  for quality in (88, 80, 70, 58, 45):
+  for quality in (84, 76, 66, 55, 42):
     subsampling = '4:4:4' if quality > 60 else '4:2:0'
     content = _encode(
       pixels, format='JPEG', quality=quality, subsampling=subsampling, optimize=True

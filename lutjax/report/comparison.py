@@ -110,7 +110,7 @@ def measure(truth: Array, model: Array, photo: Array) -> Measured:
   )
 
 
-def _label(sheet: canvas.Canvas, left: float, top: float, text: str) -> float:
+def _label(sheet: canvas.Canvas, left: int, top: int, text: str) -> int:
   """Writes the heading of a panel; returns where the panel begins."""
   sheet.text(left, top, text, size=8)
   return top + _LABEL
@@ -118,8 +118,8 @@ def _label(sheet: canvas.Canvas, left: float, top: float, text: str) -> float:
 
 def _draw_photos(
   sheet: canvas.Canvas,
-  lefts: Sequence[float],
-  top: float,
+  lefts: Sequence[int],
+  top: int,
   photo: np.ndarray,
   shown: Measured,
 ) -> None:
@@ -130,9 +130,7 @@ def _draw_photos(
     sheet.image(canvas.to_uint8(image), left, below, _PANEL, _HEIGHT)
 
 
-def _draw_error(
-  sheet: canvas.Canvas, left: float, top: float, error: np.ndarray
-) -> None:
+def _draw_error(sheet: canvas.Canvas, left: int, top: int, error: np.ndarray) -> None:
   label = f'Error on the photo, CIEDE2000: mean {_mean(error):.2f}'
   top = _label(sheet, left, top, label)
   sheet.image(error, left, top, _PANEL, _HEIGHT)
@@ -140,7 +138,7 @@ def _draw_error(
 
 
 def _draw_greys(
-  sheet: canvas.Canvas, left: float, top: float, truth: np.ndarray, model: np.ndarray
+  sheet: canvas.Canvas, left: int, top: int, truth: np.ndarray, model: np.ndarray
 ) -> None:
   top = _label(sheet, left, top, 'Greys: the look wide and pale, the model thin')
   steps = np.arange(len(truth))
@@ -160,7 +158,7 @@ def _draw_greys(
 
 
 def _draw_edges(
-  sheet: canvas.Canvas, left: float, top: float, truth: np.ndarray, model: np.ndarray
+  sheet: canvas.Canvas, left: int, top: int, truth: np.ndarray, model: np.ndarray
 ) -> None:
   top = _label(sheet, left, top, 'One channel alone, the other two at zero')
   inset, gap = 46, 16
@@ -189,7 +187,7 @@ def _draw_curves(axes: Any, curves: Sequence[np.ndarray]) -> None:
 
 
 def _draw_slices(
-  sheet: canvas.Canvas, left: float, top: float, model: np.ndarray, error: np.ndarray
+  sheet: canvas.Canvas, left: int, top: int, model: np.ndarray, error: np.ndarray
 ) -> None:
   """Draws planes of constant blue: the model's colours, their errors below."""
   heading = 'Planes of constant blue (red right, green up): model, and CIEDE2000 below'
@@ -207,9 +205,7 @@ def _draw_slices(
     sheet.image(errors, place, top + 30 + side, side, side, smooth=False)
 
 
-def _draw_errors(
-  sheet: canvas.Canvas, left: float, top: float, error: np.ndarray
-) -> None:
+def _draw_errors(sheet: canvas.Canvas, left: int, top: int, error: np.ndarray) -> None:
   size = len(error)
   top = _label(sheet, left, top, f'Errors at the {size}³ nodes')
   axes = sheet.axes(left + 76, top, _PANEL - 96, 412)

@@ -16,9 +16,9 @@ import numpy as np
 
 from lutjax import files
 from lutjax.report import album as album_lib
+from lutjax.report import selection
 
 LIMIT_BYTES = 20_000_000
-WORST, MEDIAN, BEST = 12, 6, 6
 
 _THUMBNAIL_BYTES = 8_000
 # What the markup around one picture takes, generously.
@@ -107,20 +107,6 @@ class Figure(NamedTuple):
   pixels: np.ndarray
 
 
-class Group(NamedTuple):
-  """Rows whose pictures are shown under one heading.
-
-  Attributes:
-    heading: What they have in common.
-    rows: Their positions in the table.
-    inside: Whether the page holds the pictures, or only points at the files.
-  """
-
-  heading: str
-  rows: Sequence[int]
-  inside: bool = True
-
-
 def write(
   folder: str | os.PathLike,
   *,
@@ -167,7 +153,7 @@ def write(
     raise ValueError(f'Expected rank to be one of {sorted(by_key)}, got {rank!r}.')
   entries = worst_first(entries, by_key[rank])
   drawable = [i for i, e in enumerate(entries) if e.draw and not e.failure]
-  groups = choose(drawable, pictures)
+  groups = selection.choose(drawable, pictures)
   album = album_lib.Album(pathlib.Path(folder))
   content: dict[str, Any] = {
     'title': title,
@@ -209,38 +195,6 @@ def worst_first(entries: Iterable[Entry], column: Column) -> list[Entry]:
   return sorted(entries, key=order)
 
 
-def choose(rows: Sequence[int], pictures: str) -> list[Group]:
-  """Picks the rows that are drawn.
-
-  Args:
-    rows: Positions that can be drawn, the worst first.
-    pictures: `auto`, `all` or `none`, as `write` takes it.
-
-  Returns:
-    Groups without a row in common; the rows of each are in order.
-
-  Raises:
-    ValueError: on any other `pictures`.
-  """
-  if pictures not in ('auto', 'all', 'none'):
-    raise ValueError(f"Expected pictures 'auto', 'all' or 'none', got {pictures!r}.")
-  if pictures == 'none' or not rows:
-    return []
-  if len(rows) <= WORST + MEDIAN + BEST:
-    return [Group('All, the worst first', rows)]
-  middle = min(max(len(rows) // 2 - MEDIAN // 2, WORST), len(rows) - BEST - MEDIAN)
-  after = middle + MEDIAN
-  groups = [
-    Group(f'The worst {WORST}', rows[:WORST]),
-    Group(f'{MEDIAN} around the median', rows[middle:after]),
-    Group(f'The best {BEST}', rows[-BEST:]),
-  ]
-  others = [*rows[WORST:middle], *rows[after:-BEST]]
-  if pictures == 'all' and others:
-    groups.append(Group('All others, in files beside this page', others, False))
-  return groups
-
-
 def text_of(value: float, digits: int) -> str:
   """Returns a number as tables print it, with a dash for NaN."""
   if math.isnan(value):
@@ -252,7 +206,7 @@ def text_of(value: float, digits: int) -> str:
 
 def _sections(
   album: album_lib.Album,
-  groups: Sequence[Group],
+  groups: Sequence[selection.Group],
   rows: Sequence[dict[str, Any]],
   entries: Iterable[Entry],
   room: int,

@@ -6,7 +6,6 @@ from absl.testing import absltest, parameterized
 from lutjax.fit import loop, methods
 from lutjax.models import nilut
 
-
 CONFIG = nilut.Config(widths=(8, 8), activations=('tanh', 'tanh'))
 
 

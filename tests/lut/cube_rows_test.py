@@ -55,6 +55,7 @@ class DecodeTest(parameterized.TestCase):
     (b'0.5 0.5 0.5\n1.5 1.5 1.5\n1.5 1.5 1.5\n', None),
     (b'0.5 0.5 0.5\n1.5 1.5 1.5\n \n\n', [[0.5] * 3, [1.5] * 3]),
     (b'5 0.5 .5\n7 1.5 .5', [[5, 0.5, 0.5], [7, 1.5, 0.5]]),
+    (b'5 0.5 .5 \r\n7 1.5 .5 ', [[5, 0.5, 0.5], [7, 1.5, 0.5]]),
   )
   def test_digits_are_only_read_where_all_rows_match_the_first(self, text, want):
     got = cube_rows._equal_widths(text, 0, 2)
@@ -66,6 +67,8 @@ class DecodeTest(parameterized.TestCase):
     b'\n\n0 0 0\n1 1 1\n\n# \xff\n',
     b'  0 0 0\n\t1 1 1  \n',
     b'0 0 0\x0b\n1 1\x0c1',
+    b'0 0 0\r\n\r\n# a\r\n1 1 1.0\r\n',
+    b'0 0 0\r\n1 1 1.0',
     b'+0 0. .0\n1e0 1E+00 10e-1\n',
   )
   def test_reads_between_blanks_and_comments(self, text):

@@ -204,6 +204,8 @@ class LegalTest(parameterized.TestCase):
     b'\xef\xbb\xbf# first\n' + _SMALL,
     _SMALL.replace(b'\n', b'\r\n'),
     _SMALL.replace(b'\n', b'\r'),
+    _SMALL.replace(b'\n', b'\r\n', 3).replace(b'0 1\n', b'0 1\r'),
+    _SMALL.replace(b'\n', b'\r\n').replace(b'1 1 0', b'1.0 1 0 # a'),
     _SMALL.replace(b' ', b'\t'),
     _SMALL.rstrip(),
     _SMALL.replace(b'0', b'0.0e+00').replace(b'SIZE', b'SIZE '),

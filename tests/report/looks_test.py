@@ -11,7 +11,7 @@ import numpy as np
 from absl.testing import absltest
 
 from lutjax.lut import lattice
-from lutjax.report import comparison, looks, page
+from lutjax.report import comparison, looks, page, selection
 
 _COUNT = 600
 _IDENTITY = np.asarray(lattice.identity(5))
@@ -44,7 +44,10 @@ class ReportTest(absltest.TestCase):
     pages = [_look(i) for i in range(_COUNT)]
     pages.append(looks.LookPage('lost', {}, failure='the loss is not finite'))
     # A quarter of the pictures in a quarter of the room.
-    with mock.patch.multiple(page, WORST=3, MEDIAN=1, BEST=2, LIMIT_BYTES=5_000_000):
+    with (
+      mock.patch.multiple(selection, WORST=3, MEDIAN=1, BEST=2),
+      mock.patch.object(page, 'LIMIT_BYTES', 5_000_000),
+    ):
       cls.path = looks.write(
         cls.folder,
         title='600 looks',
@@ -100,7 +103,7 @@ class SummaryTest(absltest.TestCase):
   def test_an_empty_fit_has_a_page(self):
     with tempfile.TemporaryDirectory() as folder:
       path = looks.write(folder, title='none', facts={}, pages=[], photo=_PHOTO)
-      self.assertIn('0 looks', path.read_text('utf-8'))
+      self.assertIn('<h2>All looks</h2>', path.read_text('utf-8'))
 
   def test_importing_it_draws_on_no_plotting_library(self):
     code = (

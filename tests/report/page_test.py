@@ -208,15 +208,3 @@ class OrderTest(parameterized.TestCase):
     self.assertTrue(np.isnan(got[: len(got) - len(known)]).all())
     self.assertEqual(known, sorted(known, reverse=not higher_is_better))
     self.assertCountEqual(map(repr, got), map(repr, values))
-
-  @given(st.integers(0, 90), st.sampled_from(['auto', 'all']))
-  def test_groups_share_no_row(self, count, pictures):
-    groups = page.choose(range(count), pictures)
-    rows = [row for group in groups for row in group.rows]
-    self.assertLen(set(rows), len(rows))
-    self.assertLen(rows, count if pictures == 'all' else min(count, 24))
-    self.assertLessEqual(sum(len(g.rows) for g in groups if g.inside), 24)
-    if count > 24:
-      middle = groups[1].rows
-      self.assertLen(middle, 6)
-      self.assertLess(abs(np.mean(middle) - (count - 1) / 2), 4)

@@ -1,0 +1,73 @@
+"""Applies a fitted look, or a LUT file, to images.
+
+python -m launch.apply --model=RUN/model.lutjax --images=FOLDER --out=GRADED
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from lutjax import errors
+from lutjax.lut import interpolate
+from lutjax.tasks import applying, shipping
+
+from . import binary
+
+_MODEL = flags.DEFINE_string(
+  'model', None, 'Artefact, or run folder.', allow_override=True
+)
+_LUT = flags.DEFINE_string('lut', None, 'LUT file.', allow_override=True)
+_IMAGES = flags.DEFINE_list(
+  'images', [], 'Image files, folders, globs.', allow_override=True
+)
+_OUT = flags.DEFINE_string(
+  'out', None, 'Folder, or a file when there is one image.', allow_override=True
+)
+_LOOK = flags.DEFINE_string(
+  'look', '', 'Name or number of a look.', allow_override=True
+)
+_INTERPOLATION = flags.DEFINE_enum(
+  'interpolation',
+  'tetrahedral',
+  list(interpolate.METHODS),
+  'Between the nodes of the lattice.',
+  allow_override=True,
+)
+_STRENGTH = flags.DEFINE_float(
+  'strength', 1.0, '0 keeps the image, 1 gives the look.', allow_override=True
+)
+_BITS = flags.DEFINE_integer(
+  'bits', None, '8 or 16; the own of each image by default.', allow_override=True
+)
+_OVERWRITE = flags.DEFINE_bool(
+  'overwrite', False, 'Replace files that are there.', allow_override=True
+)
+
+
+def main() -> Sequence[str]:
+  """Writes the images; returns what failed."""
+  if (_MODEL.value is None) == (_LUT.value is None):
+    raise errors.InputError('expected one of --model and --lut')
+  named = shipping.named_luts(
+    model=_MODEL.value, lut=_LUT.value, look=_LOOK.value, size=shipping.APPLY_SIZE
+  )
+  (lut,) = named.values()
+  return applying.apply_to_images(
+    lut,
+    _IMAGES.value,
+    _OUT.value,
+    interpolation=_INTERPOLATION.value,
+    strength=_STRENGTH.value,
+    bits=_BITS.value,
+    overwrite=_OVERWRITE.value,
+  )
+
+
+def run() -> None:
+  """Console entry."""
+  flags.mark_flags_as_required(['images', 'out'])
+  binary.run(main)
+
+
+if __name__ == '__main__':
+  run()

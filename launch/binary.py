@@ -1,0 +1,65 @@
+"""What the launchers share: start-up, manners, exit codes."""
+
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Sequence
+
+import jax
+from absl import app
+
+from lutjax import errors
+
+# Beside this package both in a checkout and in an installation.
+CONFIGS = pathlib.Path(__file__).resolve().parent.parent / 'configs'
+
+
+def run(main: Callable[[], Sequence[str]]) -> None:
+  """Parses flags and runs a launcher.
+
+  Exits with 0 when all went well, 1 when something failed (each failure is
+  listed on stderr), 2 on input that cannot be used (one line on stderr).
+
+  Args:
+    main: The work; returns one line per failure.
+  """
+
+  def guarded(argv: Sequence[str]) -> None:
+    try:
+      if argv[1:]:
+        raise errors.InputError(
+          f'found {argv[1:]} beside the flags; lists are separated by commas, and '
+          'globs are quoted'
+        )
+      start_jax()
+      failures = main()
+    except errors.InputError as error:
+      sys.exit(_fail(2, [str(error)]))
+    except KeyboardInterrupt:
+      sys.exit(_fail(130, ['interrupted; what was finished is kept']))
+    if failures:
+      sys.exit(_fail(1, [f'{len(failures)} failed:', *failures]))
+
+  app.run(guarded)
+
+
+def start_jax() -> None:
+  """Sets JAX up for a launcher, before any device is started.
+
+  Every core becomes a device, since a network this small fills one, and
+  compiled programs are kept under `LUTJAX_CACHE` (by default
+  `~/.cache/lutjax`; `off` keeps none).
+  """
+  jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
+  cache = os.environ.get('LUTJAX_CACHE', '~/.cache/lutjax')
+  if cache != 'off':
+    jax.config.update(
+      'jax_compilation_cache_dir', str(pathlib.Path(cache).expanduser())
+    )
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
+
+
+def _fail(code: int, lines: Sequence[str]) -> int:
+  for line in lines:
+    print(f'lutjax: {line}', file=sys.stderr)
+  return code

@@ -1,0 +1,49 @@
+"""Scores artefacts against the looks that they were fitted to.
+
+python -m launch.evaluate --model=RUN --luts=FOLDER --out=scores.json
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from lutjax.tasks import evaluating, experiment
+
+from . import binary
+
+_MODEL = flags.DEFINE_string(
+  'model', None, 'Artefact, or run folder.', allow_override=True
+)
+_LUTS = flags.DEFINE_list(
+  'luts', [], 'LUT files, folders, globs or .npz archives.', allow_override=True
+)
+_OUT = flags.DEFINE_string(
+  'out',
+  None,
+  'X.json (with X.md beside it), or a folder; by default the table is printed only.',
+  allow_override=True,
+)
+_SET = flags.DEFINE_multi_string(
+  'set', [], "Field of the task's config, as key=value.", allow_override=True
+)
+
+
+def main() -> Sequence[str]:
+  """Prints and writes the figures; returns what failed."""
+  config = evaluating.task_config(_MODEL.value, _SET.value)
+  sources = experiment.Sources(luts=_LUTS.value)
+  figures, problems = evaluating.evaluate(_MODEL.value, config, sources)
+  print(evaluating.render(figures))
+  if _OUT.value:
+    print(evaluating.write(figures, _OUT.value))
+  return problems
+
+
+def run() -> None:
+  """Console entry."""
+  flags.mark_flags_as_required(['model', 'luts'])
+  binary.run(main)
+
+
+if __name__ == '__main__':
+  run()

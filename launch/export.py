@@ -1,0 +1,70 @@
+"""Writes a fitted look, or a LUT file, as `.cube`, Hald image or `.npz`.
+
+python -m launch.export --model=RUN --out=FOLDER
+python -m launch.export --lut=identity --format=hald --level=8 --out=hald.png
+"""
+
+import pathlib
+from collections.abc import Sequence
+
+from absl import flags
+
+from lutjax import errors
+from lutjax.tasks import shipping
+
+from . import binary
+
+_MODEL = flags.DEFINE_string(
+  'model', None, 'Artefact, or run folder.', allow_override=True
+)
+_LUT = flags.DEFINE_string(
+  'lut', None, 'LUT file to convert, or "identity".', allow_override=True
+)
+_OUT = flags.DEFINE_string(
+  'out', None, 'Folder, or a file when there is one output.', allow_override=True
+)
+_FORMAT = flags.DEFINE_list(
+  'format', ['cube'], 'Any of cube, hald, npz.', allow_override=True
+)
+_SIZE = flags.DEFINE_integer(
+  'size', None, 'Nodes per axis; 33, or the own of a LUT file.', allow_override=True
+)
+_LEVEL = flags.DEFINE_integer('level', 8, 'Of the Hald image.', allow_override=True)
+_BITS = flags.DEFINE_integer(
+  'bits', 16, 'Of the Hald image, 8 or 16.', allow_override=True
+)
+_LOOK = flags.DEFINE_string(
+  'look', 'all', 'Name or number of a look.', allow_override=True
+)
+_OVERWRITE = flags.DEFINE_bool(
+  'overwrite', False, 'Replace files that are there.', allow_override=True
+)
+
+
+def main() -> Sequence[str]:
+  """Writes the files; returns what failed."""
+  if (_MODEL.value is None) == (_LUT.value is None):
+    raise errors.InputError('expected one of --model and --lut')
+  named = shipping.named_luts(
+    model=_MODEL.value, lut=_LUT.value, look=_LOOK.value, size=_SIZE.value
+  )
+  for path in shipping.write_all(
+    named,
+    pathlib.Path(_OUT.value),
+    _FORMAT.value,
+    level=_LEVEL.value,
+    bits=_BITS.value,
+    overwrite=_OVERWRITE.value,
+  ):
+    print(path)
+  return []
+
+
+def run() -> None:
+  """Console entry."""
+  flags.mark_flag_as_required('out')
+  binary.run(main)
+
+
+if __name__ == '__main__':
+  run()

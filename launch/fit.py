@@ -1,0 +1,81 @@
+"""Fits small networks to looks.
+
+  python -m launch.fit --config=configs/nilut.py --luts=FOLDER --out=RUN
+
+RUN gets the artefacts, `report.html`, `metrics.jsonl` and the checkpoints. The
+same command again goes on where it was stopped.
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from lutjax import config
+from lutjax.tasks import experiment, fitting
+
+from . import binary
+
+_CONFIG = flags.DEFINE_string(
+  'config', 'configs/nilut.py', 'File with get_config().', allow_override=True
+)
+_LUTS = flags.DEFINE_list(
+  'luts', [], 'LUT files, folders, globs or .npz archives.', allow_override=True
+)
+_OUT = flags.DEFINE_string('out', None, 'Run folder.', allow_override=True)
+_SEED = flags.DEFINE_integer('seed', None, 'Of all random draws.', allow_override=True)
+_GROUP_SIZE = flags.DEFINE_integer(
+  'group_size',
+  0,
+  'Models vmapped together on a device; 0: 1 on a CPU, 64 elsewhere.',
+  lower_bound=0,
+  allow_override=True,
+)
+_PRECISION = flags.DEFINE_string(
+  'precision', None, "Of the artefact's weights: fp32, bf16, int8.", allow_override=True
+)
+_RESUME = flags.DEFINE_bool(
+  'resume', True, 'Go on with the run that --out holds.', allow_override=True
+)
+_OVERWRITE = flags.DEFINE_bool(
+  'overwrite', False, 'Remove the run that --out holds first.', allow_override=True
+)
+_STRICT = flags.DEFINE_bool(
+  'strict', False, 'What is odd in a LUT file is an error.', allow_override=True
+)
+_ALLOW_NONFINITE = flags.DEFINE_bool(
+  'allow_nonfinite', False, 'Read LUTs with NaN or infinity.', allow_override=True
+)
+_SET = flags.DEFINE_multi_string(
+  'set', [], 'Config field, as key=value; may be repeated.', allow_override=True
+)
+
+
+def main() -> Sequence[str]:
+  """Runs the experiment; returns what failed."""
+  wanted: experiment.Experiment = config.load(_CONFIG.value, [binary.CONFIGS])
+  named = {'seed': _SEED.value, 'model.precision': _PRECISION.value}
+  assignments = [f'{key}={value}' for key, value in named.items() if value is not None]
+  wanted = config.override(wanted, [*assignments, *_SET.value])
+  sources = experiment.Sources(
+    luts=_LUTS.value,
+    strict=_STRICT.value,
+    allow_nonfinite=_ALLOW_NONFINITE.value,
+  )
+  return fitting.fit(
+    wanted,
+    sources,
+    _OUT.value,
+    resume=_RESUME.value,
+    overwrite=_OVERWRITE.value,
+    group_size=_GROUP_SIZE.value,
+  )
+
+
+def run() -> None:
+  """Console entry."""
+  flags.mark_flag_as_required('out')
+  binary.run(main)
+
+
+if __name__ == '__main__':
+  run()

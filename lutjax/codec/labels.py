@@ -1,0 +1,87 @@
+"""What an artefact says of the looks it holds."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from lutjax import config, errors
+
+UNIT_DOMAIN = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+UNIT_RANGE = (0.0, 1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Label:
+  """A look as its owner knows it; networks only see the unit cube.
+
+  Attributes:
+    name: Unique within an artefact.
+    domain: Inputs that the unit cube stands for, `(minimum, maximum)` of
+      three channels each.
+    range: Outputs that 0 and 1 stand for; wider than [0, 1] for a LUT whose
+      values go beyond it.
+  """
+
+  name: str
+  domain: tuple[tuple[float, ...], tuple[float, ...]] = UNIT_DOMAIN
+  range: tuple[float, float] = UNIT_RANGE
+
+
+def to_header(looks: Sequence[Label]) -> list[Any]:
+  """Returns what a container header holds: a bare name where the rest is usual."""
+  header = []
+  for look in looks:
+    if look.domain == UNIT_DOMAIN and look.range == UNIT_RANGE:
+      header.append(look.name)
+    else:
+      flat = [float(value) for row in look.domain for value in row]
+      header.append([look.name, *flat, *map(float, look.range)])
+  return header
+
+
+def from_header(header: Any, source: str) -> tuple[Label, ...]:
+  """Reads what `to_header` wrote.
+
+  Args:
+    header: Untrusted content.
+    source: Named in the error.
+
+  Returns:
+    The looks.
+
+  Raises:
+    ArtefactError: on anything else.
+  """
+  looks = []
+  for item in header if isinstance(header, list) else [None]:
+    if isinstance(item, str):
+      looks.append(Label(item))
+    elif (
+      isinstance(item, list)
+      and len(item) == 9
+      and isinstance(item[0], str)
+      and all(isinstance(value, float) for value in item[1:])
+    ):
+      domain = (tuple(item[1:4]), tuple(item[4:7]))
+      looks.append(Label(item[0], domain, (item[7], item[8])))
+    else:
+      raise errors.ArtefactError(
+        f'{source}: found {str(item)[:40]!r} in the list of looks, expected names'
+      )
+  return tuple(looks)
+
+
+def find(looks: Sequence[Label], name: str) -> int:
+  """Returns the index of a look, by its name or its number.
+
+  Raises:
+    InputError: when there is none; the nearest name is given.
+  """
+  names = [look.name for look in looks]
+  if name in names:
+    return names.index(name)
+  if name.isdecimal() and int(name) < len(names):
+    return int(name)
+  raise errors.InputError(
+    f'--look={name}: no such look among {len(names)}{config.nearest(name, names)}'
+  )

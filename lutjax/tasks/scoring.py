@@ -1,0 +1,114 @@
+"""How far a model is from its look, as flat records of named statistics.
+
+Statistics of uniform random colours carry no prefix; those of lattice nodes
+and of a photo's colours begin with `nodes_` and `photo_`, those of the trivial
+grid with `grid_`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lutjax import metrics
+from lutjax.types import Array
+
+ColourMap = Callable[[Array], Array]
+
+
+class Colours(NamedTuple):
+  """Where a look and its model are compared, in the unit cube.
+
+  Attributes:
+    random: `[M, 3]`, uniform.
+    nodes: `[N^3, 3]`, an even lattice.
+    photo: `[P, 3]`, of pixels.
+  """
+
+  random: Array
+  nodes: Array
+  photo: Array
+
+
+class Gap(NamedTuple):
+  """What is kept of one set of colours.
+
+  Attributes:
+    psnr: dB over all channels, peak 1.
+    errors: CIE76 and CIEDE2000, `[M]` each.
+  """
+
+  psnr: Array
+  errors: metrics.ColourErrors
+
+
+def colours(seed: int, random: int, nodes: int, photo: Array, pixels: int) -> Colours:
+  """Draws the colours that all models of a run are compared on.
+
+  Args:
+    seed: Of the draws.
+    random: M, uniform colours.
+    nodes: N, nodes per axis.
+    photo: `[H, W, 3]` float32 in [0, 1].
+    pixels: P, of the photo.
+  """
+  random_key, photo_key = jax.random.split(jax.random.key(seed))
+  return Colours(
+    random=metrics.uniform_colours(random_key, random),
+    nodes=jnp.asarray(metrics.node_colours(nodes)),
+    photo=metrics.photo_colours(photo_key, photo, pixels),
+  )
+
+
+def compare(model: ColourMap, look: ColourMap, rgb: Array) -> Gap:
+  """Compares two colour maps, for the caller to jit.
+
+  Args:
+    model: `[M, 3]` colours of the unit cube to display-coded outputs.
+    look: The same of what the model stands for.
+    rgb: `[M, 3]`.
+  """
+  got, want = model(rgb), look(rgb)
+  return Gap(metrics.psnr(got, want), metrics.colour_errors(got, want))
+
+
+def to_record(gaps: Mapping[str, Gap]) -> dict[str, float]:
+  """Returns the statistics of several sets of colours, by prefixed name.
+
+  Args:
+    gaps: By prefix.
+
+  Returns:
+    Per prefix `psnr`, and of `cie76` and `ciede2000` the `mean`, `median`,
+    `p90`, `p99` and `max` over the colours.
+  """
+  record = {}
+  for prefix, gap in jax.device_get(dict(gaps)).items():
+    record[f'{prefix}psnr'] = _rounded(gap.psnr)
+    for measure, errors in gap.errors._asdict().items():
+      statistics = metrics.lut_statistics(errors)._asdict()
+      for name, value in statistics.items():
+        record[f'{prefix}{measure}_{name}'] = _rounded(value)
+  return record
+
+
+def summarize(records: Sequence[Mapping[str, float]], key: str) -> metrics.Summary:
+  """Sums up one difference over many looks.
+
+  Args:
+    records: From `to_record`.
+    key: Prefix and measure, such as `nodes_cie76`.
+  """
+  fields = metrics.LutStatistics._fields
+  return metrics.summarize(
+    [
+      metrics.LutStatistics(*(np.float64(record[f'{key}_{name}']) for name in fields))
+      for record in records
+    ]
+  )
+
+
+def _rounded(value: Array | np.ndarray) -> float:
+  return float(f'{float(value):.6g}')

@@ -1,0 +1,312 @@
+"""Artefacts and LUT files as looks that can be decoded, written and applied."""
+
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lutjax import config as config_lib
+from lutjax import errors, files, models
+from lutjax.codec import labels
+from lutjax.data import images, luts
+from lutjax.lut import compose, cube, hald, lattice, tabulate
+from lutjax.types import Array
+
+SUFFIX = '.lutjax'
+EXTENSIONS = {'cube': '.cube', 'hald': '.png', 'npz': '.npz'}
+
+# Nodes per axis where nobody said.
+EXPORT_SIZE = 33
+APPLY_SIZE = 65
+
+
+class Model(NamedTuple):
+  """A model on disk.
+
+  Attributes:
+    path: Of its artefact.
+    size_bytes: Of the file.
+    loaded: What it holds.
+  """
+
+  path: pathlib.Path
+  size_bytes: int
+  loaded: models.Loaded
+
+
+def find_models(path: str) -> list[Model]:
+  """Opens the artefact, or all artefacts of a run folder.
+
+  Args:
+    path: A file, or a folder with `model.lutjax` or `models/`.
+
+  Returns:
+    The models, in the order of their names.
+
+  Raises:
+    InputError: when there is none, or one cannot be read.
+  """
+  where = pathlib.Path(path)
+  if not where.exists():
+    raise errors.InputError(f'--model={path}: no such file or folder')
+  found = [where]
+  if where.is_dir():
+    single = where / f'model{SUFFIX}'
+    found = [single] if single.is_file() else sorted(where.glob(f'models/*{SUFFIX}'))
+  if not found:
+    raise errors.InputError(
+      f'--model={path}: found no model{SUFFIX} and no models/ in it, expected a run'
+    )
+  opened = []
+  for file in found:
+    content = files.read_bytes(file, error=errors.ArtefactError)
+    opened.append(Model(file, len(content), models.load(content, str(file))))
+  return opened
+
+
+def decoder(config: Any, size: int) -> Callable[[Any, Array], Array]:
+  """Returns `(variables, weights) -> lattice`, for the caller to jit.
+
+  Args:
+    config: Of a model.
+    size: Nodes per axis.
+
+  Returns:
+    The function. `weights` `[L]` float32 mix the looks of the model; the
+    lattice is `[size, size, size, 3]` float32 on the unit cube.
+  """
+  module = models.module_of(config)
+
+  def decode(variables: Any, weights: Array) -> Array:
+    return tabulate.tabulate(
+      lambda rgb: module.apply(config, variables, module.query(config, rgb, weights)),
+      size,
+    )
+
+  return decode
+
+
+def decode(loaded: models.Loaded, weights: np.ndarray, size: int) -> lattice.Lut:
+  """Decodes a look, or a mix of looks, to a LUT over its own domain and range.
+
+  Args:
+    loaded: The model.
+    weights: `[L]` float32, sum 1.
+    size: Nodes per axis.
+
+  Raises:
+    InputError: when looks of different domains or ranges are mixed.
+  """
+  used = [label for label, w in zip(loaded.config.looks, weights) if w]
+  first = used[0]
+  for label in used[1:]:
+    if (label.domain, label.range) != (first.domain, first.range):
+      raise errors.InputError(
+        f'--blend: {first.name} and {label.name} have different domains or ranges'
+      )
+  table = jax.jit(decoder(loaded.config, size))(loaded.variables, jnp.array(weights))
+  low, high = first.range
+  return lattice.from_table(low + (high - low) * np.asarray(table), first.domain)
+
+
+def mix(
+  looks: Sequence[labels.Label], *, look: str = '', blend: Sequence[str] = ()
+) -> Mapping[str, np.ndarray]:
+  """Reads which looks are wanted.
+
+  Args:
+    looks: Of a model.
+    look: Name or number of one; `all`; empty for the only one.
+    blend: `NAME:WEIGHT` each; weights are scaled to sum 1.
+
+  Returns:
+    Weights `[L]` by the name of what they make.
+
+  Raises:
+    InputError: on names that do not exist, on weights that are no numbers,
+      negative or all zero, and when one of several must be named.
+  """
+  unit = np.eye(len(looks), dtype=np.float32)
+  if blend:
+    weights = sum(
+      _share(item) * unit[labels.find(looks, _named(item))] for item in blend
+    )
+    if not np.sum(weights) > 0:
+      raise errors.InputError(f'--blend={",".join(blend)}: the weights are all zero')
+    return {'+'.join(_named(item) for item in blend): weights / np.sum(weights)}
+  if look == 'all' or (not look and len(looks) == 1):
+    return {label.name: unit[i] for i, label in enumerate(looks)}
+  if not look:
+    raise errors.InputError(
+      f'--look: the model holds {len(looks)} looks, expected one of their names or all'
+    )
+  index = labels.find(looks, look)
+  return {looks[index].name: unit[index]}
+
+
+def named_luts(
+  *,
+  model: str | None = None,
+  lut: str | None = None,
+  look: str = '',
+  blend: Sequence[str] = (),
+  size: int | None = None,
+) -> Mapping[str, lattice.Lut]:
+  """Returns the LUTs that flags point at, by the names they will be given.
+
+  Args:
+    model: Artefact or run folder.
+    lut: File, or `identity`.
+    look: Name or number of one look of the model, `all`, or empty where there
+      is one.
+    blend: `NAME:WEIGHT` each, instead of `look`.
+    size: Nodes per axis; by default the own size of a file, else 33.
+
+  Raises:
+    InputError: on whatever is missing or damaged.
+  """
+  if size is not None and not 2 <= size <= cube.MAX_SIZE:
+    raise errors.InputError(f'--size={size}: expected 2 to {cube.MAX_SIZE}')
+  if lut is not None:
+    return {pathlib.Path(lut).stem: _read_lut(lut, size)}
+  opened = find_models(model or '')
+  looks = [label for item in opened for label in item.loaded.config.looks]
+  wanted = mix(looks, look=look, blend=blend)
+  return {
+    name: _mixed(opened, weights, size or EXPORT_SIZE)
+    for name, weights in wanted.items()
+  }
+
+
+def write_all(
+  named: Mapping[str, lattice.Lut],
+  out: pathlib.Path,
+  formats: Sequence[str],
+  *,
+  level: int,
+  bits: int,
+  overwrite: bool,
+) -> Iterator[pathlib.Path]:
+  """Writes LUTs in each format and yields the paths.
+
+  Args:
+    named: LUTs by name.
+    out: A folder; or the file itself when one LUT is written in one format
+      and `out` bears its extension.
+    formats: Of `FORMATS`.
+    level: See `write`.
+    bits: See `write`.
+    overwrite: See `write`.
+
+  Raises:
+    InputError: see `write`.
+  """
+  for form in formats:
+    if form not in EXTENSIONS:
+      raise errors.InputError(
+        f'--format={form}: expected one of {", ".join(EXTENSIONS)}'
+        f'{config_lib.nearest(form, list(EXTENSIONS))}'
+      )
+  as_file = out.suffix.lower() in EXTENSIONS.values() and not out.is_dir()
+  if as_file and (len(named), len(formats)) != (1, 1):
+    raise errors.InputError(
+      f'--out={out}: {len(named) * len(formats)} files to write, expected a folder'
+    )
+  if as_file and EXTENSIONS[formats[0]] != out.suffix.lower():
+    raise errors.InputError(
+      f'--out={out}: expected the extension {EXTENSIONS[formats[0]]} for '
+      f'--format={formats[0]}'
+    )
+  for name, lut in named.items():
+    for form in formats:
+      path = out if as_file else out / f'{name}{EXTENSIONS[form]}'
+      write(lut, path, form, title=name, level=level, bits=bits, overwrite=overwrite)
+      yield path
+
+
+def write(
+  lut: lattice.Lut,
+  path: pathlib.Path,
+  form: str,
+  *,
+  title: str = '',
+  level: int = 8,
+  bits: int = 16,
+  overwrite: bool = False,
+) -> None:
+  """Writes a LUT in one format.
+
+  Args:
+    lut: 3D.
+    path: The file.
+    form: Key of `EXTENSIONS`.
+    title: Kept in `.cube`.
+    level: Of the Hald image.
+    bits: Of the Hald image, 8 or 16.
+    overwrite: Whether a file that is there may be replaced.
+
+  Raises:
+    InputError: when it exists, or a Hald image cannot hold the LUT.
+  """
+  if form == 'cube':
+    files.write_bytes(path, cube.render(lut, title=title), overwrite=overwrite)
+  elif form == 'hald':
+    if not 2 <= level <= hald.MAX_LEVEL:
+      raise errors.InputError(f'--level={level}: expected 2 to {hald.MAX_LEVEL}')
+    if bits not in (8, 16):
+      raise errors.InputError(f'--bits={bits}: expected 8 or 16')
+    table = np.asarray(compose.resample(lut, level * level))
+    image = images.Image(images.from_float(hald.from_lattice(table), bits))
+    images.write(path, image, overwrite=overwrite)
+  else:
+    arrays = {'lut': np.asarray(lut.table), 'domain': np.asarray(lut.domain)}
+    with files.replacing(path, overwrite=overwrite) as temporary:
+      np.savez_compressed(temporary, **arrays)
+
+
+def _read_lut(lut: str, size: int | None) -> lattice.Lut:
+  if lut == 'identity':
+    return lattice.from_table(lattice.identity(size or EXPORT_SIZE))
+  looks, problems = luts.load([lut])
+  if problems:
+    raise errors.LutError(problems[0])
+  if len(looks) != 1:
+    raise errors.InputError(f'--lut={lut}: found {len(looks)} LUTs, expected one')
+  found = looks[0].lut
+  return found if size is None else tabulate.bake(found, size)
+
+
+def _mixed(opened: Sequence[Model], weights: np.ndarray, size: int) -> lattice.Lut:
+  """Decodes what each model has a share in, and adds it up."""
+  start, parts = 0, []
+  for item in opened:
+    share = weights[start : start + len(item.loaded.config.looks)]
+    start += len(share)
+    if np.any(share):
+      total = float(np.sum(share))
+      parts.append((total, decode(item.loaded, share / total, size)))
+  first = parts[0][1]
+  for _, part in parts[1:]:
+    if not np.array_equal(part.domain, first.domain):
+      raise errors.InputError('--blend: the looks have different domains')
+  return first._replace(table=sum(total * part.table for total, part in parts))
+
+
+def _named(item: str) -> str:
+  return item.rpartition(':')[0] or item
+
+
+def _share(item: str) -> float:
+  name, colon, number = item.rpartition(':')
+  try:
+    share = float(number) if colon and name else float('nan')
+  except ValueError:
+    share = float('nan')
+  if not 0 <= share < float('inf'):
+    raise errors.InputError(
+      f'--blend: found {item!r}, expected NAME:WEIGHT with a weight of 0 or more'
+    )
+  return share
