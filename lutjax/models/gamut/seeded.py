@@ -14,13 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from lutjax import errors
-from lutjax.codec import range_coder
+from lutjax.codec import entropy
 from lutjax.nn import encodings
 from lutjax.types import Array
 
 _LINEAR = 6
 _HEAD = struct.Struct('<HBBB')
 _MAX_WAVES = 4096
+_MAX_LEVEL = 127
 # Rows of features made and multiplied at a time: they stay in the cache.
 _ROWS = 1024
 
@@ -49,9 +50,9 @@ class Config:
   seed: int = 0
 
   def __post_init__(self):
-    if not 1 <= self.waves <= _MAX_WAVES or not 1 <= self.levels <= range_coder.LIMIT:
+    if not 1 <= self.waves <= _MAX_WAVES or not 1 <= self.levels <= _MAX_LEVEL:
       raise ValueError(
-        f'Expected 1 to {_MAX_WAVES} waves and 1 to {range_coder.LIMIT} levels, got '
+        f'Expected 1 to {_MAX_WAVES} waves and 1 to {_MAX_LEVEL} levels, got '
         f'{self.waves} and {self.levels}.'
       )
     spreads = [8 * self.space_spread, 8 * self.colour_spread]
@@ -188,11 +189,8 @@ def to_bytes(config: Config, codes: np.ndarray, scale: np.ndarray) -> bytes:
     round(8 * config.colour_spread),
     sum(1 << c for c in used),
   )
-  parts = [head]
-  for channel in used:
-    coded = range_coder.encode(codes[:, channel])
-    parts += [scale[channel].tobytes(), struct.pack('<H', len(coded)), coded]
-  return b''.join(parts)
+  coded = entropy.encode(codes[:, used], entropy.by_lane, max(len(used), 1))
+  return b''.join([head, scale[used].tobytes(), struct.pack('<H', len(coded)), coded])
 
 
 def from_bytes(body: bytes, seed: int, source: str) -> tuple[Config, np.ndarray, bytes]:
@@ -211,23 +209,22 @@ def from_bytes(body: bytes, seed: int, source: str) -> tuple[Config, np.ndarray,
     ArtefactError: if the body is cut short or altered.
   """
   try:
-    waves, space, colour, used = _HEAD.unpack_from(body)
+    waves, space, colour, channels = _HEAD.unpack_from(body)
     config = Config(waves, space / 8, colour / 8, seed=seed)
-    offset = _HEAD.size
+    used = [c for c in range(3) if channels >> c & 1]
+    offset = _HEAD.size + 2 * len(used)
+    scale = np.frombuffer(body[_HEAD.size : offset], '<f2').astype(np.float32)
+    (length,) = struct.unpack_from('<H', body, offset)
+    offset += 2
+    coded, rest = body[offset : offset + length], body[offset + length :]
     weight = np.zeros((waves + _LINEAR, 3), np.float32)
-    for channel in range(3):
-      if used >> channel & 1:
-        scale, length = struct.unpack_from('<eH', body, offset)
-        coded = body[offset + 4 : offset + 4 + length]
-        codes = range_coder.decode(coded, waves + _LINEAR, source)
-        weight[:, channel] = codes * np.float32(scale)
-        offset += 4 + length
-  except (struct.error, ValueError) as error:
-    if isinstance(error, errors.InputError):
-      raise
+    shape = (len(weight), len(used))
+    codes = entropy.decode(coded, shape, entropy.by_lane, max(len(used), 1))
+    weight[:, used] = codes * scale
+  except (struct.error, ValueError, AssertionError) as error:
     raise errors.ArtefactError(
       f'{source}: found a seeded-wave code that does not parse: {error}'
     ) from error
   if not np.isfinite(weight).all():
     raise errors.ArtefactError(f'{source}: found weights that are not finite')
-  return config, weight, body[offset:]
+  return config, weight, rest
