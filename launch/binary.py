@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import jax
-from absl import app
+from absl import app, flags, logging
 
 from lutjax import errors
 
@@ -40,6 +40,7 @@ def run(main: Callable[[], Sequence[str]]) -> None:
     if failures:
       sys.exit(_fail(1, [f'{len(failures)} failed:', *failures]))
 
+  _show_in_help(main.__module__)
   app.run(guarded)
 
 
@@ -50,6 +51,7 @@ def start_jax() -> None:
   compiled programs are kept under `LUTJAX_CACHE` (by default
   `~/.cache/lutjax`; `off` keeps none).
   """
+  logging.set_verbosity(logging.WARNING)
   jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
   cache = os.environ.get('LUTJAX_CACHE', '~/.cache/lutjax')
   if cache != 'off':
@@ -57,6 +59,15 @@ def start_jax() -> None:
       'jax_compilation_cache_dir', str(pathlib.Path(cache).expanduser())
     )
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
+
+
+def _show_in_help(module: str) -> None:
+  """Makes `--help` of a console script show the launcher behind it."""
+  if module == '__main__':
+    return
+  for flag in flags.FLAGS.get_flags_for_module(module):
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+  sys.modules['__main__'].__doc__ = sys.modules[module].__doc__
 
 
 def _fail(code: int, lines: Sequence[str]) -> int:

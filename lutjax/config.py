@@ -63,12 +63,14 @@ def override(config: Any, assignments: Sequence[str]) -> Any:
     InputError: on a name that is unknown (the nearest is named) or borne by
       several fields, or a value of another type.
   """
+  values: dict[str, Any] = {}
   for assignment in assignments:
-    name, equals, value = assignment.partition('=')
+    name, equals, text = assignment.partition('=')
     if not equals:
       raise errors.InputError(f'--set={assignment}: found no "=", expected key=value')
-    config = _set(config, _find(config, name.strip()), value.strip(), assignment)
-  return config
+    path = _find(config, name.strip())
+    values[path] = _parse(text.strip(), _hint(config, path), assignment)
+  return _replaced(config, values)
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -157,17 +159,32 @@ def _find(config: Any, name: str) -> str:
   )
 
 
-def _set(config: Any, path: str, value: str, assignment: str) -> Any:
+def _hint(config: Any, path: str) -> Any:
   head, dot, rest = path.partition('.')
   if dot:
-    inner = _set(getattr(config, head), rest, value, assignment)
-  else:
-    hint = typing.get_type_hints(type(config))[head]
-    inner = _parse(value, hint, assignment)
+    return _hint(getattr(config, head), rest)
+  return typing.get_type_hints(type(config))[head]
+
+
+def _replaced(config: Any, values: Mapping[str, Any]) -> Any:
+  """Sets fields by path, all of a dataclass at once: some only fit together."""
+  changes: dict[str, Any] = {}
+  inner: dict[str, dict[str, Any]] = {}
+  for path, value in values.items():
+    head, dot, rest = path.partition('.')
+    if dot:
+      inner.setdefault(head, {})[rest] = value
+    else:
+      changes[head] = value
+  for head, deeper in inner.items():
+    changes[head] = _replaced(getattr(config, head), deeper)
   try:
-    return dataclasses.replace(config, **{head: inner})
+    return dataclasses.replace(config, **changes)
+  except errors.InputError:
+    raise
   except ValueError as error:
-    raise errors.InputError(f'--set={assignment}: {error}') from error
+    given = ', '.join(f'--set={path}={value}' for path, value in values.items())
+    raise errors.InputError(f'{given}: {error}') from error
 
 
 def _parse(text: str, hint: Any, assignment: str) -> Any:

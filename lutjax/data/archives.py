@@ -141,6 +141,8 @@ def _array(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> np.ndarray:
     (2, 0): np.lib.format.read_array_header_2_0,
   }
   shape, _, dtype = readers[version](data)
+  if dtype.hasobject:
+    raise ValueError(f'{item.filename} holds Python objects, which are never loaded')
   claimed = int(np.prod(shape, dtype=object)) * dtype.itemsize
   if claimed != item.file_size - data.tell():
     raise ValueError(f'{item.filename} claims shape {shape} of {dtype}')

@@ -102,7 +102,7 @@ def load(
     looks += loaded
     paths += [item.relative] * len(loaded)
   if not looks:
-    more = f' (and {len(problems) - 1} more problems)' if len(problems) > 1 else ''
+    more = f' (and {len(problems) - 1} more like it)' if len(problems) > 1 else ''
     wanted = f'{", ".join(patterns)}: found no LUT, expected {" ".join(EXTENSIONS)}'
     raise errors.LutError(f'{problems[0]}{more}' if problems else wanted)
   names = unique_names([look.name for look in looks], paths)
@@ -113,8 +113,9 @@ def load(
 def unique_names(names: Sequence[str], paths: Sequence[pathlib.PurePath]) -> list[str]:
   """Turns names into file names that differ, in any case of letters.
 
-  Names that clash get the folders they are in, then their extension as well,
-  then a number; a name without a rival is kept.
+  Names that clash between files get the folders they are in, then their
+  extension as well; what still clashes gets a number. A name without a rival is
+  kept.
 
   Args:
     names: As wished for.
@@ -127,14 +128,17 @@ def unique_names(names: Sequence[str], paths: Sequence[pathlib.PurePath]) -> lis
   wishes = []
   for name, path in zip(names, paths):
     inside = [] if name == path.stem else [name]
-    folders = '-'.join([*path.with_suffix('').parts, *inside])
-    extended = '-'.join([*path.parts, *inside])
-    wishes.append([_safe(name), _safe(folders), _safe(extended)])
+    parts = path.with_suffix('').parts
+    extension = path.suffix.removeprefix('.')
+    longer = ['-'.join([*parts, *inside]), '-'.join([*parts, extension, *inside])]
+    wishes.append([_safe(option) for option in (name, *longer)])
   chosen = [options[0] for options in wishes]
   for step in (1, 2):
-    counts = collections.Counter(name.casefold() for name in chosen)
+    rivals = collections.defaultdict(set)
+    for name, path in zip(chosen, paths):
+      rivals[name.casefold()].add(path)
     for i, options in enumerate(wishes):
-      if counts[chosen[i].casefold()] > 1:
+      if len(rivals[chosen[i].casefold()]) > 1:
         chosen[i] = options[step]
   numbers: collections.Counter[str] = collections.Counter()
   taken = set()

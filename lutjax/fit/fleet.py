@@ -130,11 +130,13 @@ def block_size(jobs: int, devices: jax.sharding.Mesh, group_size: int) -> int:
     group_size: Models vmapped together on each device.
 
   Returns:
-    A multiple of `devices.size * group_size`: no larger than holds all jobs,
-    and otherwise the least that keeps a CPU at work for some seconds.
+    A multiple of `devices.size * group_size`, large enough to keep a CPU at
+    work for some seconds, of which the jobs fill the last block best.
   """
   unit = devices.size * group_size
-  return unit * max(1, min(math.ceil(jobs / unit), _CPU_BLOCK // unit))
+  units = math.ceil(jobs / unit)
+  most = max(1, _CPU_BLOCK // unit)
+  return unit * math.ceil(units / math.ceil(units / most))
 
 
 def blocks(jobs: Sequence[Job], size: int) -> list[Sequence[Job]]:

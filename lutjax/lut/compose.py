@@ -1,5 +1,7 @@
 """Making one lattice of a table, whatever it is made of."""
 
+import jax.numpy as jnp
+
 from lutjax.lut import interpolate, lattice
 from lutjax.types import Array
 
@@ -24,4 +26,5 @@ def resample(lut: lattice.Lut, size: int, *, method: str = 'trilinear') -> Array
     ValueError: on a size below 2, an unknown method, or a table that does
       not take three channels.
   """
-  return interpolate.sample(lut, lattice.identity(size), method=method)
+  nodes = jnp.asarray(lattice.identity(size))
+  return interpolate.sample(lut, nodes, method=method)

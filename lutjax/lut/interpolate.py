@@ -6,9 +6,7 @@ included, is clamped to the boundary, as colour engines do; results are never
 clamped; one NaN channel makes every channel of the result NaN.
 
 Nodes are exact: a colour i / (N - 1), rounded to float32, gives node i to the
-last bit. For N - 1 a power of two that is so by itself. For other sizes the
-scaled colour may miss the integer by one unit in the last place; such
-positions are moved onto the node (`_snapped`).
+last bit (`placing.evenly`).
 
 Channels are taken apart before any arithmetic. XLA then sees plain vectors and
 fuses a whole method, gathers included, into one loop that writes nothing but
@@ -17,30 +15,31 @@ its result; on a CPU that is what makes it as fast as hand-written engines.
 
 import functools
 import itertools
+import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from lutjax.lut import lattice as lattice_lib
+from lutjax.lut import placing
 from lutjax.types import Array
 
 # Pixels per step of `apply` on CPUs: what a step keeps fits in a core's cache.
 CHUNK = 16_384
 
 
-class _Place(NamedTuple):
-  """Where colours lie along one axis.
+class _Step(NamedTuple):
+  """A step along an axis, from a node to its neighbour.
 
   Attributes:
-    node: `[...]` int32, the node below.
-    fraction: `[...]` in [0, 1], the way to the node above.
+    stride: `[...]` int32, the distance in rows.
+    fraction: `[...]` in [0, 1], the way to go.
   """
 
-  node: Array
+  stride: Array
   fraction: Array
 
 
@@ -82,11 +81,12 @@ def tetrahedral(lattice: Array, rgb: Array) -> Array:
   Six tetrahedra share the grey diagonal of a cell, so greys mix greys only.
   The path to the far corner steps first along the channel with the largest
   fraction and last along the one with the smallest; its four nodes weigh the
-  gaps between the fractions in falling order.
+  gaps between the fractions in falling order. In D dimensions the same path
+  has D + 1 nodes, the corners of a simplex.
 
   Args:
-    lattice: `[N1, N2, N3, C]` float, each N >= 2.
-    rgb: `[..., 3]` float.
+    lattice: `[N1, ..., ND, C]` float, each N >= 2; D is 3 by name only.
+    rgb: `[..., D]` float.
 
   Returns:
     `[..., C]`.
@@ -130,8 +130,7 @@ def sample(lut: lattice_lib.Lut, rgb: Array, *, method: str = 'tetrahedral') -> 
   Args:
     lut: The table; D input and C output channels.
     rgb: `[..., D]` float, in the units of the shaper's or lattice's domain.
-    method: A name in `METHODS`; of 1, 2, 4 or 5 dimensions only `nearest` and
-      `trilinear` are known.
+    method: A name in `METHODS`; `prism` needs three dimensions.
 
   Returns:
     `[..., C]`.
@@ -140,20 +139,18 @@ def sample(lut: lattice_lib.Lut, rgb: Array, *, method: str = 'tetrahedral') -> 
     ValueError: on an unknown method, or shapes that do not fit.
   """
   blend = _blend(method)
-  lut, rgb = jax.tree.map(jnp.asarray, (lut, rgb))
-  sizes = lut.table.shape[:-1]
-  if rgb.shape[-1:] != (len(sizes),):
-    raise ValueError(f'Expected colours [..., {len(sizes)}], got {rgb.shape}.')
-  channels = [rgb[..., axis] for axis in range(len(sizes))]
-  if lut.shaper is not None:
-    curves, limits = lut.shaper
+  table, domain, knots, shaper = jax.tree.map(jnp.asarray, lut)
+  sizes = table.shape[:-1]
+  channels = _channels(rgb, len(sizes))
+  if shaper is not None:
+    curves, limits = shaper
     channels = [_shaped(x, curves[:, i], limits[:, i]) for i, x in enumerate(channels)]
-  channels = [_normalized(x, lut.domain[:, i]) for i, x in enumerate(channels)]
-  if lut.knots is None:
-    places = [_place(x, size) for x, size in zip(channels, sizes)]
+  channels = [placing.normalize(x, domain[:, i]) for i, x in enumerate(channels)]
+  if knots is None:
+    places = [placing.evenly(x, size) for x, size in zip(channels, sizes)]
   else:
-    places = [_place_among(x, knots) for x, knots in zip(channels, lut.knots)]
-  return blend(lut.table, places)
+    places = [placing.among(x, axis) for x, axis in zip(channels, knots)]
+  return blend(table, places)
 
 
 def apply(
@@ -249,7 +246,6 @@ def _chunked(lut: lattice_lib.Lut, pixels: Array, *, method: str, chunk: int) ->
   tail = pixels[count - size :]
   shape = jax.eval_shape(functools.partial(sample, method=method), lut, tail)
   in_place = shape.shape == tail.shape and shape.dtype == tail.dtype
-  channels = shape.shape[-1]
 
   def step(index: Array, result: Array) -> Array:
     start = jnp.minimum(index * size, count - size)
@@ -259,79 +255,46 @@ def _chunked(lut: lattice_lib.Lut, pixels: Array, *, method: str, chunk: int) ->
     part = sample(lut, part, method=method)
     return jax.lax.dynamic_update_slice(result, part, (start, 0))
 
-  empty = pixels if in_place else jnp.zeros((count, channels), shape.dtype)
-  return jax.lax.fori_loop(0, steps, step, empty)
+  result = pixels
+  if not in_place:  # Any content of the right shape, and placed like the pixels.
+    result = jnp.broadcast_to(pixels[:, :1], (count, shape.shape[-1]))
+    result = result.astype(shape.dtype)
+  return jax.lax.fori_loop(0, steps, step, result)
 
 
-def _places(lattice: Array, rgb: Array) -> list[_Place]:
+def _channels(rgb: Array, count: int) -> list[Array]:
+  """Takes `[..., count]` colours apart, in float32 or wider."""
+  rgb = jnp.asarray(rgb)
+  if rgb.shape[-1:] != (count,) or not jnp.issubdtype(rgb.dtype, jnp.floating):
+    raise ValueError(
+      f'Expected float colours [..., {count}], got {rgb.dtype} {rgb.shape}.'
+    )
+  rgb = rgb.astype(jnp.promote_types(rgb.dtype, jnp.float32))
+  return [rgb[..., channel] for channel in range(count)]
+
+
+def _places(lattice: Array, rgb: Array) -> list[placing.Place]:
   """Returns where colours in [0, 1] lie on evenly spaced axes."""
   *sizes, channels = lattice.shape or (0,)
   if not sizes or min(sizes) < 2 or not channels:
     raise ValueError(f'Expected lattice [N, N, N, C], got {lattice.shape}.')
-  rgb = jnp.asarray(rgb)
-  if rgb.shape[-1:] != (len(sizes),):
-    raise ValueError(f'Expected colours [..., {len(sizes)}], got {rgb.shape}.')
-  return [_place(rgb[..., axis], size) for axis, size in enumerate(sizes)]
-
-
-def _place(position: Array, size: int) -> _Place:
-  """Places `[...]` positions, clamped to [0, 1], among `size` even nodes."""
-  scaled = _clamped(position, 0.0, 1.0) * (size - 1)
-  if (size - 1) & (size - 2):
-    scaled = _snapped(scaled)
-  node = jnp.floor(scaled)
-  node = jnp.where(node > size - 2, size - 2, node)
-  return _Place(node.astype(jnp.int32), scaled - node)
-
-
-@jax.custom_jvp
-def _snapped(scaled: Array) -> Array:
-  """Moves a position that misses an integer by rounding alone onto it.
-
-  A node's colour is off by half a unit in the last place, its product by
-  another half: 2^-23 of the integer at most. Slopes pass as if nothing had
-  moved.
-  """
-  whole = jnp.round(scaled)
-  return jnp.where(jnp.abs(scaled - whole) <= whole * 2.0**-23, whole, scaled)
-
-
-_snapped.defjvps(lambda tangent, _, scaled: tangent)
-
-
-def _place_among(position: Array, knots: Array) -> _Place:
-  """Places `[...]` positions among rising knots `[N]`."""
-  position = _clamped(position, knots[0], knots[-1])
-  above = jnp.searchsorted(knots, position, side='right', method='compare_all')
-  node = jnp.clip(above.astype(jnp.int32) - 1, 0, knots.shape[0] - 2)
-  low = jnp.take(knots, node, mode='clip')
-  width = jnp.take(knots, node + 1, mode='clip') - low
-  return _Place(node, (position - low) / jnp.where(width > 0, width, 1.0))
+  unit = [placing.clamp(x, 0.0, 1.0) for x in _channels(rgb, len(sizes))]
+  return [placing.evenly(x, size) for x, size in zip(unit, sizes)]
 
 
 def _shaped(x: Array, curve: Array, limits: Array) -> Array:
   """Reads a curve `[S]` over `limits` at `[...]` inputs."""
-  place = _place(_normalized(x, limits), curve.shape[0])
+  place = placing.evenly(placing.normalize(x, limits), curve.shape[0])
   return _trilinear(curve[:, None], [place])[..., 0]
-
-
-def _normalized(x: Array, limits: Array) -> Array:
-  """Maps `limits`, minimum and maximum, to 0 and 1."""
-  return (x - limits[0]) * (1.0 / (limits[1] - limits[0]))
-
-
-def _clamped(x: Array, low: Array | float, high: Array | float) -> Array:
-  """Clamps by comparison, which keeps NaN and the slope on the boundary."""
-  return jnp.where(x < low, low, jnp.where(x > high, high, x))
 
 
 def _strides(lattice: Array) -> list[int]:
   """Returns the distance in rows between neighbours, per axis."""
   sizes = lattice.shape[1:-1]
-  return [int(np.prod(sizes[axis:])) for axis in range(len(sizes) + 1)]
+  return [math.prod(sizes[axis:]) for axis in range(len(sizes) + 1)]
 
 
-def _corner(lattice: Array, places: list[_Place]) -> Array:
+def _corner(lattice: Array, places: list[placing.Place]) -> Array:
   """Returns the row of the lowest corner of each colour's cell."""
   rows = [place.node * step for place, step in zip(places, _strides(lattice))]
   return functools.reduce(operator.add, rows)
@@ -347,7 +310,7 @@ def _weigh(lattice: Array, nodes: list[tuple[Array, Array]]) -> Array:
   return functools.reduce(operator.add, parts)
 
 
-def _nearest(lattice: Array, places: list[_Place]) -> Array:
+def _nearest(lattice: Array, places: list[placing.Place]) -> Array:
   """Does `nearest` for colours already placed."""
   closest = [p._replace(node=p.node + (p.fraction >= 0.5)) for p in places]
   # Zero, or NaN where a channel is: the comparison above hides it.
@@ -355,7 +318,7 @@ def _nearest(lattice: Array, places: list[_Place]) -> Array:
   return _weigh(lattice, [(_corner(lattice, closest), 1.0 + blank)])
 
 
-def _trilinear(lattice: Array, places: list[_Place]) -> Array:
+def _trilinear(lattice: Array, places: list[placing.Place]) -> Array:
   """Does `trilinear` for colours already placed."""
   corner, strides = _corner(lattice, places), _strides(lattice)
   nodes = []
@@ -366,47 +329,58 @@ def _trilinear(lattice: Array, places: list[_Place]) -> Array:
   return _weigh(lattice, nodes)
 
 
-def _tetrahedral(lattice: Array, places: list[_Place]) -> Array:
+def _tetrahedral(lattice: Array, places: list[placing.Place]) -> Array:
   """Does `tetrahedral` for colours already placed."""
-  _check_three(places, 'tetrahedral')
-  corner, (red, green, blue) = _corner(lattice, places), _strides(lattice)
-  r, g, b = (place.fraction for place in places)
-  over, under = jnp.maximum(r, g), jnp.minimum(r, g)
-  largest, smallest = jnp.maximum(over, b), jnp.minimum(under, b)
-  middle = jnp.maximum(under, jnp.minimum(over, b))
-  rg, gb, rb = r >= g, g >= b, r >= b
-  first = jnp.where(rg, jnp.where(rb, red, blue), jnp.where(gb, green, blue))
-  second = jnp.where(
-    rg,
-    jnp.where(gb, red + green, red + blue),
-    jnp.where(rb, red + green, green + blue),
-  )
-  nodes = [
-    (corner, 1.0 - largest),
-    (corner + first, largest - middle),
-    (corner + second, middle - smallest),
-    (corner + (red + green + blue), smallest),
-  ]
+  steps = _steps(lattice, places)
+  for end in range(len(steps) - 1, 0, -1):
+    for i in range(end):
+      steps[i], steps[i + 1] = _ordered(steps[i], steps[i + 1])
+  strides = [step.stride for step in steps]
+  rows = itertools.accumulate(strides, initial=_corner(lattice, places))
+  gaps = [one.fraction - other.fraction for one, other in itertools.pairwise(steps)]
+  weights = [1.0 - steps[0].fraction, *gaps, steps[-1].fraction]
+  return _weigh(lattice, list(zip(rows, weights)))
+
+
+def _prism(lattice: Array, places: list[placing.Place]) -> Array:
+  """Does `prism` for colours already placed."""
+  if len(places) != 3:
+    raise ValueError(
+      'Expected a lattice [N, N, N, C] for prism interpolation, got one of '
+      f'{len(places)} dimensions.'
+    )
+  red, green, blue = _steps(lattice, places)
+  first, second = _ordered(red, blue)
+  rows = itertools.accumulate([_corner(lattice, places), first.stride, second.stride])
+  weights = (1.0 - first.fraction, first.fraction - second.fraction, second.fraction)
+  nodes = []
+  for row, weight in zip(rows, weights):
+    nodes.append((row, weight * (1.0 - green.fraction)))
+    nodes.append((row + green.stride, weight * green.fraction))
   return _weigh(lattice, nodes)
 
 
-def _prism(lattice: Array, places: list[_Place]) -> Array:
-  """Does `prism` for colours already placed."""
-  _check_three(places, 'prism')
-  corner, (red, green, blue) = _corner(lattice, places), _strides(lattice)
-  r, g, b = (place.fraction for place in places)
-  larger, smaller = jnp.maximum(r, b), jnp.minimum(r, b)
-  triangle = [
-    (corner, 1.0 - larger),
-    (corner + jnp.where(r >= b, red, blue), larger - smaller),
-    (corner + (red + blue), smaller),
+def _steps(lattice: Array, places: list[placing.Place]) -> list[_Step]:
+  """Returns the step along each axis."""
+  return [
+    _Step(jnp.full_like(place.node, stride), place.fraction)
+    for place, stride in zip(places, _strides(lattice))
   ]
-  low = [(row, weight * (1.0 - g)) for row, weight in triangle]
-  high = [(row + green, weight * g) for row, weight in triangle]
-  return _weigh(lattice, low + high)
 
 
-_BLENDS: Mapping[str, Callable[[Array, list[_Place]], Array]] = {
+def _ordered(one: _Step, other: _Step) -> tuple[_Step, _Step]:
+  """Returns two steps, the longer one first; one at a tie.
+
+  Slopes follow the choice of nodes: with `maximum` they would be split at
+  ties, that is for every grey. NaN is never lost.
+  """
+  swap = one.fraction < other.fraction
+  first = jax.tree.map(lambda a, b: jnp.where(swap, b, a), one, other)
+  second = jax.tree.map(lambda a, b: jnp.where(swap, a, b), one, other)
+  return first, second
+
+
+_BLENDS: Mapping[str, Callable[[Array, list[placing.Place]], Array]] = {
   'nearest': _nearest,
   'trilinear': _trilinear,
   'tetrahedral': _tetrahedral,
@@ -414,19 +388,10 @@ _BLENDS: Mapping[str, Callable[[Array, list[_Place]], Array]] = {
 }
 
 
-def _blend(method: str) -> Callable[[Array, list[_Place]], Array]:
+def _blend(method: str) -> Callable[[Array, list[placing.Place]], Array]:
   """Returns the function behind a method's name."""
   if method not in _BLENDS:
     raise ValueError(
       f'Expected an interpolation among {", ".join(_BLENDS)}, got {method!r}.'
     )
   return _BLENDS[method]
-
-
-def _check_three(places: list[_Place], method: str) -> None:
-  """Raises ValueError unless there are three axes."""
-  if len(places) != 3:
-    raise ValueError(
-      f'Expected a lattice [N, N, N, C] for {method} interpolation, got one of '
-      f'{len(places)} dimensions.'
-    )

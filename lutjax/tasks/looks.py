@@ -176,18 +176,21 @@ def scorer(
   ) -> dict[str, scoring.Gap]:
     module = models.module_of(model)
 
-    def look(rgb: Array) -> Array:
-      return span[0] + (span[1] - span[0]) * truth(config, data, rgb)
+    def in_range(mapped: scoring.ColourMap) -> scoring.ColourMap:
+      return lambda rgb: span[0] + (span[1] - span[0]) * mapped(rgb)
 
     def fitted(rgb: Array) -> Array:
-      got = module.apply(model, variables, module.query(model, rgb, weights))
-      return span[0] + (span[1] - span[0]) * got
+      return module.apply(model, variables, module.query(model, rgb, weights))
 
-    plain = _grid(look, grid)
+    def sampled(rgb: Array) -> Array:
+      return truth(config, data, rgb)
+
+    look, network = in_range(sampled), in_range(fitted)
+    plain = in_range(_grid(sampled, grid))
     return {
-      '': scoring.compare(fitted, look, where.random),
-      'nodes_': scoring.compare(fitted, look, where.nodes),
-      'photo_': scoring.compare(fitted, look, where.photo),
+      '': scoring.compare(network, look, where.random),
+      'nodes_': scoring.compare(network, look, where.nodes),
+      'photo_': scoring.compare(network, look, where.photo),
       'grid_': scoring.compare(plain, look, where.random),
     }
 
@@ -211,7 +214,7 @@ def scorer(
 def _grid(look: scoring.ColourMap, size: int) -> scoring.ColourMap:
   """Returns the look as an 8-bit grid, read trilinearly: the trivial codec."""
   nodes = jnp.asarray(lattice.identity(size))
-  table = jnp.round(jnp.clip(look(nodes), 0.0, 1.0) * 255.0) / 255.0
+  table = jnp.round(look(nodes) * 255.0) / 255.0
   return lambda rgb: interpolate.trilinear(table, rgb)
 
 

@@ -254,8 +254,8 @@ def write(
   if form == 'cube':
     files.write_bytes(path, cube.render(lut, title=title), overwrite=overwrite)
   elif form == 'hald':
-    if not 2 <= level <= hald.MAX_LEVEL:
-      raise errors.InputError(f'--level={level}: expected 2 to {hald.MAX_LEVEL}')
+    if level not in hald.LEVELS:
+      raise errors.InputError(f'--level={level}: expected 2 to {hald.LEVELS[-1]}')
     if bits not in (8, 16):
       raise errors.InputError(f'--bits={bits}: expected 8 or 16')
     table = np.asarray(compose.resample(lut, level * level))

@@ -123,7 +123,7 @@ class FleetTest(parameterized.TestCase):
     jax.tree.map(np.testing.assert_array_equal, got[3].variables, want[3].variables)
 
   @parameterized.parameters(
-    (1, 2, 1, 2), (512, 2, 1, 16), (5, 8, 1, 8), (100, 2, 64, 128)
+    (1, 2, 1, 2), (512, 2, 1, 16), (5, 8, 1, 8), (100, 2, 64, 128), (17, 2, 1, 10)
   )
   def test_blocks_are_whole_groups(self, jobs, devices, group, want):
     got = fleet.block_size(jobs, mesh.make_mesh(jax.devices()[:devices]), group)

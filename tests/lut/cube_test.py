@@ -35,7 +35,7 @@ except ImportError:
   imageio_ffmpeg = None
 
 _FOLDER = pathlib.Path(os.environ.get('LUTJAX_DATA', '../shared/data')) / 'luts/cube'
-_REAL_FILES = tuple(sorted(_FOLDER.glob('*.cube'))) or (None,)
+_REAL_FILES = sorted(_FOLDER.glob('*.cube')) or [None]
 _COLOURS = 2048
 
 _ROWS = b'0 0 0\n1 0 0\n0 1 0\n1 1 0\n0 0 1\n1 0 1\n0 1 1\n1 1 1\n'
@@ -102,7 +102,7 @@ def _random_lut(kind, size=5, seed=0):
 
 
 class OracleTest(parameterized.TestCase):
-  @parameterized.parameters(*_REAL_FILES)
+  @parameterized.parameters(*((path,) for path in _REAL_FILES))
   def test_real_files_mean_what_other_readers_say(self, path):
     if path is None:
       self.skipTest(f'no files in {_FOLDER}')

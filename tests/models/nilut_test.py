@@ -1,0 +1,118 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from lutjax import errors, models
+from lutjax.codec import container, labels
+from lutjax.models import nilut
+from lutjax.nn import mlp
+from lutjax.types import Variables
+
+LOOKS = (labels.Label('Café 7', ((-0.5, 0.0, 0.0), (1.0, 2.0, 1.0)), (-0.25, 1.5)),)
+CONFIG = nilut.Config(widths=(8, 8), looks=LOOKS)
+BATCH = {
+  'rgb': np.random.default_rng(0).uniform(size=(64, 3)).astype(np.float32),
+}
+
+
+def _trained(config=CONFIG):
+  """Returns a network whose last layer is not zero."""
+  variables = nilut.init(config, jax.random.key(0))
+  noise = 0.3 * jax.random.normal(jax.random.key(1), (config.widths[-1], 3))
+  layers = [*variables.params[:-1], variables.params[-1] | {'weight': noise}]
+  return Variables(layers)
+
+
+class NilutTest(parameterized.TestCase):
+
+  def test_an_untrained_network_changes_nothing(self):
+    variables = nilut.init(CONFIG, jax.random.key(0))
+    np.testing.assert_array_equal(nilut.apply(CONFIG, variables, BATCH), BATCH['rgb'])
+
+  def test_the_published_network_is_relu_then_tanh_plus_the_colour(self):
+    config = nilut.published(width=16)
+    self.assertEqual(config.widths, (16, 16, 16))
+    variables = nilut.init(config, jax.random.key(0))
+    hidden = BATCH['rgb'].astype(np.float64)
+    for i, layer in enumerate(variables.params):
+      weight = np.asarray(layer['weight'], np.float64)
+      hidden = hidden @ weight + np.asarray(layer['bias'], np.float64)
+      if i < 3:
+        hidden = np.maximum(hidden, 0) if i == 0 else np.tanh(hidden)
+    want = np.clip(BATCH['rgb'] + hidden, 0, 1)
+    got = nilut.apply(config, variables, BATCH)
+    np.testing.assert_allclose(got, want, atol=1e-5)
+
+  def test_hinge_leaves_out_what_the_clamp_removes(self):
+    variables = nilut.init(CONFIG, jax.random.key(0))
+    batch = {'rgb': jnp.ones((4, 3)), 'target': jnp.ones((4, 3))}
+    params = [*variables.params[:-1], variables.params[-1] | {'bias': jnp.full(3, 0.5)}]
+    value, gradient = jax.value_and_grad(
+      lambda params: nilut.loss(CONFIG, params, (), batch, jax.random.key(0))[0]
+    )(params)
+    self.assertEqual(float(value), 0.0)
+    self.assertEqual(max(float(jnp.abs(g).max()) for g in jax.tree.leaves(gradient)), 0)
+    below = batch | {'target': jnp.full((4, 3), 0.75)}
+    value, _ = nilut.loss(CONFIG, params, (), below, jax.random.key(0))
+    self.assertAlmostEqual(float(value), 0.75, places=6)
+
+  @parameterized.parameters('fp32', 'bf16', 'int8')
+  def test_an_artefact_holds_what_it_rounded(self, precision):
+    config = nilut.Config(widths=(8, 8), precision=precision, looks=LOOKS)
+    content = nilut.export(config, _trained(config))
+    loaded = models.load(content)
+    self.assertEqual(loaded.config, config)
+    again = nilut.export(loaded.config, loaded.variables)
+    self.assertEqual(again, content)
+    want = nilut.apply(config, _trained(config), BATCH)
+    got = nilut.apply(loaded.config, loaded.variables, BATCH)
+    tolerance = {'fp32': 0, 'bf16': 2e-2, 'int8': 5e-2}[precision]
+    np.testing.assert_allclose(got, want, atol=tolerance)
+
+  def test_vmapped_networks_are_the_single_ones(self):
+    keys = jax.random.split(jax.random.key(5), 3)
+    stacked = jax.vmap(lambda key: nilut.init(nilut.published(8), key))(keys)
+    apply = lambda v: nilut.apply(nilut.published(8), v, BATCH)  # noqa: E731
+    got = jax.vmap(apply)(stacked)
+    for i in range(3):
+      one = jax.tree.map(lambda leaf: leaf[i], stacked)  # noqa: B023
+      np.testing.assert_allclose(got[i], apply(one), atol=1e-6)
+
+  @parameterized.parameters(
+    ({'activations': 'xx'}, 'header that does not fit'),
+    ({'precision': 'int9'}, 'header that does not fit'),
+    ({'activations': 'r'}, 'header that does not fit'),
+    ({'looks': 3}, 'expected names'),
+    ({'looks': [['a', 1.0]]}, 'expected names'),
+  )
+  def test_refuses_headers_that_do_not_fit(self, change, message):
+    artefact = container.unpack(nilut.export(CONFIG, _trained()))
+    content = container.pack('nilut', {**artefact.header, **change}, artefact.tensors)
+    with self.assertRaisesRegex(errors.ArtefactError, f'a.lutjax: found .*{message}'):
+      models.load(content, 'a.lutjax')
+
+  def test_refuses_layers_that_do_not_follow_each_other(self):
+    artefact = container.unpack(nilut.export(CONFIG, _trained()))
+    tensors = [*artefact.tensors[2:4], *artefact.tensors[:2], *artefact.tensors[4:]]
+    content = container.pack('nilut', artefact.header, tensors)
+    with self.assertRaisesRegex(errors.ArtefactError, r'found layers of shapes'):
+      models.load(content, 'a.lutjax')
+
+  def test_refuses_a_config_that_does_not_fit(self):
+    with self.assertRaisesRegex(ValueError, 'one activation per hidden layer'):
+      nilut.Config(widths=(8,))
+    with self.assertRaisesRegex(ValueError, r"got \['step'\]"):
+      nilut.Config(widths=(8,), activations=('step',))
+
+
+class RegistryTest(absltest.TestCase):
+
+  def test_refuses_a_system_that_it_does_not_know(self):
+    content = container.pack('spline', {}, [])
+    with self.assertRaisesRegex(errors.ArtefactError, "found system 'spline'"):
+      models.load(content, 'a.lutjax')
+
+
+if __name__ == '__main__':
+  absltest.main()
