@@ -21,6 +21,9 @@ _CONFIG = flags.DEFINE_string(
 _LUTS = flags.DEFINE_list(
   'luts', [], 'LUT files, folders, globs or .npz archives.', allow_override=True
 )
+_IMAGES = flags.DEFINE_list(
+  'images', [], 'Image files, folders, globs.', allow_override=True
+)
 _OUT = flags.DEFINE_string('out', None, 'Run folder.', allow_override=True)
 _SEED = flags.DEFINE_integer('seed', None, 'Of all random draws.', allow_override=True)
 _GROUP_SIZE = flags.DEFINE_integer(
@@ -53,11 +56,12 @@ _SET = flags.DEFINE_multi_string(
 def main() -> Sequence[str]:
   """Runs the experiment; returns what failed."""
   wanted: experiment.Experiment = config.load(_CONFIG.value, [binary.CONFIGS])
-  named = {'seed': _SEED.value, 'model.precision': _PRECISION.value}
+  named = {'seed': _SEED.value, 'precision': _PRECISION.value}
   assignments = [f'{key}={value}' for key, value in named.items() if value is not None]
   wanted = config.override(wanted, [*assignments, *_SET.value])
   sources = experiment.Sources(
     luts=_LUTS.value,
+    images=_IMAGES.value,
     strict=_STRICT.value,
     allow_nonfinite=_ALLOW_NONFINITE.value,
   )

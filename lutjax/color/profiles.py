@@ -8,7 +8,7 @@ import struct
 
 import numpy as np
 
-from lutjax.color import spaces
+from lutjax.color import matrices, spaces
 
 _TITLES = {
   'srgb': 'sRGB',
@@ -32,8 +32,10 @@ def icc_profile(space: str) -> bytes:
     The profile, the same bytes each time.
   """
   rgb = spaces.SPACES[space]
-  adaptation = _adaptation(rgb.white)
-  columns = (adaptation @ spaces.primary_matrix(rgb.primaries, rgb.white)).T
+  adaptation = matrices.adaptation_matrix(
+    matrices.xy_to_xyz(rgb.white), np.array(_PCS_WHITE), method='bradford'
+  )
+  columns = (adaptation @ matrices.primary_matrix(rgb.primaries, rgb.white)).T
   # Rounding to 16 fractional bits must not tint white.
   columns[1] += np.array(_PCS_WHITE) - columns.sum(axis=0)
   curve = rgb.curve
@@ -56,15 +58,6 @@ def icc_profile(space: str) -> bytes:
   parametric = b'para\0\0\0\0' + struct.pack('>HH', 3, 0) + _fixed(numbers)
   tags |= dict.fromkeys((b'rTRC', b'gTRC', b'bTRC'), parametric)
   return _assemble(tags)
-
-
-def _adaptation(white: np.ndarray) -> np.ndarray:
-  """Returns Bradford's matrix from a white, xy, to the connection space's."""
-  cones = spaces.CONES['bradford']
-  x, y = white
-  source = cones @ np.array([x / y, 1.0, (1 - x - y) / y])
-  gains = (cones @ np.array(_PCS_WHITE)) / source
-  return np.linalg.inv(cones) @ (gains[:, None] * cones)
 
 
 def _assemble(tags: dict[bytes, bytes]) -> bytes:
@@ -95,7 +88,8 @@ def _assemble(tags: dict[bytes, bytes]) -> bytes:
 
 def _text(text: str) -> bytes:
   encoded = text.encode('utf-16-be')
-  return b'mluc\0\0\0\0' + struct.pack('>II2s2sII', 1, 12, b'en', b'US', len(encoded), 28) + encoded
+  record = struct.pack('>II2s2sII', 1, 12, b'en', b'US', len(encoded), 28)
+  return b'mluc\0\0\0\0' + record + encoded
 
 
 def _xyz(values: np.ndarray | tuple[float, ...]) -> bytes:

@@ -7,13 +7,15 @@ the network works on all its inputs and outputs scaled to [-1, 1].
 """
 
 import dataclasses
+import io
+import zipfile
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lutjax import errors
+from lutjax import errors, files
 from lutjax.codec import container, quantize
 from lutjax.nn import encodings
 from lutjax.types import Array, Batch, Key, PyTree, System, Variables
@@ -162,3 +164,118 @@ def from_published(first: np.ndarray, second: np.ndarray, last: np.ndarray) -> V
   layers = [{'weight': weight} for weight in weights]
   layers[0]['bias'] = first[:, 120:].sum(axis=1).astype(np.float32)
   return Variables(layers)
+
+
+def export(config: Config, variables: Variables) -> bytes:
+  """Packs a network as an artefact, for instance a meta-initialisation.
+
+  Args:
+    config: The network's.
+    variables: Host or device arrays.
+
+  Returns:
+    The artefact, weights rounded to `config.precision`, biases float32.
+  """
+  tensors: list[np.ndarray] = []
+  for layer in variables.params:
+    weight = np.asarray(layer['weight'], np.float32)
+    tensors += quantize.to_tensors(weight, config.precision)
+    if 'bias' in layer:
+      tensors.append(np.asarray(layer['bias'], np.float32))
+  return container.pack('gamut_mlp', dataclasses.asdict(config), tensors)
+
+
+def restore(config: Config, content: bytes, source: str = 'artefact') -> Variables:
+  """Unpacks what `export` packed.
+
+  Args:
+    config: From `config_of`.
+    content: The artefact.
+    source: Named in errors.
+
+  Returns:
+    The network, with the rounded weights as float32.
+
+  Raises:
+    ArtefactError: when the artefact is damaged or its layers do not fit.
+  """
+  tensors = iter(container.unpack(content, source).tensors)
+  sizes = [input_size(config), *[config.width] * config.hidden_layers, 3]
+  layers = []
+  try:
+    for i in range(len(sizes) - 1):
+      weight = quantize.from_tensors(tensors, config.precision)
+      layer = {'weight': weight}
+      if config.biased or i == 0:
+        layer['bias'] = next(tensors)
+      if weight.shape != (sizes[i], sizes[i + 1]):
+        raise ValueError(f'layer {i} of shape {weight.shape}')
+      layers.append(layer)
+  except (ValueError, StopIteration) as error:
+    raise errors.ArtefactError(
+      f'{source}: found a gamut_mlp network that does not fit its header: {error}'
+    ) from error
+  return Variables(layers)
+
+
+def config_of(artefact: container.Artefact, source: str) -> Config:
+  """Reads the config that an artefact carries.
+
+  Raises:
+    ArtefactError: when a field is missing, unknown or of no known value.
+  """
+  try:
+    config = Config(**artefact.header)
+    if config.inputs not in _COLUMNS or not 1 <= config.width <= 1024:
+      raise ValueError(f'inputs {config.inputs}, width {config.width}')
+    quantize.to_bits(config.precision)
+  except (TypeError, ValueError) as error:
+    raise errors.ArtefactError(
+      f'{source}: found a gamut_mlp header that does not fit: {error}'
+    ) from error
+  return config
+
+
+def read_start(path: str, config: Config) -> Variables:
+  """Reads a meta-initialisation for a network.
+
+  Args:
+    path: An artefact, or a published initialisation as `.npz` with `W1`, `W2`,
+      `W3`.
+    config: The network that shall start from it.
+
+  Raises:
+    InputError: when it cannot be read or is for another network.
+  """
+  content = files.read_bytes(path, error=errors.ArtefactError)
+  if path.endswith('.npz'):
+    try:
+      with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        arrays = [archive[name] for name in ('W1', 'W2', 'W3')]
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+      raise errors.ArtefactError(
+        f'{path}: found no published initialisation: {error}'
+      ) from error
+    found = from_published(*arrays)
+  else:
+    artefact = container.unpack(content, path)
+    found = restore(config_of(artefact, path), content, path)
+  shapes = [layer['weight'].shape for layer in found.params]
+  want = [input_size(config), *[config.width] * config.hidden_layers, 3]
+  biased = all('bias' in layer for layer in found.params)
+  if shapes != list(zip(want, want[1:])) or biased != config.biased:
+    raise errors.InputError(
+      f'{path}: found layers {shapes}, expected those of widths {want}'
+    )
+  return found
+
+
+def make(config: Config) -> System:
+  """Binds a config."""
+  return System(
+    init=lambda key: init(config, key),
+    apply=lambda variables, batch: apply(config, variables, batch),
+    loss=lambda params, stats, batch, key: loss(config, params, stats, batch, key),
+    export=lambda variables: export(config, variables),
+    restore=lambda content: restore(config, content),
+  )

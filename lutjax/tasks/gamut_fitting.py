@@ -1,5 +1,6 @@
 """One wide-gamut image: reduced, fitted, and the best code for it picked."""
 
+import dataclasses
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -16,7 +17,9 @@ from lutjax.tasks import gamut_decoding, gamut_programs
 
 # Clipped pixels that candidates are compared on; all of them in most images.
 _CHOICE = 1 << 21
-_SCALES = (16, 8, 4, 3, 2, 1)
+# Of residual pictures, finest first; none of more pixels than this is tried.
+_SCALES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+_LARGEST_PICTURE = 1_300_000
 _LEAST_SIDE = 12
 _THRESHOLDS = 2.0 ** np.arange(-12, -1.5, 0.5)
 _CODINGS = (('AVIF', '4:4:4'), ('AVIF', '4:2:0'), ('WEBP', '4:2:0'))
@@ -32,6 +35,7 @@ class Prepared(NamedTuple):
     index: Flat numbers of the clipped pixels, ascending; a spread-out
       selection where they are too many.
     samples: What the ridge regression takes, padded.
+    bounds: `(low, high)` of a soft clip, or None.
   """
 
   encoded: np.ndarray
@@ -39,6 +43,7 @@ class Prepared(NamedTuple):
   content: bytes
   index: np.ndarray
   samples: tuple[np.ndarray, ...]
+  bounds: tuple[float, float] | None = None
 
 
 class Candidate(NamedTuple):
@@ -63,6 +68,8 @@ def prepare(
   kind: str,
   quality: int,
   quantiser: recovery.Quantiser,
+  *,
+  soft: bool = False,
 ) -> Prepared:
   """Reads an image and reduces it to sRGB.
 
@@ -72,6 +79,7 @@ def prepare(
     kind: Format of the reduced file.
     quality: Of JPEG and WebP.
     quantiser: See `recovery.reduce`.
+    soft: Whether colours are clipped softly, which changes the visible image.
 
   Raises:
     ImageError: if it cannot be read, has 8 bits, or does not fit the format.
@@ -82,41 +90,64 @@ def prepare(
       f'{path}: found 8-bit pixels, expected 16-bit or float ProPhoto colours'
     )
   encoded = np.ascontiguousarray(image.pixels[..., :3])
-  size = encoded.shape[:2]
-  codes = programs.reduce(encoded.reshape(-1, 3), quantiser).reshape(encoded.shape)
-  return finish(programs, path, image, encoded, codes, kind, quality, size)
-
-
-def finish(
-  programs: gamut_programs.Programs,
-  path: pathlib.Path,
-  image: images.Image,
-  encoded: np.ndarray,
-  codes: np.ndarray,
-  kind: str,
-  quality: int,
-  size: tuple[int, int],
-) -> Prepared:
-  """Encodes reduced pixels and gathers what a fit needs of them."""
+  flat = encoded.reshape(-1, 3)
+  bounds = programs.soft_bounds(flat) if soft else None
+  codes = programs.reduce(flat, quantiser, bounds).reshape(encoded.shape)
   pixels = codes
   if image.pixels.shape[2] == 4:
     alpha = images.from_float(images.to_float(image.pixels[..., 3:]), 8)
     pixels = np.concatenate([codes, alpha], axis=-1)
   reduced = images.Image(pixels, profiles.icc_profile('srgb'), image.exif)
   content = images.encode(reduced, kind, str(path), quality=quality)
-  if kind in ('JPEG', 'WebP') and not (kind == 'WebP' and quality == 100):
+  if kind == 'JPEG' or (kind == 'WebP' and quality < 100):
     found = images.decode(content, str(path)).pixels[..., :3]
     codes = np.ascontiguousarray(found)
+  index, samples = _gather(encoded, codes)
+  return Prepared(encoded, codes, content, index, samples, bounds)
+
+
+def _gather(
+  encoded: np.ndarray, codes: np.ndarray
+) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+  """Returns the clipped pixels to compare on, and samples of them to fit."""
   index = spread(gamut_programs.clipped(codes), _CHOICE)
   taken = spread(index, gamut_programs.SAMPLES[-1])
   padded = next(n for n in gamut_programs.SAMPLES if n >= len(taken))
   arrays = (
     images.to_float(encoded.reshape(-1, 3)[taken]),
     codes.reshape(-1, 3)[taken],
-    gamut_programs.places(taken, size),
+    gamut_programs.places(taken, codes.shape[:2]),
   )
-  samples = *(gamut_programs.pad(a, padded) for a in arrays), np.int32(len(taken))
-  return Prepared(encoded, codes, content, index, samples)
+  filled = [gamut_programs.pad(array, padded) for array in arrays]
+  return index, (*filled, np.int32(len(taken)))
+
+
+def affordable(config: codecs.Config) -> codecs.Config:
+  """Returns the config with as many waves as a small budget can hold."""
+  if not config.budget_bytes:
+    return config
+  held = int((config.budget_bytes - 120) / 2.9) // 16 * 16
+  waves = min(config.waves.waves, max(held, 16))
+  return dataclasses.replace(
+    config, waves=dataclasses.replace(config.waves, waves=waves)
+  )
+
+
+def describe(
+  choosing: 'Choosing', best: Candidate, found: Sequence[Candidate]
+) -> dict[str, Any]:
+  """Returns what to record of a choice: its label and what it was preferred to.
+
+  Gains are those over clipping in dB, on the pixels that candidates were
+  compared on.
+  """
+
+  def gain(candidate: Candidate) -> float | None:
+    error = candidate.errors[0]
+    return float(10 * np.log10(choosing.clip.errors[0] / error)) if error > 0 else None
+
+  rivals = {c.label: [c.size_bytes, gain(c)] for c in found}
+  return {'label': best.label, 'rivals': rivals}
 
 
 def spread(index: np.ndarray, limit: int) -> np.ndarray:
@@ -208,12 +239,13 @@ class Choosing:
     for kind, sampling in codings:
       least = np.inf
       for scale in _SCALES:
-        if scale > 1 and min(self.size) / scale < _LEAST_SIDE:
+        large = self.size[0] * self.size[1] > _LARGEST_PICTURE * scale**2
+        if large or (scale > 1 and min(self.size) < _LEAST_SIDE * scale):
           continue
         picture = leftover.average(rest, where, self.index, self.size, scale)
         coded = _finest(picture, kind, scale, sampling, budget - spent)
         if coded is None:
-          break
+          continue
         near = self._near(coded)
         excess = gamut_decoding.add_leftover(self._codes, base, near)
         label = f'{kind} 1/{scale} {sampling if planes == 3 else "4:0:0"}'

@@ -92,11 +92,30 @@ class Programs:
       out[start:stop] = np.asarray(got)[: stop - start]
     return np.empty(0) if out is None else out
 
-  def reduce(self, encoded: np.ndarray, quantiser: recovery.Quantiser) -> np.ndarray:
-    """Reduces ROMM-encoded colours `[n, 3]` to sRGB codes."""
-    function = functools.partial(_reduce, quantiser=quantiser)
-    colours = (images.to_float(encoded),)
-    return self.in_blocks(('reduce', quantiser), function, (), colours, BLOCK)
+  def reduce(
+    self,
+    encoded: np.ndarray,
+    quantiser: recovery.Quantiser,
+    bounds: tuple[float, float] | None = None,
+  ) -> np.ndarray:
+    """Reduces ROMM-encoded colours `[n, 3]` to sRGB codes, softly if so bounded."""
+    soft = bounds is not None
+    function = functools.partial(_reduce, quantiser=quantiser, soft=soft)
+    fixed, name = (np.float32(bounds or (0, 1)),), ('reduce', quantiser, soft)
+    out = np.empty(encoded.shape, np.uint8)
+    for start in range(0, len(encoded), BLOCK):
+      part = (images.to_float(encoded[start : start + BLOCK]),)
+      out[start : start + BLOCK] = self.in_blocks(name, function, fixed, part, BLOCK)
+    return out
+
+  def soft_bounds(self, encoded: np.ndarray) -> tuple[float, float]:
+    """Returns the bounds of a soft clip of ROMM-encoded colours `[n, 3]`."""
+    low, high = 0.0, 1.0
+    for start in range(0, len(encoded), BLOCK):
+      part = pad(images.to_float(encoded[start : start + BLOCK]), BLOCK)
+      ends = self.call('bounds', _bounds, part)
+      low, high = min(low, float(ends[0])), max(high, float(ends[1]))
+    return low, high
 
   def expand(self, codes: np.ndarray) -> np.ndarray:
     """Returns the clip expansion of codes `[n, 3]`."""
@@ -200,8 +219,18 @@ def clipped(codes: np.ndarray) -> np.ndarray:
   return np.flatnonzero(flat[:, 0] | flat[:, 1] | flat[:, 2])
 
 
-def _reduce(encoded: Array, *, quantiser: recovery.Quantiser) -> Array:
-  return recovery.reduce(transfer.romm_to_linear(encoded), quantiser)
+def _reduce(
+  bounds: Array, encoded: Array, *, quantiser: recovery.Quantiser, soft: bool
+) -> Array:
+  linear = recovery.prophoto_to_linear(transfer.romm_to_linear(encoded))
+  if soft:
+    linear = gamut.soft_clip(linear, gamut.SoftClipBounds(bounds[0], bounds[1]))
+  return recovery.quantise(linear, quantiser)
+
+
+def _bounds(encoded: Array) -> Array:
+  linear = recovery.prophoto_to_linear(transfer.romm_to_linear(encoded))
+  return jnp.stack(gamut.soft_clip_bounds(linear))
 
 
 def _target(encoded: Array, codes: Array) -> Array:
