@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from lutjax import errors
-from lutjax.tasks import shipping
+from lutjax.tasks import recovering, shipping
 
 from . import binary
 
@@ -36,6 +36,9 @@ _BITS = flags.DEFINE_integer(
 _LOOK = flags.DEFINE_string(
   'look', 'all', 'Name or number of a look.', allow_override=True
 )
+_INFO = flags.DEFINE_bool(
+  'info', False, 'Print what an image of --model carries.', allow_override=True
+)
 _OVERWRITE = flags.DEFINE_bool(
   'overwrite', False, 'Replace files that are there.', allow_override=True
 )
@@ -45,6 +48,12 @@ def main() -> Sequence[str]:
   """Writes the files; returns what failed."""
   if (_MODEL.value is None) == (_LUT.value is None):
     raise errors.InputError('expected one of --model and --lut')
+  if _INFO.value:
+    for line in recovering.describe(_MODEL.value or ''):
+      print(line)
+    return []
+  if _OUT.value is None:
+    raise errors.InputError('--out: expected a folder, or a file')
   named = shipping.named_luts(
     model=_MODEL.value, lut=_LUT.value, look=_LOOK.value, size=_SIZE.value
   )
@@ -62,7 +71,6 @@ def main() -> Sequence[str]:
 
 def run() -> None:
   """Console entry."""
-  flags.mark_flag_as_required('out')
   binary.run(main)
 
 

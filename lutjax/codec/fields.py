@@ -72,6 +72,39 @@ def with_maker_note(exif: bytes | None, blob: bytes) -> bytes:
   return _with_main(stream, order, entries, following)
 
 
+def without_blob(exif: bytes, magic: bytes) -> bytes:
+  """Takes our field out of an EXIF stream.
+
+  Args:
+    exif: An EXIF stream.
+    magic: How the value of the field starts.
+
+  Returns:
+    A stream in which no directory mentions the field; its place is blanked.
+  """
+  if exif_lib.byte_order(exif) is None:
+    return exif
+  order, entries, following = _main(exif)
+  if _EXIF_POINTER not in entries:
+    return exif
+  (offset,) = struct.unpack(f'{order}I', entries[_EXIF_POINTER][8:])
+  below, _ = _directory(exif, offset, order)
+  stream = exif
+  for tag in (MAKER_NOTE, PRIVATE):
+    value = _value(stream, below.get(tag), order)
+    if value is not None and value.startswith(magic):
+      stream = stream.replace(value, b'\0' * len(value))
+      del below[tag]
+  if stream == exif:
+    return exif
+  stream += b'\0' * (len(stream) % 2)
+  entries[_EXIF_POINTER] = struct.pack(
+    f'{order}HHII', _EXIF_POINTER, _LONG, 1, len(stream)
+  )
+  stream += _to_bytes(below, order, 0)
+  return _with_main(stream, order, entries, following)
+
+
 def blobs(stream: bytes) -> list[bytes]:
   """Returns the values of our fields in a TIFF or EXIF stream, untrusted.
 
