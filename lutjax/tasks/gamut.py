@@ -9,7 +9,7 @@ import dataclasses
 import os
 import pathlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from lutjax import errors, files
@@ -17,7 +17,7 @@ from lutjax.data import images
 from lutjax.fit import mesh, runs
 from lutjax.models.gamut import recovery
 from lutjax.tasks import experiment as experiment_lib
-from lutjax.tasks import gamut_fleet, gamut_report
+from lutjax.tasks import gamut_fleet, gamut_report, gamut_scores
 
 _KINDS = {'png': 'PNG', 'jpeg': 'JPEG', 'tiff': 'TIFF', 'webp': 'WebP'}
 SUFFIXES = {'png': '.png', 'jpeg': '.jpg', 'tiff': '.tif', 'webp': '.webp'}
@@ -112,6 +112,36 @@ def run(
   finally:
     opened.close()
   return problems
+
+
+def evaluate(
+  model: str,
+  config: Config,
+  sources: experiment_lib.Sources,
+  *,
+  say: Callable[[str], None] = print,
+) -> tuple[dict[str, Any], Sequence[str]]:
+  """Scores the images of a run; see `evaluating.evaluate`.
+
+  Args:
+    model: Run folder, or sRGB files with payloads.
+    config: Unused: an image says all that its decoding needs.
+    sources: The originals, matched by stem.
+    say: Told what is skipped.
+  """
+  del config
+  if not sources.images:
+    raise errors.InputError('--images: expected the originals to compare with')
+  folder = pathlib.Path(model, 'images')
+  found, problems = gamut_scores.score_images(
+    [str(folder) if folder.is_dir() else model], sources.images, say=say
+  )
+  return {'model': model, 'images': found}, problems
+
+
+def render(figures: Mapping[str, Any]) -> str:
+  """Returns the figures of `evaluate` as Markdown."""
+  return gamut_scores.render(figures['images'])
 
 
 def _jobs(
