@@ -14,6 +14,7 @@ and torch alternate in this process. Torch rows:
 """
 
 import functools
+import itertools
 import math
 import os
 import pathlib
@@ -186,7 +187,7 @@ def _decode(size: int = 33) -> None:
     jax.block_until_ready(decode(variables))
     layers = []
     widths = (3, *model.widths, 3)
-    for i, (a, b) in enumerate(zip(widths[:-1], widths[1:])):
+    for i, (a, b) in enumerate(itertools.pairwise(widths)):
       layers.append(torch.nn.Linear(a, b))
       if i < len(model.activations):
         kinds = {'relu': torch.nn.ReLU, 'tanh': torch.nn.Tanh}

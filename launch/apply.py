@@ -43,7 +43,11 @@ _IMAGES = flags.DEFINE_list(
   'images', [], 'Image files, folders, globs.', allow_override=True
 )
 _OUT = flags.DEFINE_string(
-  'out', None, 'Folder, or a file when there is one image.', allow_override=True
+  'out',
+  None,
+  'Folder, or a file when there is one image.',
+  required=True,
+  allow_override=True,
 )
 _LOOK = flags.DEFINE_string(
   'look', '', 'Name or number of a look.', allow_override=True
@@ -96,7 +100,6 @@ def main() -> Sequence[str]:
 
 def run() -> None:
   """Console entry."""
-  flags.mark_flags_as_required(['images', 'out'])
   binary.run(main)
 
 

@@ -1,6 +1,7 @@
 """Scores artefacts against the looks that they were fitted to.
 
 python -m launch.evaluate --model=RUN --luts=FOLDER --out=scores.json
+python -m launch.evaluate --model=RUN --images=ORIGINALS
 """
 
 from collections.abc import Sequence
@@ -12,10 +13,13 @@ from lutjax.tasks import evaluating, experiment
 from . import binary
 
 _MODEL = flags.DEFINE_string(
-  'model', None, 'Artefact, or run folder.', allow_override=True
+  'model', None, 'Artefact, or run folder.', required=True, allow_override=True
 )
 _LUTS = flags.DEFINE_list(
   'luts', [], 'LUT files, folders, globs or .npz archives.', allow_override=True
+)
+_IMAGES = flags.DEFINE_list(
+  'images', [], 'Original images: files, folders, globs.', allow_override=True
 )
 _OUT = flags.DEFINE_string(
   'out',
@@ -31,7 +35,7 @@ _SET = flags.DEFINE_multi_string(
 def main() -> Sequence[str]:
   """Prints and writes the figures; returns what failed."""
   config = evaluating.task_config(_MODEL.value, _SET.value)
-  sources = experiment.Sources(luts=_LUTS.value)
+  sources = experiment.Sources(luts=_LUTS.value, images=_IMAGES.value)
   figures, problems = evaluating.evaluate(_MODEL.value, config, sources)
   print(evaluating.render(figures))
   if _OUT.value:
@@ -41,7 +45,6 @@ def main() -> Sequence[str]:
 
 def run() -> None:
   """Console entry."""
-  flags.mark_flags_as_required(['model', 'luts'])
   binary.run(main)
 
 

@@ -21,7 +21,10 @@ _LUT = flags.DEFINE_string(
   'lut', None, 'LUT file to convert, or "identity".', allow_override=True
 )
 _OUT = flags.DEFINE_string(
-  'out', None, 'Folder, or a file when there is one output.', allow_override=True
+  'out',
+  None,
+  'Folder, or a file when there is one output.',
+  allow_override=True,
 )
 _FORMAT = flags.DEFINE_list(
   'format', ['cube'], 'Any of cube, hald, npz.', allow_override=True

@@ -24,7 +24,9 @@ _LUTS = flags.DEFINE_list(
 _IMAGES = flags.DEFINE_list(
   'images', [], 'Image files, folders, globs.', allow_override=True
 )
-_OUT = flags.DEFINE_string('out', None, 'Run folder.', allow_override=True)
+_OUT = flags.DEFINE_string(
+  'out', None, 'Run folder.', required=True, allow_override=True
+)
 _SEED = flags.DEFINE_integer('seed', None, 'Of all random draws.', allow_override=True)
 _GROUP_SIZE = flags.DEFINE_integer(
   'group_size',
@@ -77,7 +79,6 @@ def main() -> Sequence[str]:
 
 def run() -> None:
   """Console entry."""
-  flags.mark_flag_as_required('out')
   binary.run(main)
 
 

@@ -29,7 +29,7 @@ class Label:
 
 def to_header(looks: Sequence[Label]) -> list[Any]:
   """Returns what a container header holds: a bare name where the rest is usual."""
-  header = []
+  header: list[Any] = []
   for look in looks:
     if look.domain == UNIT_DOMAIN and look.range == UNIT_RANGE:
       header.append(look.name)

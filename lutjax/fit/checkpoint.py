@@ -8,6 +8,7 @@ import contextlib
 import logging
 import pathlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import numpy as np
@@ -61,7 +62,7 @@ def restore(
   )
   for step in sorted(opened.all_steps(), reverse=True):
     try:
-      host = opened.restore(step, args=ocp.args.StandardRestore(target))
+      host: Any = opened.restore(step, args=ocp.args.StandardRestore(target))
     except (ValueError, OSError, KeyError) as error:
       reason = str(error).splitlines()[0][:200]
       say(f'{opened.directory}: checkpoint {step} cannot be read: {reason}')

@@ -195,7 +195,9 @@ def _own_name(name: str) -> str:
 def _sweep(folder: pathlib.Path) -> None:
   """Removes what a killed process left half written."""
   for owned in (folder, *(folder / name for name in _OWNED_FOLDERS)):
-    search = owned.glob if owned == folder or owned.name == 'checkpoints' else owned.rglob
+    search = (
+      owned.glob if owned == folder or owned.name == 'checkpoints' else owned.rglob
+    )
     for path in search(f'*{files.TEMPORARY_SUFFIX}*'):
       path.unlink(missing_ok=True)
 

@@ -8,6 +8,7 @@ the network works on all its inputs and outputs scaled to [-1, 1].
 
 import dataclasses
 import io
+import itertools
 import zipfile
 from typing import Literal
 
@@ -140,7 +141,9 @@ def _run(config: Config, layers: PyTree, encoded: Array, rgb: Array) -> Array:
   return rgb + 0.5 * hidden if config.residual else 0.5 * (hidden + 1.0)
 
 
-def from_published(first: np.ndarray, second: np.ndarray, last: np.ndarray) -> Variables:
+def from_published(
+  first: np.ndarray, second: np.ndarray, last: np.ndarray
+) -> Variables:
   """Reads a published initialisation.
 
   Args:
@@ -263,7 +266,7 @@ def read_start(path: str, config: Config) -> Variables:
   shapes = [layer['weight'].shape for layer in found.params]
   want = [input_size(config), *[config.width] * config.hidden_layers, 3]
   biased = all('bias' in layer for layer in found.params)
-  if shapes != list(zip(want, want[1:])) or biased != config.biased:
+  if shapes != list(itertools.pairwise(want)) or biased != config.biased:
     raise errors.InputError(
       f'{path}: found layers {shapes}, expected those of widths {want}'
     )

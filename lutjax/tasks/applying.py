@@ -108,14 +108,16 @@ def apply_to_images(
         raise errors.InputError(f'{source}: --out would replace the image itself')
       if target.exists() and not overwrite:
         raise errors.InputError(f'{target}: exists already; --overwrite replaces it')
-      image = images.read(source)
+      image = images.read(source, convert=True, say=say)
       images.write(target, _mapped(image, function, bits), overwrite=overwrite)
     except errors.InputError as error:
       return str(error)
     return ''
 
   with concurrent.futures.ThreadPoolExecutor(2) as pool:
-    lines = tqdm.tqdm(pool.map(one, found), total=len(found), unit='image')
+    lines = tqdm.tqdm(
+      pool.map(one, found), total=len(found), unit='image', disable=len(found) < 2
+    )
     return [line for line in lines if line]
 
 

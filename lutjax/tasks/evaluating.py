@@ -8,8 +8,9 @@ from typing import Any
 
 from lutjax import config as config_lib
 from lutjax import errors, files
+from lutjax.data import images
 from lutjax.fit import fleet, runs
-from lutjax.tasks import experiment, fitting, looks, shipping
+from lutjax.tasks import experiment, fitting, gamut, looks, shipping
 
 # Columns of the printed table: statistic, heading, decimals.
 _COLUMNS = (
@@ -36,6 +37,8 @@ def task_config(model: str, assignments: Sequence[str]) -> Any:
   """
   path = pathlib.Path(model)
   found: Any = looks.Config()
+  if path.suffix.lower() in images.EXTENSIONS:
+    found = gamut.Config()
   for folder in (path, path.parent, path.parent.parent):
     if (folder / runs.RECORD).is_file():
       record = runs.read_record(folder)
@@ -68,6 +71,8 @@ def evaluate(
     InputError: when nothing matches.
   """
   task = fitting.task_of(config)
+  if hasattr(task, 'evaluate'):
+    return task.evaluate(model, config, sources, say=say)
   gathered = task.gather(config, sources, say)
   opened = shipping.find_models(model)
   score = task.scorer(config, gathered)
@@ -89,6 +94,8 @@ def evaluate(
 
 def render(figures: Mapping[str, Any]) -> str:
   """Returns the figures as Markdown, looks sorted worst first."""
+  if 'images' in figures:
+    return gamut.render(figures)
   found = figures['looks']
   heads = [head for _, head, _ in _COLUMNS]
   lines = [

@@ -170,7 +170,9 @@ def _changed(jobs: Sequence[gamut_fleet.Job], opened: runs.Run) -> list[str]:
     same = record.get('bytes') == job.size_bytes
     if not record or (same and record.get('modified') == job.modified):
       continue
-    if not same or record['digest'] != files.digest(pathlib.Path(job.path).read_bytes()):
+    if not same or record['digest'] != files.digest(
+      pathlib.Path(job.path).read_bytes()
+    ):
       lines.append(
         f'{job.path}: differs from what {job.name} was made of; --overwrite starts anew'
       )

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+import jax.numpy as jnp
 import numpy as np
 
 from lutjax.color import gamut
-from lutjax.models.gamut import codecs, leftover, sampled, seeded
-from lutjax.models.gamut import recovery
+from lutjax.models.gamut import codecs, leftover, recovery, sampled, seeded
 from lutjax.tasks import gamut_programs
 from lutjax.types import Array
 
@@ -32,7 +32,7 @@ class Decoder:
     self._programs = programs
     self._model = model
     self._codes = codes
-    self._drawn = model.waves and seeded.waves_of(model.waves)
+    self._drawn = None if model.waves is None else seeded.waves_of(model.waves)
     self._planes = []
     self._polynomial = None
     if model.picture is not None:
@@ -74,7 +74,7 @@ class Decoder:
     if model.mode == 'gate' and model.layers is not None:
       return np.clip(self._network(codes, index), 0.0, 1.0)
     excess = np.zeros((len(codes), 3), np.float32)
-    if model.weight is not None:
+    if self._drawn is not None and model.weight is not None:
       where = gamut_programs.places(index, self.size)
       excess += self._programs.predict_waves(self._drawn, model.weight, codes, where)
     if model.layers is not None:
@@ -86,7 +86,7 @@ class Decoder:
   def _plain(self, codes: np.ndarray, first: int) -> np.ndarray:
     programs, model = self._programs, self._model
     if model.bounds is not None:
-      bounds = gamut.SoftClipBounds(*np.float32(model.bounds))
+      bounds = gamut.SoftClipBounds(*map(jnp.float32, model.bounds))
       args = (bounds, codes)
       block = gamut_programs.BLOCK
       return programs.in_blocks('soft', _soft_expand, args[:1], args[1:], block)
@@ -100,6 +100,8 @@ class Decoder:
   def _network(self, codes: np.ndarray, index: np.ndarray) -> np.ndarray:
     where = gamut_programs.places(index, self.size)
     model = self._model
+    if model.network is None:
+      raise ValueError(f'Expected a network, got codec {model.codec}.')
     return self._programs.predict_network(model.network, model.layers, codes, where)
 
   def _large(self, start: int, stop: int) -> np.ndarray | None:

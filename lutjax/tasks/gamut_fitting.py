@@ -119,7 +119,7 @@ def _gather(
     gamut_programs.places(taken, codes.shape[:2]),
   )
   filled = [gamut_programs.pad(array, padded) for array in arrays]
-  return index, (*filled, np.int32(len(taken)))
+  return index, (*filled, np.array(len(taken), np.int32))
 
 
 def affordable(config: codecs.Config) -> codecs.Config:

@@ -116,9 +116,7 @@ class Fleet:
       f'{made.compilations} programs compiled in {made.compile_seconds:.1f} s on '
       f'{self._devices.size} device(s), {self._group_size} images at a time'
     )
-    self._run.log(
-      'compiled', programs=made.compilations, seconds=made.compile_seconds
-    )
+    self._run.log('compiled', programs=made.compilations, seconds=made.compile_seconds)
     return failed
 
   def _log_failure(self, problem: str) -> None:
@@ -172,8 +170,7 @@ class Fleet:
         while waiting and (
           not ahead
           or (
-            len(ahead) < 2 * task.workers
-            and in_work + waiting[0].size_bytes <= budget
+            len(ahead) < 2 * task.workers and in_work + waiting[0].size_bytes <= budget
           )
         ):
           job = waiting.popleft()
@@ -301,5 +298,3 @@ def _embedded(
   )
   blob = payload_lib.pack(payload)
   return carriers.embed(prepared.content, blob, source), blob
-
-

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lutjax.color import transfer
 from lutjax.codec import payload as payload_lib
+from lutjax.color import transfer
 from lutjax.data import images
 from lutjax.fit import fleet, loop, methods
 from lutjax.models import gamut_mlp

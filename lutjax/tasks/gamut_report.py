@@ -18,7 +18,9 @@ def summary(records: Sequence[Mapping[str, Any]]) -> str:
   ]
   if not sizes:
     return 'no image was done'
-  gain = np.nanmean(np.array(gains, float), axis=0) if np.isfinite(gains).any() else [0] * 3
+  gain = (
+    np.nanmean(np.array(gains, float), axis=0) if np.isfinite(gains).any() else [0] * 3
+  )
   return (
     f'payloads of {np.mean(sizes):,.0f} bytes (most {max(sizes):,}); PSNR above '
     f'clipping: {gain[0]:+.2f} dB all, {gain[1]:+.2f} dB out of gamut, '
@@ -41,9 +43,7 @@ def write(
     numbers = [f'{v:.2f}' if v is not None else '-' for v in record['psnr']]
     numbers += [f'{v:.2f}' if v is not None else '-' for v in record['clip']]
     cells = [record['name'], record.get('label', record['codec'])]
-    lines.append(
-      f'| {" | ".join([*cells, str(record["size_bytes"]), *numbers])} |'
-    )
+    lines.append(f'| {" | ".join([*cells, str(record["size_bytes"]), *numbers])} |')
   lines += ['', *(f'* {problem}' for problem in problems)]
   path = folder / 'report.md'
   files.write_text(path, '\n'.join(lines) + '\n')

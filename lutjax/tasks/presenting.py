@@ -7,6 +7,7 @@ size.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from lutjax.codec import labels
@@ -64,5 +65,7 @@ def table_of(look: Presented, size: int, interpolation: str) -> np.ndarray:
   table = look.table
   if len(table) != size:
     nodes = lattice.identity(size)
-    table = np.asarray(interpolate.METHODS[interpolation](table, nodes))
+    table = np.asarray(
+      interpolate.METHODS[interpolation](jnp.asarray(table), jnp.asarray(nodes))
+    )
   return (low + (high - low) * table).astype(np.float32)

@@ -203,7 +203,5 @@ def _expanded(
   if channels == 4:
     alpha = images.to_float(opened.image.pixels[..., 3:])
     pixels[..., 3:] = images.from_float(alpha, bits)
-  exif = opened.image.exif and fields.without_blob(
-    opened.image.exif, payload_lib.MAGIC
-  )
+  exif = opened.image.exif and fields.without_blob(opened.image.exif, payload_lib.MAGIC)
   return images.Image(pixels, profiles.icc_profile(space), exif)

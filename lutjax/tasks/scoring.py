@@ -44,7 +44,9 @@ class Gap(NamedTuple):
   errors: metrics.ColourErrors
 
 
-def colours(seed: int, random: int, nodes: int, photo: Array, pixels: int) -> Colours:
+def colours(
+  seed: int, random: int, nodes: int, photo: Array | np.ndarray, pixels: int
+) -> Colours:
   """Draws the colours that all models of a run are compared on.
 
   Args:
@@ -58,7 +60,7 @@ def colours(seed: int, random: int, nodes: int, photo: Array, pixels: int) -> Co
   return Colours(
     random=metrics.uniform_colours(random_key, random),
     nodes=jnp.asarray(metrics.node_colours(nodes)),
-    photo=metrics.photo_colours(photo_key, photo, pixels),
+    photo=metrics.photo_colours(photo_key, jnp.asarray(photo), pixels),
   )
 
 
@@ -104,7 +106,7 @@ def summarize(records: Sequence[Mapping[str, float]], key: str) -> metrics.Summa
   fields = metrics.LutStatistics._fields
   return metrics.summarize(
     [
-      metrics.LutStatistics(*(np.float64(record[f'{key}_{name}']) for name in fields))
+      metrics.LutStatistics(*(np.asarray(record[f'{key}_{name}']) for name in fields))
       for record in records
     ]
   )

@@ -259,7 +259,7 @@ def write(
     if bits not in (8, 16):
       raise errors.InputError(f'--bits={bits}: expected 8 or 16')
     table = np.asarray(compose.resample(lut, level * level))
-    image = images.Image(images.from_float(hald.from_lattice(table), bits))
+    image = images.Image(images.from_float(np.asarray(hald.from_lattice(table)), bits))
     images.write(path, image, overwrite=overwrite)
   else:
     arrays = {'lut': np.asarray(lut.table), 'domain': np.asarray(lut.domain)}

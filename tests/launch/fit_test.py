@@ -24,7 +24,6 @@ TINY = (
 
 
 class FitTest(absltest.TestCase):
-
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
@@ -70,7 +69,7 @@ class FitTest(absltest.TestCase):
     for path in (self.folder / 'whole/models').iterdir():
       again = self.folder / 'killed/models' / path.name
       self.assertEqual(again.read_bytes(), path.read_bytes())
-    left = [p for p in self.folder.rglob('*lutjax-tmp*')]
+    left = list(self.folder.rglob('*lutjax-tmp*'))
     self.assertEmpty(left)
 
   def test_bad_input_gets_one_line_and_no_traceback(self):

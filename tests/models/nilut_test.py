@@ -25,7 +25,6 @@ def _trained(config=CONFIG):
 
 
 class NilutTest(parameterized.TestCase):
-
   def test_an_untrained_network_changes_nothing(self):
     variables = nilut.init(CONFIG, jax.random.key(0))
     np.testing.assert_array_equal(nilut.apply(CONFIG, variables, BATCH), BATCH['rgb'])
@@ -107,7 +106,6 @@ class NilutTest(parameterized.TestCase):
 
 
 class RegistryTest(absltest.TestCase):
-
   def test_refuses_a_system_that_it_does_not_know(self):
     content = container.pack('spline', {}, [])
     with self.assertRaisesRegex(errors.ArtefactError, "found system 'spline'"):

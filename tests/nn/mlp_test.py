@@ -7,7 +7,6 @@ from lutjax.nn import mlp
 
 
 class MlpTest(parameterized.TestCase):
-
   @parameterized.parameters(*mlp.ACTIVATIONS)
   def test_matches_a_float64_forward_pass(self, activation):
     layers = mlp.init_uniform(jax.random.key(0), (3, 8, 5))

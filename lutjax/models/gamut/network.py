@@ -1,5 +1,6 @@
 """The network of GamutMLP as the part of a body, its weights in few bits."""
 
+import itertools
 import struct
 
 import numpy as np
@@ -106,7 +107,7 @@ def _layers(config: gamut_mlp.Config, rest: bytes) -> tuple[PyTree, bytes]:
     taken, rest = rest[:size], rest[size:]
     return np.frombuffer(taken, dtype)
 
-  for i, shape in enumerate(zip(sizes, sizes[1:])):
+  for i, shape in enumerate(itertools.pairwise(sizes)):
     count = shape[0] * shape[1]
     if config.precision == 'int8':
       scale = take('<f2', shape[1])
