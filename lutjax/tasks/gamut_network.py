@@ -127,7 +127,7 @@ def pool_of(
     'xy': gamut_programs.pad(
       gamut_programs.places(index, prepared.codes.shape[:2]), size
     ),
-    'count': np.int32(len(index)),
+    'count': np.array(len(index), np.int32),
   }
 
 

@@ -54,7 +54,7 @@ class Programs:
       *args: Pytrees of arrays.
     """
     leaves = jax.tree.leaves(args)
-    key = (name, *[(np.shape(leaf), np.asarray(leaf).dtype.str) for leaf in leaves])
+    key = (name, *[(np.shape(leaf), str(jnp.result_type(leaf))) for leaf in leaves])
     with self._lock:
       if key not in self._compiled:
         began = time.perf_counter()
@@ -103,7 +103,7 @@ class Programs:
     """Reduces ROMM-encoded colours `[n, 3]` to sRGB codes, softly if so bounded."""
     soft = bounds is not None
     function = functools.partial(_reduce, quantiser=quantiser, soft=soft)
-    fixed, name = (np.float32(bounds or (0, 1)),), ('reduce', quantiser, soft)
+    fixed, name = (np.array(bounds or (0, 1), np.float32),), ('reduce', quantiser, soft)
     out = np.empty(encoded.shape, np.uint8)
     for start in range(0, len(encoded), BLOCK):
       part = (images.to_float(encoded[start : start + BLOCK]),)

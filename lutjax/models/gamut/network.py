@@ -10,7 +10,7 @@ from lutjax.codec import entropy, quantize
 from lutjax.models import gamut_mlp
 from lutjax.types import PyTree
 
-_HEAD = struct.Struct('<HBBBBB')
+_HEAD = struct.Struct('<HBBBBBB')
 _LENGTH = struct.Struct('<I')
 _INPUTS = ('xy', 'rgb', 'xyrgb')
 _ACTIVATIONS = ('relu', 'sine')
