@@ -62,7 +62,7 @@ def main() -> Sequence[str]:
 
   print('5. Scoring the artefacts against their sources\n')
   figures, missing = evaluating.evaluate(str(run), wanted.task, sources)
-  evaluating.write(figures, out / 'scores.json')
+  evaluating.write(figures, out / 'scores.json', overwrite=True)
   print(evaluating.render(figures))
   print(f'Pictures: {run / "report.html"} and {out / "graded"}')
   return [*problems, *missing]

@@ -30,6 +30,9 @@ _OUT = flags.DEFINE_string(
 _SET = flags.DEFINE_multi_string(
   'set', [], "Field of the task's config, as key=value.", allow_override=True
 )
+_OVERWRITE = flags.DEFINE_bool(
+  'overwrite', False, 'Replace files that are there.', allow_override=True
+)
 
 
 def main() -> Sequence[str]:
@@ -39,7 +42,7 @@ def main() -> Sequence[str]:
   figures, problems = evaluating.evaluate(_MODEL.value, config, sources)
   print(evaluating.render(figures))
   if _OUT.value:
-    print(evaluating.write(figures, _OUT.value))
+    print(evaluating.write(figures, _OUT.value, overwrite=_OVERWRITE.value))
   return problems
 
 

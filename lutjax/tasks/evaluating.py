@@ -116,13 +116,16 @@ def render(figures: Mapping[str, Any]) -> str:
   return '\n'.join(lines) + '\n'
 
 
-def write(figures: Mapping[str, Any], out: str | os.PathLike) -> pathlib.Path:
+def write(
+  figures: Mapping[str, Any], out: str | os.PathLike, *, overwrite: bool = False
+) -> pathlib.Path:
   """Writes the figures as JSON and Markdown.
 
   Args:
     figures: From `evaluate`.
     out: `X.json` gets X.md beside it; any other name is a folder that gets
       `evaluate.json` and `evaluate.md`.
+    overwrite: Whether files that are there may be replaced.
 
   Returns:
     The path of the JSON file.
@@ -130,8 +133,9 @@ def write(figures: Mapping[str, Any], out: str | os.PathLike) -> pathlib.Path:
   path = pathlib.Path(out)
   if path.suffix != '.json':
     path = path / 'evaluate.json'
-  files.write_text(path, json.dumps(figures, indent=1, ensure_ascii=False) + '\n')
-  files.write_text(path.with_suffix('.md'), render(figures))
+  content = json.dumps(figures, indent=1, ensure_ascii=False) + '\n'
+  files.write_text(path, content, overwrite=overwrite)
+  files.write_text(path.with_suffix('.md'), render(figures), overwrite=overwrite)
   return path
 
 
