@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -34,11 +35,16 @@ def wide_gamut(seed: int, shape: tuple[int, int]) -> np.ndarray:
 
 
 class GamutTest(absltest.TestCase):
-
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
-    self.cache = self.folder.parent / 'cache'
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cache = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(cache.cleanup)
+    cls.cache = cache.name
 
   def write(self, name, pixels):
     path = self.folder / 'in' / name
