@@ -6,7 +6,6 @@ from absl.testing import absltest, parameterized
 from lutjax import errors, models
 from lutjax.codec import container, labels
 from lutjax.models import nilut
-from lutjax.nn import mlp
 from lutjax.types import Variables
 
 LOOKS = (labels.Label('Café 7', ((-0.5, 0.0, 0.0), (1.0, 2.0, 1.0)), (-0.25, 1.5)),)

@@ -160,7 +160,7 @@ def decode(
       raise ValueError(f'found {image.size} pixels, expected {want}')
     mode = 'L' if leftover.planes == 1 else 'RGB'
     codes = np.asarray(image.convert(mode), np.float32).reshape(want[1], want[0], -1)
-  except (OSError, ValueError, SyntaxError, Warning) as error:
+  except (OSError, ValueError, SyntaxError, RuntimeError, Warning) as error:
     reason = ' '.join(str(error).split())[:120]
     raise errors.ArtefactError(
       f'{source}: found a residual picture that does not decode: {reason}'
