@@ -89,7 +89,8 @@ class Decoder:
       bounds = gamut.SoftClipBounds(*map(jnp.float32, model.bounds))
       args = (bounds, codes)
       block = gamut_programs.BLOCK
-      return programs.in_blocks('soft', _soft_expand, args[:1], args[1:], block)
+      out = programs.in_blocks('soft', _soft_expand, args[:1], args[1:], block)
+      return out if model.mode == 'plain' else np.clip(out, 0.0, 1.0)
     if self._polynomial is not None:
       args = (self._polynomial, codes)
       block = gamut_programs.BLOCK
@@ -141,7 +142,7 @@ def sampled_to_linear(samples: np.ndarray) -> np.ndarray:
 
 def _soft_expand(bounds: gamut.SoftClipBounds, codes: Array) -> Array:
   linear = gamut.soft_expand(recovery.decode(codes), bounds)
-  return recovery.linear_to_prophoto(linear).clip(0.0, 1.0)
+  return recovery.linear_to_prophoto(linear)
 
 
 def _polynomial(weight: Array, codes: Array) -> Array:

@@ -43,7 +43,7 @@ def other(
   if config.codec == 'soft':
     if prepared.bounds is None:
       raise ValueError('Expected an image that was reduced by soft clipping.')
-    return codecs.pack_soft(*prepared.bounds), {}
+    return codecs.pack_soft(*prepared.bounds, config.mode), {}
   if config.codec == 'sampled':
     grid = sampled.positions(prepared.codes.shape[:2], config.sampled_side)
     colours = images.to_float(prepared.encoded.reshape(-1, 3)[grid])

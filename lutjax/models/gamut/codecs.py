@@ -25,7 +25,7 @@ NUMBERS = ('clip', 'mlp', 'seeded', 'picture', 'mixed', 'soft', 'sampled')
 _MODES = ('project', 'gate', 'plain')
 _HEAD = struct.Struct('<BBe')
 _SEEDED, _NETWORK, _PICTURE = 1, 2, 4
-_BOUNDS = struct.Struct('<ff')
+_BOUNDS = struct.Struct('<ffB')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,9 +144,9 @@ def pack(
   return Stored(name, head + b''.join(parts), seed)
 
 
-def pack_soft(low: float, high: float) -> Stored:
-  """Packs the bounds of a soft clip."""
-  return Stored('soft', _BOUNDS.pack(low, high))
+def pack_soft(low: float, high: float, mode: str = 'project') -> Stored:
+  """Packs the bounds of a soft clip; `plain` leaves recovered colours unbounded."""
+  return Stored('soft', _BOUNDS.pack(low, high, _MODES.index(mode)))
 
 
 def pack_sampled(samples: np.ndarray) -> Stored:
@@ -176,9 +176,10 @@ def unpack(payload: payload_lib.Payload, source: str = 'payload') -> Model:
   if name == 'clip':
     return Model()
   if name == 'soft':
-    if len(body) != _BOUNDS.size:
+    if len(body) != _BOUNDS.size or body[-1] >= len(_MODES):
       raise errors.ArtefactError(f'{source}: found a soft clip of {len(body)} bytes')
-    return Model('soft', bounds=_BOUNDS.unpack(body))
+    low, high, mode = _BOUNDS.unpack(body)
+    return Model('soft', _MODES[mode], bounds=(low, high))
   if name == 'sampled':
     return Model('sampled', samples=sampled.from_bytes(body, source))
   if len(body) < _HEAD.size:
