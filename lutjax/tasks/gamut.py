@@ -105,7 +105,8 @@ def run(
       )
       problems += fleet.run(pending)
     records = [opened.done[job.name] for job in jobs if job.name in opened.done]
-    page = gamut_report.write(experiment, opened.folder, records, jobs, problems)
+    missing = [job.name for job in jobs if job.name not in opened.done]
+    page = gamut_report.write(experiment, opened.folder, records, missing, problems)
     opened.log('end', seconds=time.perf_counter() - began, failed=problems)
     say(gamut_report.summary(records))
     say(f'{len(records)} images in {opened.folder / "images"}; report: {page}')

@@ -78,12 +78,13 @@ class Programs:
       function: `(*fixed, *blocks) -> [size, ...]`.
       fixed: Passed to each call.
       arrays: `[n, ...]` each; the last block is filled with zeros.
-      size: Rows of a block.
+      size: Rows of a block; a quarter of it serves where that holds all.
 
     Returns:
       `[n, ...]`.
     """
     count = len(arrays[0])
+    size = size // 4 if count <= size // 4 else size
     out: np.ndarray | None = None
     for start in range(0, max(count, 1), size):
       parts = [array[start : start + size] for array in arrays]
