@@ -19,7 +19,8 @@ from lutjax.tasks import gamut_decoding, gamut_programs
 _CHOICE = 1 << 21
 # Of residual pictures, finest first; none of more pixels than this is tried.
 _SCALES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-_LARGEST_PICTURE = 1_300_000
+_LARGEST_PICTURE = {'full': 1_300_000, 'fast': 330_000}
+_SPEED = {'full': 6, 'fast': 9}
 _LEAST_SIDE = 12
 _THRESHOLDS = 2.0 ** np.arange(-12, -1.5, 0.5)
 _CODINGS = (('AVIF', '4:4:4'), ('AVIF', '4:2:0'), ('WEBP', '4:2:0'))
@@ -206,9 +207,9 @@ class Choosing:
       if codec != 'mixed':
         yield self._candidate({'waves': packed}, base, 'seeded')
     if codec in ('auto', 'mixed') and packed is not None:
-      for planes in (1, 3):
+      for planes in (1, 3) if self.config.effort == 'full' else (1,):
         yield from self._pictures(packed, base, planes, _CODINGS[:1])
-    if codec in ('auto', 'picture'):
+    if codec == 'picture' or (codec == 'auto' and self.config.effort == 'full'):
       zero = np.zeros_like(base)
       codings = _CODINGS if codec == 'picture' else _CODINGS[1:2]
       yield from self._pictures(None, zero, 3, codings)
@@ -236,14 +237,16 @@ class Choosing:
       where = np.take_along_axis(where, channel, 1)
     budget = self.config.budget_bytes or payload_lib.MAX_BYTES
     spent = _size(codecs.pack(waves=waves)) + (0 if waves else 4)
+    effort = self.config.effort
+    largest = _LARGEST_PICTURE[effort]
     for kind, sampling in codings:
       least = np.inf
       for scale in _SCALES:
-        large = self.size[0] * self.size[1] > _LARGEST_PICTURE * scale**2
+        large = self.size[0] * self.size[1] > largest * scale**2
         if large or (scale > 1 and min(self.size) < _LEAST_SIDE * scale):
           continue
         picture = leftover.average(rest, where, self.index, self.size, scale)
-        coded = _finest(picture, kind, scale, sampling, budget - spent)
+        coded = _finest(picture, kind, scale, sampling, budget - spent, _SPEED[effort])
         if coded is None:
           continue
         near = self._near(coded)
@@ -252,7 +255,7 @@ class Choosing:
         label = f'seeded + {label}' if waves else label
         found = self._candidate({'waves': waves, 'picture': coded}, excess, label)
         yield found
-        if found.errors[0] > least:
+        if found.errors[0] > least or effort == 'fast':
           break
         least = found.errors[0]
 
@@ -306,13 +309,13 @@ def _size(stored: codecs.Stored) -> int:
 
 
 def _finest(
-  picture: np.ndarray, kind: str, scale: int, sampling: str, budget: int
+  picture: np.ndarray, kind: str, scale: int, sampling: str, budget: int, speed: int
 ) -> leftover.Leftover | None:
   """Returns the picture at the highest quality that fits, or None."""
   low, high, best = 0, 100, None
   while high - low > 2:
     middle = (low + high) // 2
-    coded = leftover.encode(picture, kind, scale, middle, sampling)
+    coded = leftover.encode(picture, kind, scale, middle, sampling, speed)
     if len(leftover.to_bytes(coded)) <= budget:
       low, best = middle, coded
     else:

@@ -15,7 +15,7 @@ from lutjax.report import canvas, chromaticity, page, plots
 from lutjax.tasks import gamut_decoding, gamut_programs, recovering
 from lutjax.types import Array
 
-_PANEL, _MARGIN, _GAP, _HEADER = (440, 300), 28, 24, 96
+_PANEL, _MARGIN, _GAP, _HEADER = (440, 300), 28, 24, 124
 _DIAGRAM = 440
 # Images whose codes are compared in the plot over all.
 _PLOTTED = 8

@@ -74,7 +74,12 @@ def average(
 
 
 def encode(
-  picture: np.ndarray, kind: str, scale: int, quality: int, subsampling: str = '4:4:4'
+  picture: np.ndarray,
+  kind: str,
+  scale: int,
+  quality: int,
+  subsampling: str = '4:4:4',
+  speed: int = 6,
 ) -> Leftover:
   """Codes a small picture.
 
@@ -84,6 +89,7 @@ def encode(
     scale: Kept along.
     quality: 1 to 100.
     subsampling: Of colour in AVIF, `4:4:4` or `4:2:0`.
+    speed: Of the AVIF coder, 0 to 10.
 
   Returns:
     The coded picture.
@@ -99,7 +105,7 @@ def encode(
   if kind == 'AVIF':
     sampling = '4:0:0' if planes == 1 else subsampling
     image.save(
-      buffer, kind, quality=quality, subsampling=sampling, speed=6, max_threads=1
+      buffer, kind, quality=quality, subsampling=sampling, speed=speed, max_threads=1
     )
   else:
     image.save(buffer, kind, quality=quality, method=4)
