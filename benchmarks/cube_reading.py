@@ -22,7 +22,7 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-import PyOpenColorIO as ocio  # noqa: N813
+import PyOpenColorIO as ocio
 from absl import app, flags
 
 from lutjax.lut import cube

@@ -52,7 +52,7 @@ class Config:
   activations: tuple[str, ...] = ('relu', 'relu')
   centred: bool = True
   loss: Literal['hinge', 'clamped'] = 'hinge'
-  precision: Literal['fp32', 'bf16', 'int8'] = 'bf16'
+  precision: Literal['fp32', 'bf16', 'int8'] = 'int8'
   looks: tuple[labels.Label, ...] = ()
 
   def __post_init__(self):

@@ -20,7 +20,7 @@ from lutjax import errors
 from lutjax.lut import cube, interpolate, lattice
 
 try:
-  import PyOpenColorIO as ocio  # noqa: N813
+  import PyOpenColorIO as ocio
 except ImportError:
   ocio = None
 try:

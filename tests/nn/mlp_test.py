@@ -40,7 +40,7 @@ class MlpTest(parameterized.TestCase):
     layers = mlp.init_uniform(jax.random.key(1), (3, 4, 2))
     inputs = jax.random.uniform(jax.random.key(2), (5, 3))
     taps = [jnp.zeros((5, 4)), jnp.zeros((5, 2))]
-    outputs, entering = mlp.apply_tapped(layers, inputs, ('tanh',), taps)
+    _, entering = mlp.apply_tapped(layers, inputs, ('tanh',), taps)
     self.assertEqual([e.shape for e in entering], [(5, 3), (5, 4)])
 
     def total(taps):
