@@ -38,9 +38,9 @@ _PAPER = {
   'clip': ('codec=clip', 'mode=project'),
   'soft clip': ('codec=soft',),
   'ProPhoto-sampled 135 KB': ('codec=sampled',),
-  'SIREN 796 KB': (*_SIREN, 'width=256', 'hidden_layers=3', 'residual=false'),
-  'SIREN-residual 796 KB': (*_SIREN, 'width=256', 'hidden_layers=3'),
-  'SIREN-residual 69 KB': (*_SIREN, 'width=128', 'hidden_layers=1'),
+  'SIREN 796 KB': (*_SIREN, 'width=256', 'hidden_layers=4', 'residual=false'),
+  'SIREN-residual 796 KB': (*_SIREN, 'width=256', 'hidden_layers=4'),
+  'SIREN-residual 69 KB': (*_SIREN, 'width=128'),
   'MLP 48 KB biased': ('width=64', 'biased=true'),
   'MLP 11 KB': ('width=16',),
   'MLP 23 KB': (),
@@ -125,8 +125,8 @@ def _write(out: pathlib.Path, table: Mapping[str, Mapping[str, Any]]) -> None:
     cells = [name, f'{row["bytes"]:.0f}', f'{row["seconds"]:.2f}']
     lines.append([*cells, *(f'{v:.2f}' for v in numbers), f'{row["ciede2000"]:.3f}'])
   for name, pair in _QUOTED.items():
-    quoted = ['', '', '', *(f'{v:.2f}' for v in pair)]
-    lines.append([name, '', *quoted, *[''] * (len(heads) - 2 - len(quoted))])
+    quoted = [name, *[''] * 5, *(f'{v:.2f}' for v in pair)]
+    lines.append([*quoted, *[''] * (len(heads) - len(quoted))])
   text = io.StringIO()
   csv.writer(text).writerows([heads, *lines])
   files.write_text(out / 'table.csv', text.getvalue())
