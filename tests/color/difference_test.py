@@ -125,7 +125,9 @@ class OracleTest(parameterized.TestCase):
       (_delta_e_2000, colour.difference.delta_E_CIE2000),
     ):
       want = peer(oracle(one), oracle(two))
-      np.testing.assert_allclose(ours(lab1, lab2), want, atol=1e-4)
+      # Lab itself is off by up to 6e-5, at any distance; the relative part is what
+      # float32 adds at distances of 30 and more.
+      np.testing.assert_allclose(ours(lab1, lab2), want, atol=1e-4, rtol=3e-6)
 
 
 _LAB = st.tuples(

@@ -9,7 +9,7 @@ from lutjax.models import nilut
 from lutjax.types import Variables
 
 LOOKS = (labels.Label('Café 7', ((-0.5, 0.0, 0.0), (1.0, 2.0, 1.0)), (-0.25, 1.5)),)
-CONFIG = nilut.Config(widths=(8, 8), looks=LOOKS)
+CONFIG = nilut.Config(widths=(8, 8), precision='bf16', looks=LOOKS)
 BATCH = {
   'rgb': np.random.default_rng(0).uniform(size=(64, 3)).astype(np.float32),
 }
@@ -92,12 +92,15 @@ class NilutTest(parameterized.TestCase):
 
   def test_refuses_layers_that_do_not_follow_each_other(self):
     artefact = container.unpack(nilut.export(CONFIG, _trained()))
-    tensors = [*artefact.tensors[2:4], *artefact.tensors[:2], *artefact.tensors[4:]]
+    first, second, last = np.split(np.arange(len(artefact.tensors)), 3)
+    tensors = [artefact.tensors[i] for i in (*second, *first, *last)]
     content = container.pack('nilut', artefact.header, tensors)
     with self.assertRaisesRegex(errors.ArtefactError, r'found layers of shapes'):
       models.load(content, 'a.lutjax')
 
   def test_refuses_a_config_that_does_not_fit(self):
+    with self.assertRaisesRegex(ValueError, 'widths of 1 or more'):
+      nilut.Config(widths=(0, 4))
     with self.assertRaisesRegex(ValueError, 'one activation per hidden layer'):
       nilut.Config(widths=(8,))
     with self.assertRaisesRegex(ValueError, r"got \['step'\]"):
