@@ -1,13 +1,14 @@
 """Memory and pace of the gamut task, on images made by the code.
 
-python -m benchmarks.gamut_fleet --count=5000 --side=256
-python -m benchmarks.gamut_fleet --count=1 --megapixels=100
+python benchmarks/gamut_fleet.py --count=5000 --side=256
+python benchmarks/gamut_fleet.py --count=1 --megapixels=100
 
 Prints images per second, resident memory after a tenth of the images and its
 largest rise since (many images), or the peak (few).
 """
 
 import json
+import os
 import pathlib
 import resource
 import shutil
@@ -15,16 +16,17 @@ import tempfile
 import threading
 import time
 
+import jax
 import numpy as np
 from absl import app, flags
 
-from launch import binary
 from lutjax import config
 from lutjax.data import images, synthetic
 from lutjax.fit import runs
 from lutjax.tasks import experiment, fitting
 
-_COUNT = flags.DEFINE_integer('count', 5000, 'Images.')
+_CONFIG = pathlib.Path(__file__).resolve().parent.parent / 'configs/gamut_mlp.py'
+_COUNT = flags.DEFINE_integer('count', 500, 'Images.')
 _SIDE = flags.DEFINE_integer('side', 256, 'Of each image, pixels.')
 _MEGAPIXELS = flags.DEFINE_float('megapixels', 0.0, 'Size of each image instead.')
 _SET = flags.DEFINE_multi_string('set', ['codec=seeded'], 'Config fields.')
@@ -32,7 +34,7 @@ _SET = flags.DEFINE_multi_string('set', ['codec=seeded'], 'Config fields.')
 
 def main(argv: list[str]) -> None:
   del argv
-  binary.start_jax()
+  jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
   folder = pathlib.Path(tempfile.mkdtemp())
   try:
     _make(folder / 'in')
@@ -55,7 +57,7 @@ def _make(folder: pathlib.Path) -> None:
 
 
 def _run(folder: pathlib.Path) -> None:
-  wanted = config.load('configs/gamut_mlp.py')
+  wanted = config.load(_CONFIG)
   wanted = config.override(wanted, _SET.value)
   sources = experiment.Sources(images=[str(folder / 'in')])
   samples: list[tuple[int, float]] = []

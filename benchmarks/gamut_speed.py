@@ -1,26 +1,29 @@
 """Fitting and decoding pace of the gamut codecs, beside the network in torch.
 
-  taskset -c 0 python -m benchmarks.gamut_speed --images=FOLDER
+  taskset -c 0 python benchmarks/gamut_speed.py --images=FOLDER
 
 Process (CPU) seconds, medians over repeats, after compilation. The peer is the
 published network and loss in torch on one thread; its 1,200 steps of 65,536 and
 of 8,192 pixels are extrapolated from a few measured ones.
 """
 
+import os
+import pathlib
 import time
 from collections.abc import Callable
 
+import jax
 import numpy as np
 from absl import app, flags
 
-from launch import binary
 from lutjax.codec import payload
 from lutjax.data import images
 from lutjax.fit import mesh
 from lutjax.models.gamut import codecs
 from lutjax.tasks import gamut_decoding, gamut_fitting, gamut_programs
 
-_IMAGES = flags.DEFINE_list('images', [], 'Wide-gamut images.')
+_DATA = pathlib.Path(os.environ.get('LUTJAX_DATA', '../shared/data'))
+_IMAGES = flags.DEFINE_list('images', [str(_DATA / 'prophoto')], 'Wide-gamut images.')
 _REPEATS = flags.DEFINE_integer('repeats', 3, 'Of each measurement.')
 _PEER_STEPS = flags.DEFINE_integer('peer_steps', 3, 'Measured torch steps.')
 _LINE = '{:24} {:7.2f} MP   fit {:6.3f} s ({:5.3f} s/MP)   decode {:6.1f} MP/s'
@@ -28,7 +31,7 @@ _LINE = '{:24} {:7.2f} MP   fit {:6.3f} s ({:5.3f} s/MP)   decode {:6.1f} MP/s'
 
 def main(argv: list[str]) -> None:
   del argv
-  binary.start_jax()
+  jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
   programs = gamut_programs.Programs()
   alone = mesh.make_mesh(mesh.make_mesh().devices.flatten()[:1].tolist())
   config = codecs.Config(codec='seeded')

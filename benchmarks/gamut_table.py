@@ -1,7 +1,7 @@
 """The tables of the GamutMLP paper, rebuilt on a folder of images, and our rows.
 
-  python -m benchmarks.gamut_table --images=FOLDER --out=TABLE
-  python -m benchmarks.gamut_table --images=FOLDER --out=TABLE --rows=clip,tiny,standard
+  python benchmarks/gamut_table.py --images=FOLDER --out=TABLE --rows=all --start=FOLDER_OF_META
+  python benchmarks/gamut_table.py --images=FOLDER --out=TABLE --rows=clip,tiny,standard
 
 Every row is a run of the gamut task under TABLE/rows, which resumes where it was
 stopped. TABLE gets `table.csv`, `table.md` and `table.png` (PSNR against bytes).
@@ -10,23 +10,27 @@ With all rows and the paper's steps it takes a night on a few cores.
 
 import csv
 import io
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import numpy as np
 from absl import app, flags
 
-from launch import binary
 from lutjax import config as config_lib
 from lutjax import errors, files
 from lutjax.fit import runs
 from lutjax.report import plots
 from lutjax.tasks import experiment, fitting, gamut_scores
 
-_IMAGES = flags.DEFINE_list('images', [], 'Wide-gamut images.')
-_OUT = flags.DEFINE_string('out', None, 'Folder.', required=True)
-_ROWS = flags.DEFINE_list('rows', [], 'Names of rows; all by default.')
+_ROOT = pathlib.Path(__file__).resolve().parent.parent
+_DATA = pathlib.Path(os.environ.get('LUTJAX_DATA', '../shared/data'))
+_QUICK = ['clip', 'soft clip', 'clip rounded', 'tiny', 'standard', 'residual picture']
+_IMAGES = flags.DEFINE_list('images', [str(_DATA / 'prophoto')], 'Wide-gamut images.')
+_OUT = flags.DEFINE_string('out', 'out/gamut_table', 'Folder.')
+_ROWS = flags.DEFINE_list('rows', _QUICK, 'Names of rows, or all.')
 _STEPS = flags.DEFINE_integer('steps', 9000, 'Of networks without a start.')
 _START = flags.DEFINE_string('start', '', 'Folder of meta32.npz and meta64.npz.')
 _SET = flags.DEFINE_multi_string('set', [], 'Config fields of every row.')
@@ -76,13 +80,14 @@ _QUOTED = {'GamutNet (quoted from the paper)': (45.75, 41.08)}
 
 def main(argv: list[str]) -> None:
   del argv
-  binary.start_jax()
+  jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
   out = pathlib.Path(_OUT.value)
   rows = [*_PAPER, *_OURS]
-  unknown = set(_ROWS.value) - set(rows)
+  picked = rows if _ROWS.value == ['all'] else _ROWS.value
+  unknown = set(picked) - set(rows)
   if unknown:
     raise errors.InputError(f'--rows={min(unknown)}: expected some of {rows}')
-  table = {name: _row(name, out) for name in rows if name in (_ROWS.value or rows)}
+  table = {name: _row(name, out) for name in rows if name in picked}
   _write(out, {name: row for name, row in table.items() if row})
 
 
@@ -98,7 +103,7 @@ def _row(name: str, out: pathlib.Path) -> Mapping[str, Any] | None:
     fields.append(f'start={pathlib.Path(_START.value).resolve()}/meta{size}.npz')
   elif name in _PAPER and not any(field.startswith('steps=') for field in fields):
     fields.append(f'steps={_STEPS.value}')
-  wanted = config_lib.load(f'configs/{config}.py', [binary.CONFIGS])
+  wanted = config_lib.load(_ROOT / f'configs/{config}.py')
   wanted = config_lib.override(wanted, ['pictures=none', *fields, *_SET.value])
   folder = out / 'rows' / name.replace(' ', '_').replace('%', 'pc')
   fitting.fit(wanted, experiment.Sources(images=_IMAGES.value), folder)
