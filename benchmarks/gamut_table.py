@@ -1,7 +1,7 @@
 """The tables of the GamutMLP paper, rebuilt on a folder of images, and our rows.
 
-  python benchmarks/gamut_table.py --images=FOLDER --out=TABLE --rows=all --start=FOLDER_OF_META
-  python benchmarks/gamut_table.py --images=FOLDER --out=TABLE --rows=clip,tiny,standard
+  python benchmarks/gamut_table.py --images=FOLDER --out=TABLE --rows=all --start=META
+  python benchmarks/gamut_table.py --images=FOLDER --out=TABLE --rows=clip,tiny
 
 Every row is a run of the gamut task under TABLE/rows, which resumes where it was
 stopped. TABLE gets `table.csv`, `table.md` and `table.png` (PSNR against bytes).
