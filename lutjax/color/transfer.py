@@ -59,7 +59,7 @@ ADOBE_RGB = Curve(
 )
 
 
-def encode(linear: Array, curve: Curve) -> Array:
+def encode(linear: Array | np.ndarray, curve: Curve) -> Array:
   """Takes linear light to encoded values.
 
   Args:
@@ -80,7 +80,7 @@ def encode(linear: Array, curve: Curve) -> Array:
   )
 
 
-def decode(encoded: Array, curve: Curve) -> Array:
+def decode(encoded: Array | np.ndarray, curve: Curve) -> Array:
   """Takes encoded values to linear light, the inverse of `encode`.
 
   Args:
