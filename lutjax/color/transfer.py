@@ -14,6 +14,7 @@ as `jnp.power` forward and backward) and which loses nothing above the toe.
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 
 from lutjax.types import Array
 
