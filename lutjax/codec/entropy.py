@@ -7,6 +7,9 @@ what is larger) and gives zeros, ones and a geometric tail with even signs, so
 that no table is ever sent. Counts are integers and probabilities are made of
 sums, products and quotients alone: the same everywhere, to the last bit. The
 coder itself is constriction's range coder.
+
+A lane whose context is negative is not there in that step: it costs nothing
+and is 0.
 """
 
 import functools
@@ -24,7 +27,7 @@ Contexts = Callable[[int, np.ndarray], np.ndarray]
 # The package is compiled, and says nothing of its types.
 _STREAM: Any = constriction.stream  # type: ignore
 
-_LARGEST = 1 << 14
+_LARGEST = 65_000
 _WIDEST = 255
 # Values that a context takes over from all contexts.
 _BELIEF = 4.0
@@ -34,13 +37,21 @@ _LENGTHS = _STREAM.model.Categorical(
 )
 
 
-def encode(values: np.ndarray, contexts: Contexts, count: int) -> bytes:
+def encode(
+  values: np.ndarray,
+  contexts: Contexts,
+  count: int,
+  *,
+  prior: np.ndarray | None = None,
+) -> bytes:
   """Codes integers.
 
   Args:
-    values: `[steps, lanes]` integers within +-16384.
-    contexts: `(step, values) -> [lanes]` integers in [0, count).
+    values: `[steps, lanes]` integers within +-65000.
+    contexts: `(step, values) -> [lanes]` integers below `count`.
     count: How many contexts there are.
+    prior: `[count, 5]` integers, what each context is taken to have seen
+      before: values, zeros, ones, larger ones, and their sum beyond 2.
 
   Returns:
     2 bytes that hold the reach of the models, then whole 4-byte words.
@@ -54,13 +65,16 @@ def encode(values: np.ndarray, contexts: Contexts, count: int) -> bytes:
   reach = _reach(sizes)
   family = _STREAM.model.Categorical(perfect=False)
   encoder = _STREAM.queue.RangeEncoder()
-  model = _Model(count, reach)
+  model = _Model(count, reach, prior)
   for step, row in enumerate(values if reach else ()):
     context = contexts(step, values)
+    there = context >= 0
+    context, row = context[there], row[there]
     near = np.clip(row, -reach, reach)
     symbols = (near + reach).astype(np.int32)
     encoder.encode(symbols, family, model.probabilities(context))
-    for beyond in sizes[step][sizes[step] >= reach] - reach + 1:
+    size = np.abs(row)
+    for beyond in size[size >= reach] - reach + 1:
       bits = int(beyond).bit_length() - 1
       encoder.encode(bits, _LENGTHS)
       if bits:
@@ -71,7 +85,12 @@ def encode(values: np.ndarray, contexts: Contexts, count: int) -> bytes:
 
 
 def decode(
-  content: bytes, shape: tuple[int, int], contexts: Contexts, count: int
+  content: bytes,
+  shape: tuple[int, int],
+  contexts: Contexts,
+  count: int,
+  *,
+  prior: np.ndarray | None = None,
 ) -> np.ndarray:
   """Reads what `encode` wrote.
 
@@ -80,6 +99,7 @@ def decode(
     shape: `(steps, lanes)` of the values.
     contexts: As given to `encode`.
     count: As given to `encode`.
+    prior: As given to `encode`.
 
   Returns:
     `[steps, lanes]` int32.
@@ -96,15 +116,17 @@ def decode(
   words = np.frombuffer(content, '<u4', offset=2).astype(np.uint32)
   family = _STREAM.model.Categorical(perfect=False)
   decoder = _STREAM.queue.RangeDecoder(words)
-  model = _Model(count, reach)
+  model = _Model(count, reach, prior)
   for step in range(shape[0]):
     context = contexts(step, values)
+    lanes = np.flatnonzero(context >= 0)
+    context = context[lanes]
     near = decoder.decode(family, model.probabilities(context)) - reach
-    values[step] = near
-    for lane in np.flatnonzero(np.abs(near) == reach):
+    values[step, lanes] = near
+    for lane in lanes[np.abs(near) == reach]:
       bits = decoder.decode(_LENGTHS)
       low = decoder.decode(_uniform(bits)) if bits else 0
-      values[step, lane] += np.sign(near[lane]) * ((1 << bits) + low - 1)
+      values[step, lane] += np.sign(values[step, lane]) * ((1 << bits) + low - 1)
     model.learn(context, near)
   return values
 
@@ -138,11 +160,13 @@ class _Model:
   values of its own.
   """
 
-  def __init__(self, count: int, reach: int):
+  def __init__(self, count: int, reach: int, prior: np.ndarray | None):
     # The last row counts for all contexts. Before the first value, half are
     # zeros, half of the others ones, and the tail is two wide.
     self._table = np.zeros((count + 1, 5), np.int64)
     self._table[-1] = (4, 2, 1, 1, 1)
+    if prior is not None:
+      self._table[:-1] = prior
     self._reach = reach
 
   def probabilities(self, context: np.ndarray) -> np.ndarray:

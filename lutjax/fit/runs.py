@@ -19,7 +19,7 @@ from lutjax import errors, files
 
 RECORD = 'run.json'
 METRICS = 'metrics.jsonl'
-_OWNED = (RECORD, METRICS, 'model.lutjax', 'report.html')
+_OWNED = (METRICS, 'model.lutjax', 'report.html')
 _OWNED_FOLDERS = ('checkpoints', 'models', 'report', 'images')
 
 
@@ -31,11 +31,13 @@ class Run:
     done: The record of each finished model, by name.
   """
 
-  def __init__(self, folder: pathlib.Path, lock: int, single: bool):
+  def __init__(
+    self, folder: pathlib.Path, lock: int, artefact_name: Callable[[str], str]
+  ):
     self.folder = folder
     self.done: dict[str, dict[str, Any]] = {}
     self._lock = lock
-    self._single = single
+    self._artefact_name = artefact_name
     for event in read_events(folder):
       if event.get('event') == 'model':
         path = self.artefact_path(event['name'])
@@ -44,9 +46,7 @@ class Run:
 
   def artefact_path(self, name: str) -> pathlib.Path:
     """Returns where the artefact of a model goes."""
-    if self._single:
-      return self.folder / 'model.lutjax'
-    return self.folder / 'models' / f'{name}.lutjax'
+    return self.folder / self._artefact_name(name)
 
   def log(self, event: str, **fields: Any) -> None:
     """Appends one line to `metrics.jsonl` and flushes it to the disk."""
@@ -73,9 +73,10 @@ def open_run(
   *,
   config: Any,
   inputs: Mapping[str, str],
-  single: bool,
+  single: bool = False,
   resume: bool,
   overwrite: bool,
+  artefact_name: Callable[[str], str] | None = None,
   say: Callable[[str], None] = print,
 ) -> Run:
   """Opens a new run folder, or one that was begun with the same request.
@@ -88,6 +89,8 @@ def open_run(
     resume: Whether a run that is there may be continued.
     overwrite: Whether a run that is there is removed first. Only what a run
       writes is removed.
+    artefact_name: Path inside the folder of the artefact of a name, for tasks
+      whose artefacts are not `models/NAME.lutjax`.
     say: Told of a damaged last line.
 
   Returns:
@@ -120,7 +123,10 @@ def open_run(
   try:
     _admit(folder, record, resume=resume, overwrite=overwrite)
     _mend_last_line(folder, say)
-    return Run(folder, lock, single)
+    _sweep(folder)
+    if artefact_name is None:
+      artefact_name = _single_name if single else _own_name
+    return Run(folder, lock, artefact_name)
   except BaseException:
     os.close(lock)
     raise
@@ -134,20 +140,39 @@ def read_record(folder: str | os.PathLike) -> dict[str, Any]:
   """
   path = pathlib.Path(folder) / RECORD
   try:
-    return json.loads(files.read_bytes(path))
+    record = json.loads(files.read_bytes(path))
   except ValueError as error:
     if isinstance(error, errors.InputError):
       raise
     raise errors.InputError(f'{path}: is not JSON: {error}') from error
+  if not isinstance(record, dict) or not isinstance(record.get('config'), dict):
+    raise errors.InputError(f'{path}: found no config, expected the record of a run')
+  return record
 
 
 def read_events(folder: str | os.PathLike) -> list[dict[str, Any]]:
-  """Returns the whole lines of `metrics.jsonl`, none when it is missing."""
+  """Returns the whole lines of `metrics.jsonl`, none when it is missing.
+
+  Raises:
+    InputError: when a line is damaged.
+  """
   path = pathlib.Path(folder) / METRICS
   if not path.is_file():
     return []
   lines = path.read_bytes().split(b'\n')[:-1]
-  return [json.loads(line) for line in lines if line]
+  return [_event(line, f'{path}: line {i + 1}') for i, line in enumerate(lines) if line]
+
+
+def _event(line: bytes, source: str) -> dict[str, Any]:
+  try:
+    event = json.loads(line)
+    if event['event'] != 'model' or {'name', 'digest'} <= event.keys():
+      return event
+  except (ValueError, TypeError, KeyError):
+    pass
+  raise errors.InputError(
+    f'{source}: found {line[:40]!r}, expected an event; --overwrite starts anew'
+  )
 
 
 def _admit(
@@ -160,6 +185,8 @@ def _admit(
     for name in _OWNED_FOLDERS:
       if (folder / name).is_dir():
         shutil.rmtree(folder / name)
+    # Last: a removal that is cut short must still be a run of the old request.
+    path.unlink()
   elif path.exists():
     if not resume:
       raise errors.InputError(
@@ -175,6 +202,25 @@ def _admit(
       )
     return
   files.write_text(path, json.dumps(record, indent=1, ensure_ascii=False) + '\n')
+
+
+def _single_name(name: str) -> str:
+  del name
+  return 'model.lutjax'
+
+
+def _own_name(name: str) -> str:
+  return f'models/{name}.lutjax'
+
+
+def _sweep(folder: pathlib.Path) -> None:
+  """Removes what a killed process left half written."""
+  for owned in (folder, *(folder / name for name in _OWNED_FOLDERS)):
+    search = (
+      owned.glob if owned == folder or owned.name == 'checkpoints' else owned.rglob
+    )
+    for path in search(f'*{files.TEMPORARY_SUFFIX}*'):
+      path.unlink(missing_ok=True)
 
 
 def _mend_last_line(folder: pathlib.Path, say: Callable[[str], None]) -> None:

@@ -1,15 +1,19 @@
 """Reprinting every figure of saved artefacts against their sources."""
 
+import dataclasses
 import json
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import tqdm
+
 from lutjax import config as config_lib
 from lutjax import errors, files, models
+from lutjax.data import images
 from lutjax.fit import fleet, runs
-from lutjax.tasks import experiment, fitting, looks, scoring, shipping
+from lutjax.tasks import experiment, fitting, gamut, looks, pairs, scoring, shipping
 
 # Columns of the printed table: statistic, heading, decimals.
 _COLUMNS = (
@@ -34,24 +38,38 @@ SUMMARY = {
 }
 
 
-def task_config(model: str, assignments: Sequence[str]) -> Any:
+def task_config(
+  model: str, assignments: Sequence[str], sources: experiment.Sources
+) -> Any:
   """Returns the task that a model's run was given, or the usual one.
+
+  A model that was fitted to LUTs can be scored on pictures, and the other way
+  round.
 
   Args:
     model: Run folder, or an artefact in one or anywhere.
     assignments: `key=value` overrides.
+    sources: LUTs, or pictures.
 
   Raises:
     InputError: when `run.json` is damaged or an assignment does not fit.
   """
   path = pathlib.Path(model)
   found: Any = looks.Config()
+  if path.suffix.lower() in images.EXTENSIONS:
+    found = gamut.Config()
   for folder in (path, path.parent, path.parent.parent):
     if (folder / runs.RECORD).is_file():
       record = runs.read_record(folder)
       source = str(folder / runs.RECORD)
-      found = config_lib.from_dict(record['config']['task'], source)
+      found = config_lib.from_dict(record['config'].get('task'), source)
+      if not dataclasses.is_dataclass(found):
+        raise errors.InputError(f'{source}: found no task, expected that of a run')
       break
+  if sources.pairs:
+    found = pairs.from_looks(found)
+  elif isinstance(found, pairs.Config):
+    found = looks.Config(together=found.together)
   return config_lib.override(found, assignments)
 
 
@@ -78,21 +96,30 @@ def evaluate(
     InputError: when nothing matches.
   """
   task = fitting.task_of(config)
+  if hasattr(task, 'evaluate'):
+    return task.evaluate(model, config, sources, say=say)
   gathered = task.gather(config, sources, say)
   opened = shipping.find_models(model)
   score = task.scorer(config, gathered)
   found, problems = {}, [*gathered.problems]
-  for item in opened:
+  for item in tqdm.tqdm(opened, unit='model', disable=len(opened) < 2):
     names = [label.name for label in item.loaded.config.looks]
     job, missing = _job_for(item, gathered, alone=len(opened) == 1)
     if job is None:
       problems.append(f'{item.path}: no source for {", ".join(missing)}')
       continue
+    sources_of = gathered.labels[job.name]
+    if [s.domain for s in sources_of] != [o.domain for o in item.loaded.config.looks]:
+      problems.append(f'{item.path}: found a source of another domain')
+      continue
     record = score(item.path.read_bytes(), job)
-    for name, stats in zip(names, record['looks'].values()):
+    extra = list(record['looks'])[len(names) :]
+    for name, stats in zip([*names, *extra], record['looks'].values()):
       found[name] = stats | {'size_bytes': item.size_bytes / len(names)}
   if not found:
-    raise errors.InputError(f'--model={model}: none of its looks is among the sources')
+    raise errors.InputError(
+      f'--model={model}: none of its looks is among the sources: {problems[-1]}'
+    )
   figures = {
     'model': model,
     'size_bytes': sum(item.size_bytes for item in opened),
@@ -104,26 +131,29 @@ def evaluate(
 
 def render(figures: Mapping[str, Any]) -> str:
   """Returns the figures as Markdown, looks sorted worst first."""
+  if 'images' in figures:
+    return gamut.render(figures)
   found = figures['looks']
-  heads = [head for _, head, _ in _COLUMNS]
+  records = list(found.values())
+  columns = [c for c in _COLUMNS if all(c[0] in record for record in records)]
+  everywhere = all('nodes_cie76_mean' in record for record in records)
   lines = [
     f'{len(found)} looks, {figures["size_bytes"]:,} bytes, of which '
     f'{figures["names_bytes"]:,} hold the names',
     '',
-    *_summary(list(found.values())),
+    *([*_summary(records), ''] if everywhere else []),
+    f'{"Uniform random colours" if everywhere else "The pixels"}, worst look first:',
     '',
-    'Uniform random colours, worst look first:',
-    '',
-    '| look | ' + ' | '.join(heads) + ' |',
-    '|---' * (len(heads) + 1) + '|',
+    '| look | ' + ' | '.join(head for _, head, _ in columns) + ' |',
+    '|---' * (len(columns) + 1) + '|',
   ]
   ranked = sorted(found.items(), key=lambda item: -item[1]['cie76_mean'])
   for name, stats in ranked:
-    cells = [f'{stats[key]:.{digits}f}' for key, _, digits in _COLUMNS]
+    cells = [f'{stats[key]:.{digits}f}' for key, _, digits in columns]
     lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
   means = [
     f'{sum(stats[key] for stats in found.values()) / len(found):.{digits}f}'
-    for key, _, digits in _COLUMNS
+    for key, _, digits in columns
   ]
   lines.append('| **mean over looks** | ' + ' | '.join(means) + ' |')
   return '\n'.join(lines) + '\n'

@@ -35,6 +35,9 @@ def fit(
 ) -> Sequence[str]:
   """Runs an experiment into a run folder, or goes on with it.
 
+  A task whose jobs are too many to gather first has a `run` of its own, with
+  these arguments, which then does it all.
+
   Args:
     experiment: What to do.
     sources: With what.
@@ -52,6 +55,16 @@ def fit(
   """
   began = time.perf_counter()
   task = task_of(experiment.task)
+  if hasattr(task, 'run'):
+    return task.run(
+      experiment,
+      sources,
+      out,
+      resume=resume,
+      overwrite=overwrite,
+      group_size=group_size,
+      say=say,
+    )
   gathered = task.gather(experiment.task, sources, say)
   run = runs.open_run(
     out,
@@ -169,7 +182,8 @@ def _progress(
     shown = done
     loss = float(np.nanmedian(losses)) if np.isfinite(losses).any() else float('nan')
     bar.set_postfix_str(f'step {done}/{steps}, median loss {loss:.3g}')
-    run.log('segment', first=block[0].name, models=len(block), step=done, loss=loss)
+    finite = loss if np.isfinite(loss) else None
+    run.log('segment', first=block[0].name, models=len(block), step=done, loss=finite)
 
   return on_segment
 

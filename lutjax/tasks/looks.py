@@ -47,6 +47,18 @@ class Config:
   random_colours: int = 4096
   photo_colours: int = 4096
 
+  def __post_init__(self):
+    if min(self.nodes, self.bake_size) < 2 or self.overshoot < 0.0:
+      raise ValueError(
+        'Expected nodes and bake_size of 2 or more and no negative overshoot, got '
+        f'{self.nodes}, {self.bake_size} and {self.overshoot}.'
+      )
+    if min(self.random_colours, self.photo_colours) < 1:
+      raise ValueError(
+        'Expected random_colours and photo_colours of 1 or more, got '
+        f'{self.random_colours} and {self.photo_colours}.'
+      )
+
 
 def jobs(
   config: Config, looks: Sequence[presenting.Presented], name: str
@@ -99,12 +111,17 @@ def sampler(config: Config) -> loop.Sampler:
   """Returns the function that draws uniform colours and their targets."""
 
   def sample(key: Key, data: PyTree, batch_size: int) -> Batch:
-    reach = config.overshoot
-    rgb = jax.random.uniform(key, (batch_size, 3), minval=-reach, maxval=1 + reach)
-    rgb = jnp.clip(rgb, 0.0, 1.0)
+    rgb = draw_colours(config, key, batch_size)
     return {'rgb': rgb, 'target': truth(config, data, rgb)}
 
   return sample
+
+
+def draw_colours(config: Config, key: Key, count: int) -> Array:
+  """Draws uniform colours `[count, 3]`, those beyond the faces put onto them."""
+  reach = config.overshoot
+  rgb = jax.random.uniform(key, (count, 3), minval=-reach, maxval=1 + reach)
+  return jnp.clip(rgb, 0.0, 1.0)
 
 
 def gather(
@@ -173,10 +190,11 @@ def scorer(
     weights: Array,
     data: PyTree,
     span: Array,
+    own: Array,
   ) -> dict[str, scoring.Gap]:
     module = models.module_of(model)
 
-    def in_range(mapped: scoring.ColourMap) -> scoring.ColourMap:
+    def in_range(mapped: scoring.ColourMap, span: Array) -> scoring.ColourMap:
       return lambda rgb: span[0] + (span[1] - span[0]) * mapped(rgb)
 
     def fitted(rgb: Array) -> Array:
@@ -185,8 +203,8 @@ def scorer(
     def sampled(rgb: Array) -> Array:
       return truth(config, data, rgb)
 
-    look, network = in_range(sampled), in_range(fitted)
-    plain = in_range(_grid(sampled, grid))
+    look, network = in_range(sampled, span), in_range(fitted, own)
+    plain = in_range(_grid(sampled, grid), span)
     return {
       '': scoring.compare(network, look, where.random),
       'nodes_': scoring.compare(network, look, where.nodes),
@@ -204,7 +222,8 @@ def scorer(
       data = _one(job.data, i) if config.together else job.data
       weights = np.eye(len(held), dtype=np.float32)[i]
       span = np.array(label.range, np.float32)
-      gaps = score(model, grid, loaded.variables, weights, data, span)
+      own = np.array(loaded.config.looks[i].range, np.float32)
+      gaps = score(model, grid, loaded.variables, weights, data, span, own)
       found[label.name] = scoring.to_record(gaps) | {'grid_size': grid}
     return {'looks': found}
 
