@@ -84,11 +84,13 @@ def solve(
     loaded.config, loaded.variables, _kept(config, loaded.config)
   )
   (job,) = gathered.jobs
+  # Those that are there stay the starts for all new looks: one compilation.
+  known = lutflow.codes_of(model, variables)
   for i, label in enumerate(gathered.labels[job.name]):
     one = jax.tree.map(lambda leaf: leaf[i], job.data)  # noqa: B023
     started = time.perf_counter()
     model, variables, error = add_look(
-      model, variables, label, one, config.target_cie76, not model.coefficient
+      model, variables, known, label, one, config.target_cie76
     )
     say(
       f'{label.name}: mean CIE76 {error:.3f} at nodes, '
@@ -102,33 +104,33 @@ def solve(
 def add_look(
   model: lutflow.Config,
   variables: Variables,
+  known: tuple[PyTree, Array],
   label: labels.Label,
   data: PyTree,
   target: float,
-  mended: bool,
 ) -> tuple[lutflow.Config, Variables, float]:
   """Fits and adds one look.
 
   Args:
     model: The model's config.
     variables: The model.
+    known: Its flow, and codes to start from (`lutflow.codes_of`).
     label: Of the look.
     data: `table` `[M, M, M, 3]` and its `size`.
-    target: Mean CIE76 that it should reach.
-    mended: Whether it may be mended.
+    target: Mean CIE76 that it should reach, by mending where the model is not
+      to be run backwards.
 
   Returns:
     The model with the look, and the mean CIE76 of the look at nodes.
   """
-  flow, codes = lutflow.codes_of(model, variables)
   plain = dataclasses.replace(model, looks=())
   step = None
   if model.precision == 'learned':
     step = rounding.step_of(jnp.asarray(variables.params['steps']['codes']))
-  code, error, base, wanted = _fit_code(plain, flow, codes, step, data)
+  code, error, base, wanted = _fit_code(plain, *known, step, data)
   order = lutflow_mend.ORDER
   level, spectra = 0, np.zeros((order, order, order, 3), np.int16)
-  for wished in mending.LEVELS if mended else ():
+  for wished in () if model.coefficient else mending.LEVELS:
     if error <= target:
       break
     found, left, _ = _search(base, wanted, float(wished))
