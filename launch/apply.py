@@ -1,6 +1,7 @@
 """Applies a fitted look, or a LUT file, to images.
 
 python -m launch.apply --model=RUN/model.lutjax --images=FOLDER --out=GRADED
+python -m launch.apply --expand --images=FOLDER --out=WIDE
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from absl import flags
 
 from lutjax import errors
 from lutjax.lut import interpolate
-from lutjax.tasks import applying, shipping
+from lutjax.tasks import applying, recovering, shipping
 
 from . import binary
 
@@ -17,6 +18,27 @@ _MODEL = flags.DEFINE_string(
   'model', None, 'Artefact, or run folder.', allow_override=True
 )
 _LUT = flags.DEFINE_string('lut', None, 'LUT file.', allow_override=True)
+_EXPAND = flags.DEFINE_bool(
+  'expand',
+  False,
+  'Give sRGB files the wide-gamut colours back that they carry.',
+  allow_override=True,
+)
+_SPACE = flags.DEFINE_enum(
+  'space',
+  'prophoto',
+  list(recovering.SPACES),
+  'Of the images that --expand writes.',
+  allow_override=True,
+)
+_ON_MISMATCH = flags.DEFINE_enum(
+  'on_mismatch',
+  'warn',
+  ['warn', 'refuse'],
+  'Where a payload is missing, damaged or made for other pixels: write the clip '
+  'expansion, or fail.',
+  allow_override=True,
+)
 _IMAGES = flags.DEFINE_list(
   'images', [], 'Image files, folders, globs.', allow_override=True
 )
@@ -53,8 +75,17 @@ _OVERWRITE = flags.DEFINE_bool(
 
 def main() -> Sequence[str]:
   """Writes the images; returns what failed."""
-  if (_MODEL.value is None) == (_LUT.value is None):
-    raise errors.InputError('expected one of --model and --lut')
+  if (_MODEL.value, _LUT.value, _EXPAND.value or None).count(None) != 2:
+    raise errors.InputError('expected one of --model, --lut and --expand')
+  if _EXPAND.value:
+    return recovering.expand_images(
+      _IMAGES.value,
+      _OUT.value,
+      space=_SPACE.value,
+      on_mismatch=_ON_MISMATCH.value,
+      bits=_BITS.value,
+      overwrite=_OVERWRITE.value,
+    )
   named = shipping.named_luts(
     model=_MODEL.value,
     lut=_LUT.value,

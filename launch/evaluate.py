@@ -1,6 +1,7 @@
 """Scores artefacts against the looks that they were fitted to.
 
 python -m launch.evaluate --model=RUN --luts=FOLDER --out=scores.json
+python -m launch.evaluate --model=RUN --images=ORIGINALS
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ _LUTS = flags.DEFINE_list(
 _PAIRS = flags.DEFINE_list(
   'pairs', [], 'Pictures: FOLDER, or BEFORE,AFTER.', allow_override=True
 )
+_IMAGES = flags.DEFINE_list(
+  'images', [], 'Original images: files, folders, globs.', allow_override=True
+)
 _OUT = flags.DEFINE_string(
   'out',
   None,
@@ -36,7 +40,9 @@ _OVERWRITE = flags.DEFINE_bool(
 
 def main() -> Sequence[str]:
   """Prints and writes the figures; returns what failed."""
-  sources = experiment.Sources(luts=_LUTS.value, pairs=_PAIRS.value)
+  sources = experiment.Sources(
+    luts=_LUTS.value, pairs=_PAIRS.value, images=_IMAGES.value
+  )
   config = evaluating.task_config(_MODEL.value, _SET.value, sources)
   figures, problems = evaluating.evaluate(_MODEL.value, config, sources)
   print(evaluating.render(figures))

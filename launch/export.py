@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from lutjax import errors
-from lutjax.tasks import shipping
+from lutjax.tasks import recovering, shipping
 
 from . import binary
 
@@ -24,7 +24,6 @@ _OUT = flags.DEFINE_string(
   'out',
   None,
   'Folder, or a file when there is one output.',
-  required=True,
   allow_override=True,
 )
 _FORMAT = flags.DEFINE_list(
@@ -46,6 +45,9 @@ _BLEND = flags.DEFINE_list(
 _INVERSE = flags.DEFINE_bool(
   'inverse', False, 'Run looks backwards.', allow_override=True
 )
+_INFO = flags.DEFINE_bool(
+  'info', False, 'Print what an image of --model carries.', allow_override=True
+)
 _OVERWRITE = flags.DEFINE_bool(
   'overwrite', False, 'Replace files that are there.', allow_override=True
 )
@@ -55,6 +57,12 @@ def main() -> Sequence[str]:
   """Writes the files; returns what failed."""
   if (_MODEL.value is None) == (_LUT.value is None):
     raise errors.InputError('expected one of --model and --lut')
+  if _INFO.value:
+    for line in recovering.describe(_MODEL.value or ''):
+      print(line)
+    return []
+  if _OUT.value is None:
+    raise errors.InputError('--out: expected a folder, or a file')
   named = shipping.named_luts(
     model=_MODEL.value,
     lut=_LUT.value,

@@ -62,7 +62,7 @@ _SET = flags.DEFINE_multi_string(
 def main() -> Sequence[str]:
   """Runs the experiment; returns what failed."""
   wanted: experiment.Experiment = config.load(_CONFIG.value, [binary.CONFIGS])
-  named = {'seed': _SEED.value, 'model.precision': _PRECISION.value}
+  named = {'seed': _SEED.value, 'precision': _PRECISION.value}
   assignments = [f'{key}={value}' for key, value in named.items() if value is not None]
   if _PAIRS.value:
     wanted = dataclasses.replace(wanted, task=pairs.from_looks(wanted.task))

@@ -31,11 +31,13 @@ class Run:
     done: The record of each finished model, by name.
   """
 
-  def __init__(self, folder: pathlib.Path, lock: int, single: bool):
+  def __init__(
+    self, folder: pathlib.Path, lock: int, artefact_name: Callable[[str], str]
+  ):
     self.folder = folder
     self.done: dict[str, dict[str, Any]] = {}
     self._lock = lock
-    self._single = single
+    self._artefact_name = artefact_name
     for event in read_events(folder):
       if event.get('event') == 'model':
         path = self.artefact_path(event['name'])
@@ -44,9 +46,7 @@ class Run:
 
   def artefact_path(self, name: str) -> pathlib.Path:
     """Returns where the artefact of a model goes."""
-    if self._single:
-      return self.folder / 'model.lutjax'
-    return self.folder / 'models' / f'{name}.lutjax'
+    return self.folder / self._artefact_name(name)
 
   def log(self, event: str, **fields: Any) -> None:
     """Appends one line to `metrics.jsonl` and flushes it to the disk."""
@@ -73,9 +73,10 @@ def open_run(
   *,
   config: Any,
   inputs: Mapping[str, str],
-  single: bool,
+  single: bool = False,
   resume: bool,
   overwrite: bool,
+  artefact_name: Callable[[str], str] | None = None,
   say: Callable[[str], None] = print,
 ) -> Run:
   """Opens a new run folder, or one that was begun with the same request.
@@ -88,6 +89,8 @@ def open_run(
     resume: Whether a run that is there may be continued.
     overwrite: Whether a run that is there is removed first. Only what a run
       writes is removed.
+    artefact_name: Path inside the folder of the artefact of a name, for tasks
+      whose artefacts are not `models/NAME.lutjax`.
     say: Told of a damaged last line.
 
   Returns:
@@ -120,7 +123,10 @@ def open_run(
   try:
     _admit(folder, record, resume=resume, overwrite=overwrite)
     _mend_last_line(folder, say)
-    return Run(folder, lock, single)
+    _sweep(folder)
+    if artefact_name is None:
+      artefact_name = _single_name if single else _own_name
+    return Run(folder, lock, artefact_name)
   except BaseException:
     os.close(lock)
     raise
@@ -196,6 +202,25 @@ def _admit(
       )
     return
   files.write_text(path, json.dumps(record, indent=1, ensure_ascii=False) + '\n')
+
+
+def _single_name(name: str) -> str:
+  del name
+  return 'model.lutjax'
+
+
+def _own_name(name: str) -> str:
+  return f'models/{name}.lutjax'
+
+
+def _sweep(folder: pathlib.Path) -> None:
+  """Removes what a killed process left half written."""
+  for owned in (folder, *(folder / name for name in _OWNED_FOLDERS)):
+    search = (
+      owned.glob if owned == folder or owned.name == 'checkpoints' else owned.rglob
+    )
+    for path in search(f'*{files.TEMPORARY_SUFFIX}*'):
+      path.unlink(missing_ok=True)
 
 
 def _mend_last_line(folder: pathlib.Path, say: Callable[[str], None]) -> None:

@@ -34,6 +34,7 @@ def fit_code(
   rgb: Array,
   target: Array,
   *,
+  step: Array | None = None,
   iterations: int = 24,
 ) -> tuple[Array, Array]:
   """Finds the code of a new look.
@@ -44,6 +45,7 @@ def fit_code(
     codes: `[L, T]`, of the looks that are there; the nearest is the start.
     rgb: `[B, 3]`, where the look is known.
     target: `[B, 3]`, what it gives there.
+    step: `[T]`, learned steps; the code is rounded to multiples of them.
     iterations: Of Gauss-Newton.
 
   Returns:
@@ -59,14 +61,17 @@ def fit_code(
   def cost(code: Array) -> Array:
     return jnp.mean(jnp.sqrt(jnp.sum(gap(code) ** 2, -1) + _SOFT**2))
 
-  def step(carry: tuple[Array, Array, Array], _: None) -> tuple:
-    code, least, damping = carry
+  def system(code: Array) -> tuple[Array, Array]:
     left, pull = jax.vjp(gap, jnp.broadcast_to(code, (rgb.shape[0], code.shape[0])))
     basis = jnp.broadcast_to(jnp.eye(3)[:, None], (3, *left.shape))
     rows = jax.vmap(pull)(basis)[0]
     weight = jax.lax.rsqrt(jnp.sum(left**2, -1) + _SOFT**2)
     normal = jnp.einsum('cbi,cbj,b->ij', rows, rows, weight, precision='highest')
-    slope = jnp.einsum('cbi,bc,b->i', rows, left, weight, precision='highest')
+    return normal, jnp.einsum('cbi,bc,b->i', rows, left, weight, precision='highest')
+
+  def move(carry: tuple[Array, Array, Array], _: None) -> tuple:
+    code, least, damping = carry
+    normal, slope = system(code)
     ridge = damping * (jnp.diag(jnp.diag(normal)) + 1e-3 * jnp.eye(len(slope)))
     tried = code - jax.scipy.linalg.solve(normal + ridge, slope, assume_a='pos')
     found = cost(tried)
@@ -83,7 +88,9 @@ def fit_code(
 
   start = codes[jnp.argmin(jax.lax.map(distance, codes))]
   first = (start, cost(start), jnp.float32(0.01))
-  (code, _, _), _ = jax.lax.scan(step, first, length=iterations)
+  (code, _, _), _ = jax.lax.scan(move, first, length=iterations)
+  if step is not None:
+    code = _rounded(code, step, system(code)[0])
   return code, jnp.mean(jnp.sqrt(jnp.sum(gap(code) ** 2, -1)))
 
 
@@ -129,6 +136,30 @@ def keep(
     stats['mending'] = jax.tree.map(lambda leaf: np.asarray(leaf)[at], stats['mending'])
   looks = tuple(config.looks[i] for i in at)
   return dataclasses.replace(config, looks=looks), Variables(params, stats)
+
+
+def _rounded(code: Array, step: Array, normal: Array) -> Array:
+  """Rounds one number after the other, the rest making up for each.
+
+  What a rounded number moves is taken back by those not rounded yet, as the
+  normal matrix tells (Hassibi and Stork's optimal brain surgeon, 1993).
+  """
+  size = code.shape[0]
+  damping = 1e-3 * jnp.trace(normal) / size * jnp.eye(size)
+  inverse = jnp.linalg.inv(normal + damping)
+  order = jnp.argsort(-step * jnp.sqrt(jnp.diag(normal)))
+
+  def one(i: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+    code, inverse = carry
+    at = order[i]
+    row, pivot = inverse[at], jnp.maximum(inverse[at, at], 1e-12)
+    off = code[at] - step[at] * jnp.round(code[at] / step[at])
+    left = jnp.outer(row, row) / pivot
+    moved = (code - row * off / pivot).at[at].set(code[at] - off)
+    return moved, inverse - left
+
+  code, _ = jax.lax.fori_loop(0, size, one, (code, inverse))
+  return step * jnp.round(code / step)
 
 
 def _mending_of(variables: Variables) -> PyTree:

@@ -175,17 +175,18 @@ def choose(
   Returns:
     `[L]` indices into `rungs`.
   """
-  scale = 1.0
+  scale, aim, spent = 1.0, float(budget_bytes), -1
   best = np.zeros(rungs.errors.shape[1], np.int64)
-  for _ in range(6):
-    chosen = _knapsack(rungs, scale * rungs.size_bytes, budget_bytes, target)
+  for _ in range(8):
+    chosen = _knapsack(rungs, scale * rungs.size_bytes, aim, target)
     size = size_of(chosen)
-    if size <= budget_bytes:
-      best = chosen
-      if size >= 0.99 * budget_bytes or not (chosen < len(rungs.levels) - 1).any():
-        break
-    estimated = _total(rungs.size_bytes, chosen)
-    scale = max(size / max(estimated, 1.0), 0.1) * (1.0 + 0.002 * (size > budget_bytes))
+    if size > budget_bytes:
+      aim *= 0.99
+    elif size > spent:
+      best, spent = chosen, size
+    if 0.985 * budget_bytes <= spent or not (chosen < len(rungs.levels) - 1).any():
+      break
+    scale = max(size / max(_total(rungs.size_bytes, chosen), 1.0), 0.1)
   return best
 
 

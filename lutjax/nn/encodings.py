@@ -15,6 +15,16 @@ from lutjax.types import Array
 # cos(2 pi r) for |r| <= 1/2 as a polynomial in r^2, to 5e-5: by least squares
 # at 4,001 Chebyshev points. Both sides of a code use it, so it need not be finer.
 _COSINE = (0.999959, -19.73094, 64.67144, -82.39081, 45.62105)
+# sin(pi r) / r and cos(pi r) for |r| <= 1/2, likewise in r^2, to 4e-9.
+_HALF_SINE = (3.14159258, -5.167706866, 2.550031194, -0.5980441939, 0.07721838615)
+_HALF_COSINE = (
+  0.9999999998,
+  -4.934802137,
+  4.05870916,
+  -1.335212003,
+  0.2349373138,
+  -0.02439632435,
+)
 _MASK = np.uint64(0xFFFFFFFF)
 
 
@@ -45,9 +55,15 @@ def frequency(values: Array, octaves: int) -> Array:
     `[..., 2 * D * K]`.
   """
   values = jnp.asarray(values)
-  scales = (np.pi * 2.0 ** np.arange(octaves)).astype(values.dtype)
-  angles = values[..., None] * scales
-  waves = jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1)
+  # Angles in half turns: doubling and taking the nearest integer off are exact.
+  turns = values[..., None] * (2.0 ** np.arange(octaves)).astype(values.dtype)
+  nearest = jnp.round(turns)
+  rest = turns - nearest
+  sign = 1.0 - 2.0 * jnp.abs(nearest - 2.0 * jnp.round(nearest / 2.0))
+  square = rest * rest
+  sine = sign * rest * _polynomial(_HALF_SINE, square)
+  cosine = sign * _polynomial(_HALF_COSINE, square)
+  waves = jnp.stack([sine, cosine], axis=-1)
   return waves.reshape(*values.shape[:-1], 2 * values.shape[-1] * octaves)
 
 
@@ -99,10 +115,7 @@ def waves(drawn: Waves, inputs: Array) -> Array:
     )
   turns = jnp.matmul(inputs, drawn.frequency, precision='highest') + drawn.phase
   square = jnp.square(turns - jnp.round(turns))
-  value = jnp.full_like(square, _COSINE[-1])
-  for coefficient in _COSINE[-2::-1]:
-    value = value * square + coefficient
-  return value
+  return _polynomial(_COSINE, square)
 
 
 def hash_counters(seed: int, counters: np.ndarray) -> np.ndarray:
@@ -120,6 +133,13 @@ def hash_counters(seed: int, counters: np.ndarray) -> np.ndarray:
   """
   mixed = _mix(np.array(seed, np.uint64) & _MASK)
   return _mix((counters.astype(np.uint64) + mixed) & _MASK).astype(np.uint32)
+
+
+def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
+  value = jnp.full_like(x, coefficients[-1])
+  for coefficient in coefficients[-2::-1]:
+    value = value * x + coefficient
+  return value
 
 
 def _mix(value: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from lutjax.codec import labels
 from lutjax.fit import fleet
 from lutjax.lut import interpolate, lattice
 from lutjax.models import lutflow, lutflow_edit, lutflow_mend
+from lutjax.nn import rounding
 from lutjax.tasks import experiment, flows, looks, mending, shipping
 from lutjax.types import Array, PyTree, Variables
 
@@ -87,7 +88,7 @@ def solve(
     one = jax.tree.map(lambda leaf: leaf[i], job.data)  # noqa: B023
     started = time.perf_counter()
     model, variables, error = add_look(
-      model, variables, label, one, config.target_cie76, loaded.config.mended
+      model, variables, label, one, config.target_cie76, not model.coefficient
     )
     say(
       f'{label.name}: mean CIE76 {error:.3f} at nodes, '
@@ -121,7 +122,10 @@ def add_look(
   """
   flow, codes = lutflow.codes_of(model, variables)
   plain = dataclasses.replace(model, looks=())
-  code, error, base, wanted = _fit_code(plain, flow, codes, data)
+  step = None
+  if model.precision == 'learned':
+    step = rounding.step_of(jnp.asarray(variables.params['steps']['codes']))
+  code, error, base, wanted = _fit_code(plain, flow, codes, step, data)
   order = lutflow_mend.ORDER
   level, spectra = 0, np.zeros((order, order, order, 3), np.int16)
   for wished in mending.LEVELS if mended else ():
@@ -153,13 +157,13 @@ def _search(base: Array, wanted: Array, level: Array) -> tuple[Array, Array, Arr
 
 
 def _fit_code_of(
-  model: lutflow.Config, flow: PyTree, codes: Array, data: PyTree
+  model: lutflow.Config, flow: PyTree, codes: Array, step: Array | None, data: PyTree
 ) -> tuple[Array, Array, Array, Array]:
   shape = model.flow
   wanted = mending.at_size(data['table'], data['size'])
   rgb = jnp.asarray(lattice.identity(_NODES)).reshape(-1, 3)
   target = interpolate.trilinear(wanted, rgb)
-  code, _ = lutflow_edit.fit_code(shape, flow, codes, rgb, target)
+  code, _ = lutflow_edit.fit_code(shape, flow, codes, rgb, target, step=step)
   base = lutflow.raw_lattice(shape, flow, code, lutflow_mend.SIZE)
   return code, lutflow_mend.error_of(base, wanted), base, wanted
 

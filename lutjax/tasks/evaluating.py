@@ -11,8 +11,9 @@ import tqdm
 
 from lutjax import config as config_lib
 from lutjax import errors, files, models
+from lutjax.data import images
 from lutjax.fit import fleet, runs
-from lutjax.tasks import experiment, fitting, looks, pairs, scoring, shipping
+from lutjax.tasks import experiment, fitting, gamut, looks, pairs, scoring, shipping
 
 # Columns of the printed table: statistic, heading, decimals.
 _COLUMNS = (
@@ -55,6 +56,8 @@ def task_config(
   """
   path = pathlib.Path(model)
   found: Any = looks.Config()
+  if path.suffix.lower() in images.EXTENSIONS:
+    found = gamut.Config()
   for folder in (path, path.parent, path.parent.parent):
     if (folder / runs.RECORD).is_file():
       record = runs.read_record(folder)
@@ -93,6 +96,8 @@ def evaluate(
     InputError: when nothing matches.
   """
   task = fitting.task_of(config)
+  if hasattr(task, 'evaluate'):
+    return task.evaluate(model, config, sources, say=say)
   gathered = task.gather(config, sources, say)
   opened = shipping.find_models(model)
   score = task.scorer(config, gathered)
@@ -126,6 +131,8 @@ def evaluate(
 
 def render(figures: Mapping[str, Any]) -> str:
   """Returns the figures as Markdown, looks sorted worst first."""
+  if 'images' in figures:
+    return gamut.render(figures)
   found = figures['looks']
   records = list(found.values())
   columns = [c for c in _COLUMNS if all(c[0] in record for record in records)]

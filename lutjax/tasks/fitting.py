@@ -35,6 +35,9 @@ def fit(
 ) -> Sequence[str]:
   """Runs an experiment into a run folder, or goes on with it.
 
+  A task whose jobs are too many to gather first has a `run` of its own, with
+  these arguments, which then does it all.
+
   Args:
     experiment: What to do.
     sources: With what.
@@ -52,6 +55,16 @@ def fit(
   """
   began = time.perf_counter()
   task = task_of(experiment.task)
+  if hasattr(task, 'run'):
+    return task.run(
+      experiment,
+      sources,
+      out,
+      resume=resume,
+      overwrite=overwrite,
+      group_size=group_size,
+      say=say,
+    )
   gathered = task.gather(experiment.task, sources, say)
   run = runs.open_run(
     out,

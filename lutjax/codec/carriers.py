@@ -1,0 +1,177 @@
+"""Putting a payload into an image file and finding it again.
+
+Each format gets the payload twice where it can: in a place of its own (PNG
+chunk, JPEG comment, TIFF tag) and in EXIF, since tools that drop the one
+often keep the other. Pixels, profiles and other metadata stay byte for byte.
+"""
+
+import struct
+
+from lutjax import errors
+from lutjax.codec import fields, metadata
+from lutjax.codec import payload as payload_lib
+
+# Ancillary, private, safe to copy.
+_CHUNK = b'gmLp'
+_COMMENT, _APP0, _APP1 = 0xFE, 0xE0, 0xE1
+_EXIF = b'Exif\0\0'
+_SEGMENT_BYTES = 65533
+_WEBP_EXIF_FLAG, _WEBP_ALPHA_FLAG = 0x08, 0x10
+
+
+def embed(content: bytes, blob: bytes, source: str = 'image') -> bytes:
+  """Puts a payload into a PNG, JPEG, TIFF or WebP file.
+
+  A payload that is there already is replaced.
+
+  Args:
+    content: The file.
+    blob: From `payload.pack`.
+    source: Named in errors.
+
+  Returns:
+    The new file.
+
+  Raises:
+    ImageError: if the file is of another kind or damaged, or the payload is
+      larger than a JPEG segment.
+  """
+  if content.startswith(metadata.PNG_SIGNATURE):
+    return _embed_png(content, blob, source)
+  if content.startswith(b'\xff\xd8'):
+    return _embed_jpeg(content, blob, source)
+  if content[:4] in (b'II*\0', b'MM\0*'):
+    return fields.with_maker_note(fields.with_private_field(content, blob), blob)
+  if content[:4] == b'RIFF' and content[8:12] == b'WEBP':
+    return _embed_webp(content, blob, source)
+  raise errors.ImageError(
+    f'{source}: found content that starts with {content[:4].hex()}, expected a PNG, '
+    'JPEG, TIFF or WebP file to put a payload into'
+  )
+
+
+def extract(content: bytes, source: str = 'image') -> bytes | None:
+  """Finds a payload in an image file.
+
+  Args:
+    content: The file, trusted in nothing.
+    source: Named in errors.
+
+  Returns:
+    The first whole payload, or None if the file carries none.
+
+  Raises:
+    ArtefactError: if it carries payloads, but none that is whole.
+    ImageError: if the file itself is cut short or damaged.
+  """
+  problem = None
+  for blob in _candidates(content, source):
+    if blob[:4] != payload_lib.MAGIC:
+      continue
+    try:
+      payload_lib.unpack(blob, source)
+    except errors.ArtefactError as error:
+      problem = problem or error
+    else:
+      return blob
+  if problem is not None:
+    raise problem
+  return None
+
+
+def _candidates(content: bytes, source: str) -> list[bytes]:
+  if content.startswith(metadata.PNG_SIGNATURE):
+    chunks = metadata.png_to_chunks(content, source)
+    own = [data for kind, data in chunks if kind == _CHUNK]
+    return own + fields.blobs(metadata.png_exif(chunks) or b'')
+  if content.startswith(b'\xff\xd8'):
+    segments, _ = metadata.jpeg_to_segments(content, source)
+    own = [data for marker, data in segments if marker == _COMMENT]
+    return own + fields.blobs(metadata.jpeg_exif(segments) or b'')
+  if content[:4] == b'RIFF' and content[8:12] == b'WEBP':
+    chunks = _webp_chunks(content, source)
+    return [b for kind, data in chunks if kind == b'EXIF' for b in _exif_blobs(data)]
+  return fields.blobs(content)
+
+
+def _exif_blobs(data: bytes) -> list[bytes]:
+  return fields.blobs(data.removeprefix(_EXIF))
+
+
+def _embed_png(content: bytes, blob: bytes, source: str) -> bytes:
+  chunks = metadata.png_to_chunks(content, source)
+  exif = fields.with_maker_note(metadata.png_exif(chunks), blob)
+  rest = [c for c in chunks[1:] if c.kind not in (_CHUNK, b'eXIf')]
+  own = [metadata.Chunk(b'eXIf', exif), metadata.Chunk(_CHUNK, blob)]
+  first = next(i for i, c in enumerate(rest) if c.kind in (b'IDAT', b'IEND'))
+  return metadata.chunks_to_png([chunks[0], *rest[:first], *own, *rest[first:]])
+
+
+def _embed_jpeg(content: bytes, blob: bytes, source: str) -> bytes:
+  if len(blob) > _SEGMENT_BYTES:
+    raise errors.ImageError(
+      f'{source}: found a payload of {len(blob)} bytes, expected at most '
+      f'{_SEGMENT_BYTES} for a JPEG file'
+    )
+  segments, scans = metadata.jpeg_to_segments(content, source)
+  exif = _EXIF + fields.with_maker_note(metadata.jpeg_exif(segments), blob)
+  own = [metadata.Segment(_COMMENT, blob)]
+  if len(exif) <= _SEGMENT_BYTES:
+    segments = [s for s in segments if s[0] != _APP1 or not s[1].startswith(_EXIF)]
+    own.insert(0, metadata.Segment(_APP1, exif))
+  magic = payload_lib.MAGIC
+  segments = [s for s in segments if s[0] != _COMMENT or not s[1].startswith(magic)]
+  head = 1 if segments and segments[0].marker == _APP0 else 0
+  kept = [*segments[:head], *own, *segments[head:]]
+  return metadata.segments_to_jpeg(kept, content[scans:])
+
+
+def _embed_webp(content: bytes, blob: bytes, source: str) -> bytes:
+  chunks = _webp_chunks(content, source)
+  if chunks[0][0] != b'VP8X':
+    chunks.insert(0, (b'VP8X', _webp_header(chunks, source)))
+  header = bytearray(chunks[0][1])
+  header[0] |= _WEBP_EXIF_FLAG
+  old = next((data for kind, data in chunks if kind == b'EXIF'), b'')
+  exif = fields.with_maker_note(old.removeprefix(_EXIF), blob)
+  rest = [chunk for chunk in chunks[1:] if chunk[0] != b'EXIF']
+  after = [chunk for chunk in rest if chunk[0] == b'XMP ']
+  before = [chunk for chunk in rest if chunk[0] != b'XMP ']
+  parts = [b'WEBP']
+  for kind, data in [(b'VP8X', bytes(header)), *before, (b'EXIF', exif), *after]:
+    parts += [kind, struct.pack('<I', len(data)), data, b'\0' * (len(data) % 2)]
+  body = b''.join(parts)
+  return b'RIFF' + struct.pack('<I', len(body)) + body
+
+
+def _webp_chunks(content: bytes, source: str) -> list[tuple[bytes, bytes]]:
+  end = min(len(content), 8 + int.from_bytes(content[4:8], 'little'))
+  chunks, offset = [], 12
+  while offset + 8 <= end:
+    kind, length = struct.unpack_from('<4sI', content, offset)
+    if offset + 8 + length > end:
+      raise errors.ImageError(
+        f'{source}: found {end - offset - 8} bytes of WebP chunk at byte {offset}, '
+        f'expected {length}: the file is cut short'
+      )
+    chunks.append((kind, content[offset + 8 : offset + 8 + length]))
+    offset += 8 + length + length % 2
+  if not chunks:
+    raise errors.ImageError(f'{source}: found no WebP chunk: the file is cut short')
+  return chunks
+
+
+def _webp_header(chunks: list[tuple[bytes, bytes]], source: str) -> bytes:
+  """Makes the extended header that a plain WebP file lacks."""
+  kind, data = chunks[0]
+  if kind == b'VP8L' and len(data) >= 5:
+    bits = int.from_bytes(data[1:5], 'little')
+    width, height, alpha = bits & 0x3FFF, bits >> 14 & 0x3FFF, bits >> 28 & 1
+  elif kind == b'VP8 ' and len(data) >= 10:
+    width, height = (v & 0x3FFF for v in struct.unpack_from('<HH', data, 6))
+    width, height, alpha = width - 1, height - 1, 0
+  else:
+    raise errors.ImageError(f'{source}: found no WebP picture, expected VP8 or VP8L')
+  flags = _WEBP_ALPHA_FLAG if alpha else 0
+  sides = width.to_bytes(3, 'little') + height.to_bytes(3, 'little')
+  return bytes([flags, 0, 0, 0]) + sides

@@ -1,0 +1,130 @@
+"""The network of GamutMLP as the part of a body, its weights in few bits."""
+
+import itertools
+import struct
+
+import numpy as np
+
+from lutjax import errors
+from lutjax.codec import entropy, quantize
+from lutjax.models import gamut_mlp
+from lutjax.types import PyTree
+
+_HEAD = struct.Struct('<HBBBBBB')
+_LENGTH = struct.Struct('<I')
+_INPUTS = ('xy', 'rgb', 'xyrgb')
+_ACTIVATIONS = ('relu', 'sine')
+_PRECISIONS = ('fp32', 'bf16', 'int8')
+_MAX_WIDTH, _MAX_LAYERS, _MAX_OCTAVES = 512, 8, 24
+
+
+def to_bytes(config: gamut_mlp.Config, layers: PyTree) -> bytes:
+  """Packs a network.
+
+  int8 codes of a layer are coded together, each of its outputs under a
+  context of its own; biases are float16 beside them, else of the weights' type.
+
+  Args:
+    config: The network's.
+    layers: Its layers.
+
+  Returns:
+    The part.
+  """
+  head = _HEAD.pack(
+    config.width,
+    config.hidden_layers,
+    _INPUTS.index(config.inputs),
+    config.octaves,
+    _ACTIVATIONS.index(config.activation),
+    _PRECISIONS.index(config.precision),
+    2 * config.residual + config.biased,
+  )
+  parts = [head]
+  for layer in layers:
+    weight = np.asarray(layer['weight'], np.float32)
+    if config.precision == 'int8':
+      codes, scale = quantize.quantize(weight, 8)
+      coded = entropy.encode(codes.astype(np.int64), entropy.by_lane, codes.shape[1])
+      parts += [scale.tobytes(), _LENGTH.pack(len(coded)), coded]
+    else:
+      parts += [t.tobytes() for t in quantize.to_tensors(weight, config.precision)]
+    if 'bias' in layer:
+      kind = np.float32 if config.precision == 'fp32' else np.float16
+      parts.append(np.asarray(layer['bias']).astype(kind).tobytes())
+  return b''.join(parts)
+
+
+def from_bytes(body: bytes, source: str) -> tuple[gamut_mlp.Config, PyTree, bytes]:
+  """Unpacks what `to_bytes` packed.
+
+  Args:
+    body: The part; more may follow.
+    source: Named in errors.
+
+  Returns:
+    The config, the layers (float32, host arrays), and what follows.
+
+  Raises:
+    ArtefactError: if it is cut short or altered.
+  """
+  try:
+    width, depth, inputs, octaves, activation, precision, flags = _HEAD.unpack_from(
+      body
+    )
+    if (
+      not 1 <= width <= _MAX_WIDTH
+      or not 1 <= depth <= _MAX_LAYERS
+      or octaves > _MAX_OCTAVES
+    ):
+      raise ValueError(f'{depth} layers of {width}, {octaves} octaves')
+    config = gamut_mlp.Config(
+      width=width,
+      hidden_layers=depth,
+      inputs=_INPUTS[inputs],
+      octaves=octaves,
+      activation=_ACTIVATIONS[activation],
+      precision=_PRECISIONS[precision],
+      biased=bool(flags & 1),
+      residual=bool(flags & 2),
+    )
+    return config, *_layers(config, body[_HEAD.size :])
+  except (struct.error, ValueError, IndexError, AssertionError) as error:
+    raise errors.ArtefactError(
+      f'{source}: found a network that does not parse: {error}'
+    ) from error
+
+
+def _layers(config: gamut_mlp.Config, rest: bytes) -> tuple[PyTree, bytes]:
+  sizes = [gamut_mlp.input_size(config), *[config.width] * config.hidden_layers, 3]
+  layers = []
+
+  def take(dtype: str, count: int) -> np.ndarray:
+    nonlocal rest
+    size = np.dtype(dtype).itemsize * count
+    if len(rest) < size:
+      raise ValueError(f'{len(rest)} bytes left, {size} needed')
+    taken, rest = rest[:size], rest[size:]
+    return np.frombuffer(taken, dtype)
+
+  for i, shape in enumerate(itertools.pairwise(sizes)):
+    count = shape[0] * shape[1]
+    if config.precision == 'int8':
+      scale = take('<f2', shape[1])
+      (length,) = take('<u4', 1)
+      coded = take('u1', int(length)).tobytes()
+      codes = entropy.decode(coded, shape, entropy.by_lane, shape[1])
+      weight = quantize.dequantize(codes, scale)
+    elif config.precision == 'bf16':
+      high = take('<u2', count).astype(np.uint32) << 16
+      weight = high.view(np.float32).reshape(shape)
+    else:
+      weight = take('<f4', count).reshape(shape).copy()
+    layer = {'weight': weight}
+    if config.biased or i == 0:
+      kind = '<f4' if config.precision == 'fp32' else '<f2'
+      layer['bias'] = take(kind, shape[1]).astype(np.float32)
+    if not all(np.isfinite(leaf).all() for leaf in layer.values()):
+      raise ValueError('weights that are not finite')
+    layers.append(layer)
+  return layers, rest

@@ -1,0 +1,284 @@
+"""GamutMLP: a small network per image that finds wide-gamut colours again.
+
+After "GamutMLP: A Lightweight MLP for Color Loss Recovery" (CVPR 2023): a
+multilayer perceptron takes the position and the clip-expanded colour of a pixel
+and gives what is added to that colour. Colours are linear ProPhoto in [0, 1];
+the network works on all its inputs and outputs scaled to [-1, 1].
+"""
+
+import dataclasses
+import io
+import itertools
+import zipfile
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lutjax import errors, files
+from lutjax.codec import container, quantize
+from lutjax.nn import encodings
+from lutjax.types import Array, Batch, Key, PyTree, System, Variables
+
+_COLUMNS = {'xy': (0, 2), 'rgb': (2, 5), 'xyrgb': (0, 5)}
+_PADDING = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """A GamutMLP.
+
+  Attributes:
+    width: Units of each hidden layer; the paper has 16, 32, 64 and 128.
+    hidden_layers: Count of hidden layers.
+    inputs: What the network sees of a pixel.
+    octaves: Of the frequency encoding; 0 leaves coordinates as they are.
+    activation: `relu`, or `sine` for SIREN (first frequency 30).
+    biased: Whether every layer has a bias; the published network has one in
+      the first only, made of constant inputs.
+    residual: Whether the network adds to the colour or gives it.
+    precision: Of stored weights.
+  """
+
+  width: int = 32
+  hidden_layers: int = 2
+  inputs: Literal['xy', 'rgb', 'xyrgb'] = 'xyrgb'
+  octaves: int = 12
+  activation: Literal['relu', 'sine'] = 'relu'
+  biased: bool = False
+  residual: bool = True
+  precision: Literal['fp32', 'bf16', 'int8'] = 'int8'
+
+
+def input_size(config: Config) -> int:
+  """Returns how many numbers enter the first layer."""
+  start, stop = _COLUMNS[config.inputs]
+  return (stop - start) * max(1, 2 * config.octaves)
+
+
+def init(config: Config, key: Key) -> Variables:
+  """Draws the network.
+
+  ReLU layers are uniform as in tiny-cuda-nn (Glorot), with the constant inputs
+  of the first layer as its bias; sine layers are drawn as in SIREN.
+  """
+  sizes = [input_size(config), *[config.width] * config.hidden_layers, 3]
+  layers = []
+  for i, layer_key in enumerate(jax.random.split(key, len(sizes) - 1)):
+    weight_key, bias_key = jax.random.split(layer_key)
+    fan_in, fan_out = sizes[i], sizes[i + 1]
+    if config.activation == 'sine':
+      bound = 1.0 / fan_in if i == 0 else np.sqrt(6.0 / fan_in) / 30.0
+    else:
+      bound = np.sqrt(6.0 / (fan_in + fan_out))
+    draw = {'minval': -bound, 'maxval': bound}
+    layer = {'weight': jax.random.uniform(weight_key, (fan_in, fan_out), **draw)}
+    if config.biased:
+      layer['bias'] = jax.random.uniform(bias_key, (fan_out,), **draw)
+    elif i == 0:
+      padding = jax.random.uniform(bias_key, (_PADDING, fan_out), **draw)
+      layer['bias'] = jnp.sum(padding, axis=0)
+    layers.append(layer)
+  return Variables(layers)
+
+
+def encode(config: Config, batch: Batch) -> Array:
+  """Returns what enters the first layer: `[..., input_size]`.
+
+  Args:
+    config: The network's.
+    batch: `xy` `[..., 2]`, row and column in [-1, 1]; `rgb` `[..., 3]` in [0, 1].
+  """
+  start, stop = _COLUMNS[config.inputs]
+  values = jnp.concatenate([batch['xy'], 2.0 * batch['rgb'] - 1.0], axis=-1)
+  values = values[..., start:stop]
+  return encodings.frequency(values, config.octaves) if config.octaves else values
+
+
+def apply(config: Config, variables: Variables, batch: Batch) -> Array:
+  """Recovers colours.
+
+  Args:
+    config: The network's.
+    variables: The network.
+    batch: `xy` and `rgb` as for `encode`.
+
+  Returns:
+    `[..., 3]` float32 linear ProPhoto, not clipped.
+  """
+  return _run(config, variables.params, encode(config, batch), batch['rgb'])
+
+
+def loss(
+  config: Config, params: PyTree, stats: PyTree, batch: Batch, key: Key
+) -> tuple[Array, tuple[PyTree, Batch]]:
+  """Returns the mean squared error of colours scaled to [-1, 1] (equation 3).
+
+  Args:
+    config: The network's.
+    params: Its layers.
+    stats: Unused, handed on.
+    batch: `rgb`, `target` `[B, 3]`, and `xy` or, made beforehand, `encoded`.
+    key: Unused.
+
+  Returns:
+    The loss, and `(stats, {})`.
+  """
+  encoded = batch['encoded'] if 'encoded' in batch else encode(config, batch)
+  error = _run(config, params, encoded, batch['rgb']) - batch['target']
+  return 4.0 * jnp.mean(jnp.square(error)), (stats, {})
+
+
+def _run(config: Config, layers: PyTree, encoded: Array, rgb: Array) -> Array:
+  hidden = encoded
+  for i, layer in enumerate(layers):
+    hidden = jnp.matmul(hidden, layer['weight'], precision='highest')
+    hidden = hidden + layer['bias'] if 'bias' in layer else hidden
+    if i < len(layers) - 1:
+      sine = config.activation == 'sine'
+      hidden = jnp.sin(30.0 * hidden) if sine else jax.nn.relu(hidden)
+  return rgb + 0.5 * hidden if config.residual else 0.5 * (hidden + 1.0)
+
+
+def from_published(
+  first: np.ndarray, second: np.ndarray, last: np.ndarray
+) -> Variables:
+  """Reads a published initialisation.
+
+  Args:
+    first: `[n, 128]`, output x input; the last 8 inputs are constant ones.
+    second: `[n, n]`.
+    last: `[16, n]`, of which three rows are outputs.
+
+  Returns:
+    The network of `Config(width=n)`.
+
+  Raises:
+    InputError: on other shapes.
+  """
+  n = len(first)
+  if first.shape != (n, 128) or second.shape != (n, n) or last.shape != (16, n):
+    raise errors.InputError(
+      f'found layers {first.shape}, {second.shape}, {last.shape}, expected (n, 128), '
+      '(n, n), (16, n)'
+    )
+  weights = [np.float32(w).T for w in (first[:, :120], second, last[:3])]
+  layers = [{'weight': weight} for weight in weights]
+  layers[0]['bias'] = first[:, 120:].sum(axis=1).astype(np.float32)
+  return Variables(layers)
+
+
+def export(config: Config, variables: Variables) -> bytes:
+  """Packs a network as an artefact, for instance a meta-initialisation.
+
+  Args:
+    config: The network's.
+    variables: Host or device arrays.
+
+  Returns:
+    The artefact, weights rounded to `config.precision`, biases float32.
+  """
+  tensors: list[np.ndarray] = []
+  for layer in variables.params:
+    weight = np.asarray(layer['weight'], np.float32)
+    tensors += quantize.to_tensors(weight, config.precision)
+    if 'bias' in layer:
+      tensors.append(np.asarray(layer['bias'], np.float32))
+  return container.pack('gamut_mlp', dataclasses.asdict(config), tensors)
+
+
+def restore(config: Config, content: bytes, source: str = 'artefact') -> Variables:
+  """Unpacks what `export` packed.
+
+  Args:
+    config: From `config_of`.
+    content: The artefact.
+    source: Named in errors.
+
+  Returns:
+    The network, with the rounded weights as float32.
+
+  Raises:
+    ArtefactError: when the artefact is damaged or its layers do not fit.
+  """
+  tensors = iter(container.unpack(content, source).tensors)
+  sizes = [input_size(config), *[config.width] * config.hidden_layers, 3]
+  layers = []
+  try:
+    for i in range(len(sizes) - 1):
+      weight = quantize.from_tensors(tensors, config.precision)
+      layer = {'weight': weight}
+      if config.biased or i == 0:
+        layer['bias'] = next(tensors)
+      if weight.shape != (sizes[i], sizes[i + 1]):
+        raise ValueError(f'layer {i} of shape {weight.shape}')
+      layers.append(layer)
+  except (ValueError, StopIteration) as error:
+    raise errors.ArtefactError(
+      f'{source}: found a gamut_mlp network that does not fit its header: {error}'
+    ) from error
+  return Variables(layers)
+
+
+def config_of(artefact: container.Artefact, source: str) -> Config:
+  """Reads the config that an artefact carries.
+
+  Raises:
+    ArtefactError: when a field is missing, unknown or of no known value.
+  """
+  try:
+    config = Config(**artefact.header)
+    if config.inputs not in _COLUMNS or not 1 <= config.width <= 1024:
+      raise ValueError(f'inputs {config.inputs}, width {config.width}')
+    quantize.to_bits(config.precision)
+  except (TypeError, ValueError) as error:
+    raise errors.ArtefactError(
+      f'{source}: found a gamut_mlp header that does not fit: {error}'
+    ) from error
+  return config
+
+
+def read_start(path: str, config: Config) -> Variables:
+  """Reads a meta-initialisation for a network.
+
+  Args:
+    path: An artefact, or a published initialisation as `.npz` with `W1`, `W2`,
+      `W3`.
+    config: The network that shall start from it.
+
+  Raises:
+    InputError: when it cannot be read or is for another network.
+  """
+  content = files.read_bytes(path, error=errors.ArtefactError)
+  if path.endswith('.npz'):
+    try:
+      with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        arrays = [archive[name] for name in ('W1', 'W2', 'W3')]
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+      raise errors.ArtefactError(
+        f'{path}: found no published initialisation: {error}'
+      ) from error
+    found = from_published(*arrays)
+  else:
+    artefact = container.unpack(content, path)
+    found = restore(config_of(artefact, path), content, path)
+  shapes = [layer['weight'].shape for layer in found.params]
+  want = [input_size(config), *[config.width] * config.hidden_layers, 3]
+  biased = all('bias' in layer for layer in found.params)
+  if shapes != list(itertools.pairwise(want)) or biased != config.biased:
+    raise errors.InputError(
+      f'{path}: found layers {shapes}, expected those of widths {want}'
+    )
+  return found
+
+
+def make(config: Config) -> System:
+  """Binds a config."""
+  return System(
+    init=lambda key: init(config, key),
+    apply=lambda variables, batch: apply(config, variables, batch),
+    loss=lambda params, stats, batch, key: loss(config, params, stats, batch, key),
+    export=lambda variables: export(config, variables),
+    restore=lambda content: restore(config, content),
+  )

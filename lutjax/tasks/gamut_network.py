@@ -1,0 +1,142 @@
+"""Per-image codes that are not chosen among: the network, and the paper's rivals."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lutjax.codec import payload as payload_lib
+from lutjax.color import transfer
+from lutjax.data import images
+from lutjax.fit import fleet, loop, methods
+from lutjax.models import gamut_mlp
+from lutjax.models.gamut import codecs, recovery, sampled
+from lutjax.tasks import experiment as experiment_lib
+from lutjax.tasks import gamut_fitting, gamut_programs
+from lutjax.types import Array, Batch, Key, PyTree
+
+# Pixels of a pool are filled up to a multiple of a power of two near a quarter.
+_LEAST_POOL = 1 << 14
+
+
+def other(
+  programs: gamut_programs.Programs,
+  experiment: experiment_lib.Experiment,
+  config: codecs.Config,
+  prepared: gamut_fitting.Prepared,
+  name: str,
+) -> tuple[codecs.Stored, dict[str, Any]]:
+  """Makes the code of an image by the codecs `soft`, `sampled` and `mlp`.
+
+  Args:
+    programs: Compiled programs.
+    experiment: For the network, how it is fitted.
+    config: Which codec.
+    prepared: The image.
+    name: Of the image; the network's random draws depend on it.
+
+  Returns:
+    The code, and what to record of it.
+  """
+  if config.codec == 'soft':
+    if prepared.bounds is None:
+      raise ValueError('Expected an image that was reduced by soft clipping.')
+    return codecs.pack_soft(*prepared.bounds, config.mode), {}
+  if config.codec == 'sampled':
+    grid = sampled.positions(prepared.codes.shape[:2], config.sampled_side)
+    colours = images.to_float(prepared.encoded.reshape(-1, 3)[grid])
+    codes = images.from_float(colours, 16)
+    side = config.sampled_side
+    return codecs.pack_sampled(codes.reshape(side, side, 3)), {}
+  layers, loss = fit_network(programs, experiment, config, prepared, name)
+  stored = codecs.pack(net=(config.network, layers), mode=config.mode)
+  return stored, {'loss': loss, 'header_bytes': payload_lib.HEADER_BYTES}
+
+
+def fit_network(
+  programs: gamut_programs.Programs,
+  experiment: experiment_lib.Experiment,
+  config: codecs.Config,
+  prepared: gamut_fitting.Prepared,
+  name: str,
+) -> tuple[PyTree, float]:
+  """Fits the network of one image by the loop of `fit`.
+
+  Returns:
+    Its layers, host arrays, and the last loss.
+  """
+  network, fitting = config.network, experiment.fit
+  task = experiment.task
+  pool = pool_of(programs, prepared, task.sampling)
+  system = gamut_mlp.make(network)
+  start = task.start and gamut_mlp.read_start(task.start, network)
+  if start:
+    system = system._replace(init=lambda key: start)
+  method = methods.make(fitting, system)
+  data = jax.tree.map(jnp.asarray, pool)
+  key = fleet.model_key(experiment.seed, name)
+  state = loop.init(system, method, key)
+  advance = functools.partial(
+    loop.advance,
+    method,
+    sample,
+    steps=min(fitting.segment_steps, fitting.steps),
+    batch_size=fitting.batch_size,
+  )
+  for _ in range(0, fitting.steps, fitting.segment_steps):
+    state, _ = programs.call(('network fit', network, fitting), advance, state, data)
+  return jax.device_get(state.variables.params), float(state.loss)
+
+
+def pool_of(
+  programs: gamut_programs.Programs, prepared: gamut_fitting.Prepared, sampling: str
+) -> dict[str, np.ndarray]:
+  """Gathers what a network is fitted on.
+
+  Args:
+    programs: Compiled programs.
+    prepared: The image.
+    sampling: `all` pixels; `strided`, the paper's every 5th out-of-gamut and
+      every 50th other pixel; `outside`, those out of gamut; `clipped`, those
+      of which a code is 0 or 255.
+
+  Returns:
+    `encoded`, `codes` `[n, 3]`, `xy` `[n, 2]` and `count`; n is a bucket's size.
+  """
+  codes, encoded = prepared.codes.reshape(-1, 3), prepared.encoded.reshape(-1, 3)
+  if sampling == 'all':
+    index = np.arange(len(codes))
+  elif sampling == 'clipped':
+    index = gamut_programs.clipped(codes)
+  else:
+    got = programs.expand(codes)
+    outside = programs.square_errors(got, encoded)[:, 2] > 0
+    index = np.flatnonzero(outside)
+    if sampling == 'strided':
+      index = np.sort(np.concatenate([index[::5], np.flatnonzero(~outside)[::50]]))
+  if not index.size:
+    index = np.zeros(1, np.int64)
+  size = _LEAST_POOL
+  while size < len(index):
+    size *= 2
+  return {
+    'encoded': gamut_programs.pad(images.to_float(encoded[index]), size),
+    'codes': gamut_programs.pad(codes[index], size),
+    'xy': gamut_programs.pad(
+      gamut_programs.places(index, prepared.codes.shape[:2]), size
+    ),
+    'count': np.array(len(index), np.int32),
+  }
+
+
+def sample(key: Key, data: PyTree, batch_size: int) -> Batch:
+  """Draws pixels with replacement."""
+  index = jax.random.randint(key, (batch_size,), 0, data['count'])
+  codes: Array = data['codes'][index]
+  return {
+    'xy': data['xy'][index],
+    'rgb': recovery.expand(codes),
+    'target': transfer.romm_to_linear(data['encoded'][index]),
+  }

@@ -1,0 +1,145 @@
+import unittest
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from lutjax import errors
+from lutjax.codec import payload
+from lutjax.models import gamut_mlp
+from lutjax.models.gamut import codecs, leftover, sampled, seeded
+
+_WAVES = seeded.Config(waves=16)
+_NETWORK = gamut_mlp.Config(width=8, octaves=2)
+
+
+def _parts():
+  rng = np.random.default_rng(0)
+  codes, scale = seeded.quantise(_WAVES, rng.normal(size=(22, 3)).astype(np.float32))
+  layers = gamut_mlp.init(_NETWORK, jax.random.key(0)).params
+  small = rng.normal(size=(8, 10, 1)).astype(np.float32)
+  return {
+    'waves': (_WAVES, codes, scale),
+    'net': (_NETWORK, layers),
+    'picture': leftover.encode(small, 'AVIF', 3, 90),
+  }
+
+
+def _payload(stored: codecs.Stored) -> payload.Payload:
+  number = codecs.NUMBERS.index(stored.codec)
+  return payload.Payload(number, 30, 24, 0, stored.body, stored.seed)
+
+
+class CodecsTest(parameterized.TestCase):
+  @parameterized.parameters(
+    (('waves',), 'seeded'),
+    (('net',), 'mlp'),
+    (('picture',), 'picture'),
+    (('waves', 'picture'), 'mixed'),
+    (('waves', 'net', 'picture'), 'mixed'),
+    ((), 'clip'),
+  )
+  def test_parts_come_back(self, names, codec):
+    parts = {name: part for name, part in _parts().items() if name in names}
+    model = codecs.unpack(_payload(codecs.pack(**parts, threshold=0.01)))
+    self.assertEqual(model.codec, codec)
+    self.assertEqual(model.weight is not None, 'waves' in names)
+    self.assertEqual(model.picture, parts.get('picture'))
+    self.assertEqual(model.network, _NETWORK if 'net' in names else None)
+    if names:
+      self.assertBetween(model.threshold, 0.01, 0.0101)
+    if 'net' in names:
+      for got, want in zip(model.layers, parts['net'][1]):
+        step = np.abs(want['weight']).max() / 127
+        np.testing.assert_allclose(got['weight'], want['weight'], atol=step)
+
+  @parameterized.parameters('fp32', 'bf16', 'int8')
+  def test_a_network_of_each_precision_comes_back(self, precision):
+    config = gamut_mlp.Config(width=8, precision=precision, biased=True, octaves=0)
+    layers = gamut_mlp.init(config, jax.random.key(1)).params
+    model = codecs.unpack(_payload(codecs.pack(net=(config, layers), mode='plain')))
+    self.assertEqual((model.network, model.mode), (config, 'plain'))
+    loss = {'fp32': 0.0, 'bf16': 4e-3, 'int8': 4e-3}[precision]
+    for got, want in zip(model.layers, layers):
+      for name in want:
+        np.testing.assert_allclose(got[name], want[name], rtol=loss, atol=2 * loss)
+
+  def test_whatever_is_altered_gives_a_model_or_one_line(self):
+    body = codecs.pack(**_parts()).body
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(400):
+      altered = bytearray(body)
+      for place in rng.integers(0, len(body), rng.integers(1, 4)):
+        altered[place] ^= 1 << rng.integers(8)
+      content = bytes(altered[: rng.integers(0, 2 * len(body))])
+      stored = codecs.Stored('mixed', content)
+      try:
+        model = codecs.unpack(_payload(stored), 'x')
+        if model.picture is not None:
+          leftover.decode(model.picture, (24, 30), 'x')
+      except errors.ArtefactError as error:
+        refused += 1
+        self.assertRegex(str(error), '^x: found|^entropy code: ')
+        self.assertNotIn('\n', str(error))
+    self.assertGreater(refused, 100)
+
+  def test_a_picture_of_another_size_is_not_decoded(self):
+    part = _parts()['picture']
+    with self.assertRaisesRegex(errors.ArtefactError, r'expected \(334, 334\)'):
+      leftover.decode(part, (1000, 1000), 'x')
+
+  def test_a_later_codec_is_refused(self):
+    with self.assertRaisesRegex(errors.ArtefactError, 'found codec 200'):
+      codecs.unpack(payload.Payload(200, 1, 1, 0, b''))
+
+  def test_rivals_come_back(self):
+    model = codecs.unpack(_payload(codecs.pack_soft(-0.25, 1.5)))
+    self.assertEqual(model.bounds, (-0.25, 1.5))
+    samples = np.arange(27, dtype=np.uint16).reshape(3, 3, 3)
+    model = codecs.unpack(_payload(codecs.pack_sampled(samples)))
+    np.testing.assert_array_equal(model.samples, samples)
+    with self.assertRaisesRegex(errors.ArtefactError, 'sampled colours'):
+      sampled.from_bytes(b'\x03\x00abc', 'x')
+
+  def test_refuses_a_mode_that_a_codec_lacks(self):
+    with self.assertRaisesRegex(ValueError, 'codec mlp for mode plain'):
+      codecs.Config(mode='plain')
+
+
+class SampledTest(absltest.TestCase):
+  def test_fits_a_cubic_exactly(self):
+    rgb = np.random.default_rng(0).uniform(size=(200, 3)).astype(np.float32)
+    target = np.stack([rgb[:, 0] ** 3, rgb[:, 1] * rgb[:, 2], 0.5 + rgb[:, 0]], 1)
+    weight = sampled.fit(rgb, target)
+    got = np.asarray(sampled.terms(rgb)) @ weight
+    np.testing.assert_allclose(got, target, atol=1e-5)
+
+  def test_the_grid_reaches_the_corners(self):
+    got = sampled.positions((7, 5), 3)
+    np.testing.assert_array_equal(got, [0, 2, 4, 15, 17, 19, 30, 32, 34])
+
+
+class LeftoverTest(parameterized.TestCase):
+  def test_averages_cells_and_fills_holes(self):
+    values = np.array([[1.0], [3.0], [8.0]], np.float32)
+    index = np.array([0, 1, 5])
+    got = leftover.average(values, np.ones((3, 1), bool), index, (4, 6), 2)
+    self.assertEqual(got.shape, (2, 3, 1))
+    np.testing.assert_allclose(got[0, :, 0], [2.0, 2.0, 8.0])
+    self.assertTrue(np.isfinite(got).all())
+
+  @parameterized.parameters(1, 3)
+  def test_rows_are_those_of_the_whole(self, scale):
+    picture = np.random.default_rng(0).normal(
+      size=(-(-20 // scale), -(-31 // scale), 3)
+    )
+    coded = leftover.encode(picture.astype(np.float32), 'WEBP', scale, 90)
+    planes = leftover.decode(coded, (20, 31))
+    whole = leftover.rows(planes, scale, 31, 0, 20).reshape(20, 31, 3)
+    part = leftover.rows(planes, scale, 31, 7, 12).reshape(5, 31, 3)
+    np.testing.assert_allclose(part, whole[7:12], atol=1e-4)
+
+
+if __name__ == '__main__':
+  unittest.main()

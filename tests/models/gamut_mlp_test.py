@@ -1,0 +1,98 @@
+import os
+import pathlib
+import unittest
+
+import jax
+import numpy as np
+from absl.testing import parameterized
+
+from lutjax import errors
+from lutjax.codec import container
+from lutjax.data import images
+from lutjax.models import gamut_mlp
+from lutjax.models.gamut import recovery
+
+DATA = pathlib.Path(os.environ.get('LUTJAX_DATA', '../shared/data'))
+_CONFIG = gamut_mlp.Config(width=16, octaves=3, precision='fp32')
+
+
+def _batch(count):
+  rng = np.random.default_rng(0)
+  return {
+    'xy': rng.uniform(-1, 1, (count, 2)).astype(np.float32),
+    'rgb': rng.uniform(0, 1, (count, 3)).astype(np.float32),
+    'target': rng.uniform(0, 1, (count, 3)).astype(np.float32),
+  }
+
+
+class GamutMlpTest(parameterized.TestCase):
+  def test_matches_a_plain_network_in_float64(self):
+    variables = gamut_mlp.init(_CONFIG, jax.random.key(0))
+    batch = _batch(32)
+    values = np.concatenate([batch['xy'], 2 * batch['rgb'] - 1], -1).astype(np.float64)
+    angles = values[..., None] * np.pi * 2.0 ** np.arange(3)
+    hidden = np.stack([np.sin(angles), np.cos(angles)], -1).reshape(32, 30)
+    for i, layer in enumerate(variables.params):
+      hidden = hidden @ layer['weight'] + layer.get('bias', 0.0)
+      hidden = np.maximum(hidden, 0) if i < 2 else hidden
+    want = batch['rgb'] + hidden / 2
+    got = gamut_mlp.apply(_CONFIG, variables, batch)
+    np.testing.assert_allclose(got, want, atol=1e-5)
+    loss, _ = gamut_mlp.loss(_CONFIG, variables.params, (), batch, jax.random.key(0))
+    self.assertAlmostEqual(
+      float(loss), 4 * np.mean((want - batch['target']) ** 2), delta=1e-5
+    )
+
+  @parameterized.parameters(
+    (gamut_mlp.Config(), 120, 4992),
+    (gamut_mlp.Config(width=64), 120, 12032),
+    (gamut_mlp.Config(width=64, biased=True), 120, 12099),
+    (gamut_mlp.Config(inputs='xy'), 48, 2688),
+    (gamut_mlp.Config(inputs='rgb', octaves=0), 3, 1248),
+  )
+  def test_has_the_numbers_that_the_paper_counts(self, config, inputs, count):
+    self.assertEqual(gamut_mlp.input_size(config), inputs)
+    variables = gamut_mlp.init(config, jax.random.key(0))
+    self.assertEqual(sum(leaf.size for leaf in jax.tree.leaves(variables)), count)
+
+  def test_an_artefact_comes_back(self):
+    system = gamut_mlp.make(_CONFIG)
+    variables = system.init(jax.random.key(0))
+    content = system.export(variables)
+    artefact = container.unpack(content, 'x')
+    self.assertEqual(gamut_mlp.config_of(artefact, 'x'), _CONFIG)
+    jax.tree.map(np.testing.assert_array_equal, system.restore(content), variables)
+
+  def test_refuses_another_network_as_start(self):
+    path = pathlib.Path(self.id() + '.lutjax')
+    self.addCleanup(path.unlink, missing_ok=True)
+    system = gamut_mlp.make(_CONFIG)
+    path.write_bytes(system.export(system.init(jax.random.key(0))))
+    gamut_mlp.read_start(str(path), _CONFIG)
+    with self.assertRaisesRegex(errors.InputError, 'expected those of widths'):
+      gamut_mlp.read_start(str(path), gamut_mlp.Config())
+
+  @unittest.skipUnless((DATA / 'gamut_published').is_dir(), 'needs the published nets')
+  @unittest.skipUnless((DATA / 'prophoto').is_dir(), 'needs the photographs')
+  def test_a_published_initialisation_scores_about_as_clipping(self):
+    start = str(DATA / 'gamut_published/meta32.npz')
+    config = gamut_mlp.Config(precision='fp32')
+    variables = gamut_mlp.read_start(start, config)
+    encoded = images.to_float(images.read(DATA / 'prophoto/carrots.png').pixels)
+    linear = np.where(encoded < 1 / 32, encoded / 16, encoded**1.8).astype(np.float32)
+    rgb = np.asarray(recovery.expand(recovery.reduce(linear, 'truncate')))
+    rows, columns = (np.linspace(-1, 1, n, dtype=np.float32) for n in rgb.shape[:2])
+    xy = np.stack(np.meshgrid(rows, columns, indexing='ij'), -1)
+    every = slice(None, None, 7)
+    batch = {'xy': xy[every, every], 'rgb': rgb[every, every]}
+    got = np.clip(gamut_mlp.apply(config, variables, batch), 0, 1)
+    want = linear[every, every]
+    error, clip = (np.sqrt(np.mean((a - want) ** 2)) for a in (got, batch['rgb']))
+    self.assertLess(error, 1.3 * clip)
+    swapped = {**batch, 'xy': xy[every, every] * 0, 'rgb': batch['rgb'][..., ::-1]}
+    wrong = gamut_mlp.apply(config, variables, swapped)[..., ::-1]
+    self.assertGreater(np.sqrt(np.mean((wrong - want) ** 2)), error)
+
+
+if __name__ == '__main__':
+  unittest.main()
