@@ -10,7 +10,7 @@ run folders of any system. Beside them: the plain cosine transform coder of 30
 lines (opponent axes, DCT-II, dead zone, zlib or LZMA), ours without a network,
 and 8-bit grids. Bytes leave out names; colours are uniform, truth and grids
 trilinear, errors means over the colours of a look. Writes `rate.json`,
-`rate.md` and `rate.png`.
+`rate.md`, `rate.png` and `rate_ciede2000.png`, anew after every row.
 """
 
 import dataclasses
@@ -100,6 +100,7 @@ class Bench:
     row = Row(curve, name, size_bytes, *summaries)
     self.rows.append(row)
     print(line(row), flush=True)
+    write(self.rows, pathlib.Path(_OUT.value), len(self.labels))
 
   def add_model(self, curve: str, name: str, contents: list[bytes]) -> None:
     """Scores artefacts that together hold all looks in their order."""
@@ -260,7 +261,7 @@ def main(argv: list[str]) -> None:
     searched(bench, int(level))
   for size in _GRIDS:
     grid(bench, size)
-  write(bench.rows, pathlib.Path(_OUT.value), len(bench.labels))
+  print(_OUT.value)
 
 
 def write(rows: list[Row], out: pathlib.Path, count: int) -> None:
@@ -279,16 +280,17 @@ def write(rows: list[Row], out: pathlib.Path, count: int) -> None:
     for row in rows
   ]
   (out / 'rate.json').write_text(json.dumps(records, indent=1, default=float) + '\n')
-  series: dict[str, list[plots.Point]] = {}
-  for row in sorted(rows, key=lambda row: row.size_bytes):
-    point = plots.Point(row.size_bytes, row.cie76.mean_of_means)
-    series.setdefault(row.curve, []).append(point)
-  series["G'MIC, at CIEDE2000 0.45"] = [plots.Point(bytes_each * count, 0.9)]
-  picture = plots.rate_distortion(
-    series, metric='mean CIE76', title=f'{count} looks in one file', log_value=True
-  )
-  plots.write_png(out / 'rate.png', picture)
-  print(out)
+  for key, name in (('cie76', 'rate'), ('ciede2000', 'rate_ciede2000')):
+    series: dict[str, list[plots.Point]] = {}
+    for row in sorted(rows, key=lambda row: row.size_bytes):
+      point = plots.Point(row.size_bytes, getattr(row, key).mean_of_means)
+      series.setdefault(row.curve, []).append(point)
+    if key == 'ciede2000':
+      series["G'MIC, its encoder's aim"] = [plots.Point(bytes_each * count, 0.45)]
+    picture = plots.rate_distortion(
+      series, metric=f'mean {key}', title=f'{count} looks in one file', log_value=True
+    )
+    plots.write_png(out / f'{name}.png', picture)
 
 
 if __name__ == '__main__':
