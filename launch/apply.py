@@ -86,6 +86,8 @@ def main() -> Sequence[str]:
   named = shipping.named_luts(
     model=_MODEL.value, lut=_LUT.value, look=_LOOK.value, size=shipping.APPLY_SIZE
   )
+  if len(named) != 1:
+    raise errors.InputError(f'--look={_LOOK.value}: found {len(named)}, expected one')
   (lut,) = named.values()
   return applying.apply_to_images(
     lut,

@@ -35,6 +35,10 @@ def run(main: Callable[[], Sequence[str]]) -> None:
       failures = main()
     except errors.InputError as error:
       sys.exit(_fail(2, [str(error)]))
+    except OSError as error:
+      if error.filename is None:
+        raise
+      sys.exit(_fail(2, [f'{error.filename}: {error.strerror}']))
     except KeyboardInterrupt:
       sys.exit(_fail(130, ['interrupted; what was finished is kept']))
     if failures:
@@ -52,7 +56,11 @@ def start_jax() -> None:
   `~/.cache/lutjax`; `off` keeps none).
   """
   logging.set_verbosity(logging.WARNING)
-  jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
+  if hasattr(os, 'sched_getaffinity'):
+    cores = len(os.sched_getaffinity(0))
+  else:
+    cores = os.cpu_count() or 1
+  jax.config.update('jax_num_cpu_devices', cores)
   cache = os.environ.get('LUTJAX_CACHE', '~/.cache/lutjax')
   if cache != 'off':
     jax.config.update(

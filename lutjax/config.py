@@ -20,8 +20,8 @@ def load(path: str | os.PathLike, folders: Sequence[pathlib.Path] = ()) -> Any:
 
   Args:
     path: The file, such as `configs/nilut.py`.
-    folders: Where a file of that name is looked for when `path` itself is not
-      there, so that an installed package finds its own configs.
+    folders: Where `NAME.py` and `configs/NAME.py` are looked for when they are
+      not there, so that an installed package finds its own configs.
 
   Returns:
     A frozen dataclass.
@@ -30,7 +30,9 @@ def load(path: str | os.PathLike, folders: Sequence[pathlib.Path] = ()) -> Any:
     InputError: when no such file exists, or it has no `get_config`.
   """
   wanted = pathlib.Path(path)
-  candidates = [wanted, *[folder / wanted.name for folder in folders]]
+  # A path into another folder means that file, whatever else bears its name.
+  own = str(wanted.parent) in ('.', 'configs')
+  candidates = [wanted, *[folder / wanted.name for folder in folders if own]]
   found = next((c for c in candidates if c.is_file()), None)
   if found is None:
     names = sorted(p.stem for folder in folders for p in folder.glob('*.py'))
@@ -104,6 +106,8 @@ def from_dict(record: Any, source: str) -> Any:
     if module.split('.')[0] != 'lutjax':
       raise ValueError('not a class of lutjax')
     kind = getattr(importlib.import_module(module), name)
+    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+      raise ValueError('not a config')
     values = {key: from_dict(value, source) for key, value in record.items()}
     del values['class']
     return kind(**values)
@@ -196,7 +200,7 @@ def _parse(text: str, hint: Any, assignment: str) -> Any:
     value = tuple(value) if isinstance(value, list) else (value,)
   if hint is float and type(value) is int:
     value = float(value)
-  if hint is str and not isinstance(value, str):
+  if not _fits(value, hint) and _fits(text, hint):
     value = text
   if not _fits(value, hint):
     raise errors.InputError(

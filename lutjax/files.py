@@ -34,11 +34,12 @@ def replacing(
       cannot be made or written to.
   """
   path = pathlib.Path(path)
-  if path.exists() and not overwrite:
-    raise errors.InputError(f'{path}: exists already; --overwrite replaces it')
   unique = f'.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}'
-  temporary = path.with_name(path.name[:200] + unique + path.suffix)
+  short = path.name.encode()[:200].decode(errors='ignore')
+  temporary = path.with_name(short + unique + path.suffix)
   try:
+    if path.exists() and not overwrite:
+      raise errors.InputError(f'{path}: exists already; --overwrite replaces it')
     path.parent.mkdir(parents=True, exist_ok=True)
     yield temporary
     with open(temporary, 'rb') as file:
@@ -49,7 +50,9 @@ def replacing(
       f'{path}: cannot be written: {error.strerror or error}'
     ) from error
   finally:
-    temporary.unlink(missing_ok=True)
+    # Where the folder is none, there is nothing to remove.
+    with contextlib.suppress(OSError):
+      temporary.unlink()
 
 
 def write_bytes(

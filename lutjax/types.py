@@ -49,7 +49,7 @@ class Linearization(NamedTuple):
   Attributes:
     outputs: `params -> [B, C]`, differentiable.
     residual: `[B, C]`, outputs less targets; 0 where it does not count.
-    active: `[B, C]` bool, false where a residual does not count.
+    active: `[B, C]`, 1, or 0 where a residual does not count.
     inputs: Per dense layer `[B, fan_in]`, what enters it.
     rows: Per dense layer `[C, B, fan_out]`, the derivative of each output
       with respect to the layer's pre-activations.

@@ -7,6 +7,8 @@ from absl.testing import absltest, parameterized
 
 from lutjax import config, errors
 from lutjax.fit import loop
+from lutjax.models import nilut
+from lutjax.tasks import experiment, looks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +64,32 @@ class OverrideTest(parameterized.TestCase):
     )
 
 
+class ExperimentTest(parameterized.TestCase):
+  def test_a_choice_called_none_is_a_word(self):
+    wanted = experiment.Experiment(nilut.Config(), looks.Config())
+    self.assertEqual(config.override(wanted, ['pictures=none']).pictures, 'none')
+
+  @parameterized.parameters(
+    'steps=0',
+    'batch_size=-1',
+    'segment_steps=0',
+    'optimizer=lion',
+    'schedule=cosin',
+    'pictures=some',
+    'seed=99999999999999999999',
+    'overshoot=-1',
+    'nodes=1',
+    'random_colours=0',
+    'widths=(0, 8)',
+  )
+  def test_refuses_what_cannot_be_run(self, assignment):
+    wanted = experiment.Experiment(nilut.Config(), looks.Config())
+    with self.assertRaisesRegex(
+      errors.InputError, f'--set=.*{assignment.split("=")[0]}'
+    ):
+      config.override(wanted, [assignment])
+
+
 class RecordTest(absltest.TestCase):
   def test_a_recorded_config_comes_back(self):
     want = loop.Config(steps=7, schedule='constant')
@@ -71,6 +99,7 @@ class RecordTest(absltest.TestCase):
   def test_refuses_foreign_classes_and_fields(self):
     for record in (
       {'class': 'os.path.join'},
+      {'class': 'lutjax.files.write_text', 'path': '/dev/null', 'content': ''},
       {'class': 'lutjax.fit.loop.Confi'},
       {'class': 'lutjax.fit.loop.Config', 'stesp': 7},
     ):
@@ -89,6 +118,8 @@ class LoadTest(absltest.TestCase):
     (folder / 'nilut.py').write_text('')
     with self.assertRaisesRegex(errors.InputError, r'did you mean nilut\?'):
       config.load('configs/nilutt.py', [folder])
+    with self.assertRaisesRegex(errors.InputError, 'no such file'):
+      config.load('mine/nilut.py', [folder])
     with self.assertRaisesRegex(errors.InputError, r'no get_config\(\)'):
       config.load(folder / 'nilut.py')
 

@@ -39,6 +39,13 @@ class FilesTest(absltest.TestCase):
     files.write_bytes(path, b'1')
     self.assertEqual(path.read_bytes(), b'1')
 
+  def test_writing_says_what_is_wrong(self):
+    (self.folder / 'file').write_bytes(b'')
+    for name, message in (('file/a.bin', 'File exists|Not a dir'), ('x' * 300, 'long')):
+      with self.assertRaisesRegex(errors.InputError, message):
+        files.write_bytes(self.folder / name, b'1')
+    files.write_bytes(self.folder / ('漢' * 80), b'1')
+
   def test_reading_says_what_is_wrong(self):
     (self.folder / 'dangling').symlink_to(self.folder / 'nowhere')
     for name, message in (

@@ -1,6 +1,7 @@
 """What an artefact says of the looks it holds."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,7 +61,10 @@ def from_header(header: Any, source: str) -> tuple[Label, ...]:
       isinstance(item, list)
       and len(item) == 9
       and isinstance(item[0], str)
-      and all(isinstance(value, float) for value in item[1:])
+      and all(isinstance(value, float) and math.isfinite(value) for value in item[1:])
+      and all(
+        low < high for low, high in zip((*item[1:4], item[7]), (*item[4:7], item[8]))
+      )
     ):
       domain = (tuple(item[1:4]), tuple(item[4:7]))
       looks.append(Label(item[0], domain, (item[7], item[8])))
@@ -68,6 +72,8 @@ def from_header(header: Any, source: str) -> tuple[Label, ...]:
       raise errors.ArtefactError(
         f'{source}: found {str(item)[:40]!r} in the list of looks, expected names'
       )
+  if len({look.name for look in looks}) < len(looks):
+    raise errors.ArtefactError(f'{source}: found two looks of one name')
   return tuple(looks)
 
 

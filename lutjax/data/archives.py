@@ -3,7 +3,8 @@
 An `.npz` holds `luts` (or `lut`) `[L, N, N, N, 3]`, or `[N, N, N, 3]` for one:
 floats, or integers over their full scale. Or it holds `delta`, the second
 difference of 16-bit codes along the green and then the red axis, with `scale`,
-the code of 1: codes are the running sums of `delta` along both, wrapping.
+the code of 1: codes are the running sums of `delta` along both, wrapping. A
+`domain` `[2, 3]`, rows minimum and maximum, is that of all its lattices.
 
 Names come from a `names.json` beside it: a list of names, or of objects that
 have a `name`. It belongs to the archive if the lengths match, or if the
@@ -25,7 +26,7 @@ MAX_ARRAY_BYTES = 1 << 32
 # Deflate cannot pack more than this many bytes into one.
 _MAX_DEFLATE_RATIO = 1032
 _TABLES = ('luts', 'lut')
-_KEYS = (*_TABLES, 'delta', 'scale', 'dev512_id')
+_KEYS = (*_TABLES, 'delta', 'scale', 'domain', 'dev512_id')
 
 
 class Archive(NamedTuple):
@@ -35,11 +36,13 @@ class Archive(NamedTuple):
     tables: `[L, N, N, N, 3]`, as stored.
     scale: The code of 1 in delta-coded `tables`; None where they are plain.
     ids: Where each LUT is in `names.json`; None if it follows their order.
+    domain: `[2, 3]` float32; None is the unit cube.
   """
 
   tables: np.ndarray
   scale: float | None = None
   ids: tuple[int, ...] | None = None
+  domain: np.ndarray | None = None
 
 
 def decode(content: bytes, source: str) -> Archive:
@@ -71,7 +74,8 @@ def decode(content: bytes, source: str) -> Archive:
     message = f'{source}: found {name} of {tables.dtype}, expected {held} values'
     raise errors.LutError(message)
   scale = _scale(arrays['scale'], source) if name == 'delta' else None
-  return Archive(tables, scale, _ids(arrays.get('dev512_id'), len(tables)))
+  domain = _domain(arrays['domain'], source) if 'domain' in arrays else None
+  return Archive(tables, scale, _ids(arrays.get('dev512_id'), len(tables)), domain)
 
 
 def table(archive: Archive, index: int) -> np.ndarray:
@@ -156,6 +160,15 @@ def _scale(scale: np.ndarray, source: str) -> float:
     message = f'{source}: found scale {scale.ravel()[:3]}, expected one positive number'
     raise errors.LutError(message)
   return float(scale.item())
+
+
+def _domain(domain: np.ndarray, source: str) -> np.ndarray:
+  """Returns the domain of all lattices."""
+  fits = domain.shape == (2, 3) and domain.dtype.kind in 'fui'
+  if not fits or not np.isfinite(domain).all() or (domain[0] >= domain[1]).any():
+    message = f'{source}: found domain {domain.tolist()}'
+    raise errors.LutError(f'{message[:120]}, expected rows minimum and maximum')
+  return domain.astype(np.float32)
 
 
 def _ids(ids: np.ndarray | None, count: int) -> tuple[int, ...] | None:

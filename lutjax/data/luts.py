@@ -211,8 +211,10 @@ def _from_archive(
     if not allow_nonfinite and not np.isfinite(table).all():
       message = f'{source}: found NaN or infinite values, expected finite ones'
       raise errors.LutError(f'{message} (--allow_nonfinite reads them)')
-    digest = files.digest(repr(table.shape).encode() + table.tobytes())
-    looks.append(Look(name, lattice.from_table(table), source, digest))
+    domain = archive.domain
+    within = b'' if domain is None else domain.tobytes()
+    digest = files.digest(repr(table.shape).encode() + table.tobytes() + within)
+    looks.append(Look(name, lattice.from_table(table, domain), source, digest))
   return looks
 
 

@@ -64,7 +64,7 @@ def restore(
     try:
       host: Any = opened.restore(step, args=ocp.args.StandardRestore(target))
     except (ValueError, OSError, KeyError) as error:
-      reason = str(error).splitlines()[0][:200]
+      reason = str(error).partition('\n')[0][:200]
       say(f'{opened.directory}: checkpoint {step} cannot be read: {reason}')
       continue
     return host._replace(key=jax.random.wrap_key_data(host.key))

@@ -6,7 +6,7 @@ stays with the caller.
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,14 +34,22 @@ class Config:
 
   steps: int = 6000
   batch_size: int = 256
-  optimizer: str = 'adam'
+  optimizer: Literal['adam', 'gauss_newton'] = 'adam'
   learning_rate: float = 1e-2
-  schedule: str = 'cosine'
+  schedule: Literal['cosine', 'constant', 'halving', 'late_linear'] = 'cosine'
   halving_steps: int = 2560
   damping: float = 1e-3
   momentum: float = 0.9
   segment_steps: int = 2000
   checkpoint_seconds: float = 15.0
+
+  def __post_init__(self):
+    counts = (self.steps, self.batch_size, self.halving_steps, self.segment_steps)
+    if min(counts) < 1:
+      raise ValueError(
+        'Expected steps, batch_size, halving_steps and segment_steps of 1 or more, '
+        f'got {counts}.'
+      )
 
 
 class State(NamedTuple):

@@ -19,7 +19,7 @@ from lutjax import errors, files
 
 RECORD = 'run.json'
 METRICS = 'metrics.jsonl'
-_OWNED = (RECORD, METRICS, 'model.lutjax', 'report.html')
+_OWNED = (METRICS, 'model.lutjax', 'report.html')
 _OWNED_FOLDERS = ('checkpoints', 'models', 'report', 'images')
 
 
@@ -140,20 +140,39 @@ def read_record(folder: str | os.PathLike) -> dict[str, Any]:
   """
   path = pathlib.Path(folder) / RECORD
   try:
-    return json.loads(files.read_bytes(path))
+    record = json.loads(files.read_bytes(path))
   except ValueError as error:
     if isinstance(error, errors.InputError):
       raise
     raise errors.InputError(f'{path}: is not JSON: {error}') from error
+  if not isinstance(record, dict) or not isinstance(record.get('config'), dict):
+    raise errors.InputError(f'{path}: found no config, expected the record of a run')
+  return record
 
 
 def read_events(folder: str | os.PathLike) -> list[dict[str, Any]]:
-  """Returns the whole lines of `metrics.jsonl`, none when it is missing."""
+  """Returns the whole lines of `metrics.jsonl`, none when it is missing.
+
+  Raises:
+    InputError: when a line is damaged.
+  """
   path = pathlib.Path(folder) / METRICS
   if not path.is_file():
     return []
   lines = path.read_bytes().split(b'\n')[:-1]
-  return [json.loads(line) for line in lines if line]
+  return [_event(line, f'{path}: line {i + 1}') for i, line in enumerate(lines) if line]
+
+
+def _event(line: bytes, source: str) -> dict[str, Any]:
+  try:
+    event = json.loads(line)
+    if event['event'] != 'model' or {'name', 'digest'} <= event.keys():
+      return event
+  except (ValueError, TypeError, KeyError):
+    pass
+  raise errors.InputError(
+    f'{source}: found {line[:40]!r}, expected an event; --overwrite starts anew'
+  )
 
 
 def _admit(
@@ -166,6 +185,8 @@ def _admit(
     for name in _OWNED_FOLDERS:
       if (folder / name).is_dir():
         shutil.rmtree(folder / name)
+    # Last: a removal that is cut short must still be a run of the old request.
+    path.unlink()
   elif path.exists():
     if not resume:
       raise errors.InputError(

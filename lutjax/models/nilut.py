@@ -34,7 +34,7 @@ _CODES = {'r': 'relu', 't': 'tanh', 's': 'silu', 'g': 'gelu'}
 class Config:
   """A NILUT.
 
-  The published network is `Config.published()`.
+  The published network is `published()`.
 
   Attributes:
     widths: Units of each hidden layer.
@@ -61,6 +61,8 @@ class Config:
         f'Expected one activation per hidden layer, got widths {self.widths} and '
         f'activations {self.activations}.'
       )
+    if min(self.widths) < 1:
+      raise ValueError(f'Expected widths of 1 or more, got {self.widths}.')
     unknown = set(self.activations) - set(_CODES.values())
     if unknown:
       raise ValueError(

@@ -1,5 +1,6 @@
 """A LUT over images and folders of images."""
 
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -91,7 +92,13 @@ def apply_to_images(
   Raises:
     InputError: when there is no image, or a flag does not fit.
   """
+  if bits not in (None, 8, 16):
+    raise errors.InputError(f'--bits={bits}: expected 8 or 16')
+  if not patterns:
+    raise errors.InputError('--images: found nothing, expected files or folders')
   found = images.find_images(patterns, say=say)
+  sources = {source.resolve() for source, _ in found}
+  counts = collections.Counter(relative for _, relative in found)
   out = pathlib.Path(out)
   as_file = out.suffix.lower() in images.EXTENSIONS and not out.is_dir()
   if as_file and len(found) > 1:
@@ -106,6 +113,10 @@ def apply_to_images(
     try:
       if target.resolve() == source.resolve():
         raise errors.InputError(f'{source}: --out would replace the image itself')
+      if counts[relative] > 1 or target.resolve() in sources:
+        raise errors.InputError(
+          f"{source}: {target} is another image's, expected a folder of its own"
+        )
       if target.exists() and not overwrite:
         raise errors.InputError(f'{target}: exists already; --overwrite replaces it')
       image = images.read(source, convert=True, say=say)

@@ -1,10 +1,13 @@
 """Reprinting every figure of saved artefacts against their sources."""
 
+import dataclasses
 import json
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import tqdm
 
 from lutjax import config as config_lib
 from lutjax import errors, files
@@ -43,7 +46,9 @@ def task_config(model: str, assignments: Sequence[str]) -> Any:
     if (folder / runs.RECORD).is_file():
       record = runs.read_record(folder)
       source = str(folder / runs.RECORD)
-      found = config_lib.from_dict(record['config']['task'], source)
+      found = config_lib.from_dict(record['config'].get('task'), source)
+      if not dataclasses.is_dataclass(found):
+        raise errors.InputError(f'{source}: found no task, expected that of a run')
       break
   return config_lib.override(found, assignments)
 
@@ -77,17 +82,23 @@ def evaluate(
   opened = shipping.find_models(model)
   score = task.scorer(config, gathered)
   found, problems = {}, [*gathered.problems]
-  for item in opened:
+  for item in tqdm.tqdm(opened, unit='model', disable=len(opened) < 2):
     names = [label.name for label in item.loaded.config.looks]
     job, missing = _job_for(item, gathered, alone=len(opened) == 1)
     if job is None:
       problems.append(f'{item.path}: no source for {", ".join(missing)}')
       continue
+    sources_of = gathered.labels[job.name]
+    if [s.domain for s in sources_of] != [o.domain for o in item.loaded.config.looks]:
+      problems.append(f'{item.path}: found a source of another domain')
+      continue
     record = score(item.path.read_bytes(), job)
     for name, stats in zip(names, record['looks'].values()):
       found[name] = stats | {'size_bytes': item.size_bytes / len(names)}
   if not found:
-    raise errors.InputError(f'--model={model}: none of its looks is among the sources')
+    raise errors.InputError(
+      f'--model={model}: none of its looks is among the sources: {problems[-1]}'
+    )
   total = sum(item.size_bytes for item in opened)
   return {'model': model, 'size_bytes': total, 'looks': found}, problems
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from lutjax.codec import labels
 from lutjax.fit import fleet, loop
@@ -18,14 +18,18 @@ class Experiment:
     fit: How each model is moved.
     pictures: Looks that the report draws: `auto` (worst 12, median 6, best
       6), `all` or `none`.
-    seed: Of every random draw.
+    seed: Of every random draw, 32 bits.
   """
 
   model: Any
   task: Any
   fit: loop.Config = loop.Config()  # noqa: RUF009
-  pictures: str = 'auto'
+  pictures: Literal['auto', 'all', 'none'] = 'auto'
   seed: int = 0
+
+  def __post_init__(self):
+    if not 0 <= self.seed < 1 << 32:
+      raise ValueError(f'Expected a seed from 0 to {(1 << 32) - 1}, got {self.seed}.')
 
 
 def labelled(model: Any, labels: tuple) -> Any:

@@ -171,7 +171,8 @@ def _progress(
     shown = done
     loss = float(np.nanmedian(losses)) if np.isfinite(losses).any() else float('nan')
     bar.set_postfix_str(f'step {done}/{steps}, median loss {loss:.3g}')
-    run.log('segment', first=block[0].name, models=len(block), step=done, loss=loss)
+    finite = loss if np.isfinite(loss) else None
+    run.log('segment', first=block[0].name, models=len(block), step=done, loss=finite)
 
   return on_segment
 

@@ -47,6 +47,18 @@ class Config:
   random_colours: int = 4096
   photo_colours: int = 4096
 
+  def __post_init__(self):
+    if min(self.nodes, self.bake_size) < 2 or self.overshoot < 0.0:
+      raise ValueError(
+        'Expected nodes and bake_size of 2 or more and no negative overshoot, got '
+        f'{self.nodes}, {self.bake_size} and {self.overshoot}.'
+      )
+    if min(self.random_colours, self.photo_colours) < 1:
+      raise ValueError(
+        'Expected random_colours and photo_colours of 1 or more, got '
+        f'{self.random_colours} and {self.photo_colours}.'
+      )
+
 
 def jobs(
   config: Config, looks: Sequence[presenting.Presented], name: str
@@ -173,10 +185,11 @@ def scorer(
     weights: Array,
     data: PyTree,
     span: Array,
+    own: Array,
   ) -> dict[str, scoring.Gap]:
     module = models.module_of(model)
 
-    def in_range(mapped: scoring.ColourMap) -> scoring.ColourMap:
+    def in_range(mapped: scoring.ColourMap, span: Array) -> scoring.ColourMap:
       return lambda rgb: span[0] + (span[1] - span[0]) * mapped(rgb)
 
     def fitted(rgb: Array) -> Array:
@@ -185,8 +198,8 @@ def scorer(
     def sampled(rgb: Array) -> Array:
       return truth(config, data, rgb)
 
-    look, network = in_range(sampled), in_range(fitted)
-    plain = in_range(_grid(sampled, grid))
+    look, network = in_range(sampled, span), in_range(fitted, own)
+    plain = in_range(_grid(sampled, grid), span)
     return {
       '': scoring.compare(network, look, where.random),
       'nodes_': scoring.compare(network, look, where.nodes),
@@ -204,7 +217,8 @@ def scorer(
       data = _one(job.data, i) if config.together else job.data
       weights = np.eye(len(held), dtype=np.float32)[i]
       span = np.array(label.range, np.float32)
-      gaps = score(model, grid, loaded.variables, weights, data, span)
+      own = np.array(loaded.config.looks[i].range, np.float32)
+      gaps = score(model, grid, loaded.variables, weights, data, span, own)
       found[label.name] = scoring.to_record(gaps) | {'grid_size': grid}
     return {'looks': found}
 

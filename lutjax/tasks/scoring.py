@@ -17,6 +17,9 @@ from lutjax.types import Array
 
 ColourMap = Callable[[Array], Array]
 
+# In dB, beyond what float32 tells apart: JSON has no infinity.
+_MAX_PSNR = 200.0
+
 
 class Colours(NamedTuple):
   """Where a look and its model are compared, in the unit cube.
@@ -83,12 +86,12 @@ def to_record(gaps: Mapping[str, Gap]) -> dict[str, float]:
     gaps: By prefix.
 
   Returns:
-    Per prefix `psnr`, and of `cie76` and `ciede2000` the `mean`, `median`,
-    `p90`, `p99` and `max` over the colours.
+    Per prefix `psnr` (200 for equal colours), and of `cie76` and `ciede2000` the
+    `mean`, `median`, `p90`, `p99` and `max` over the colours.
   """
   record = {}
   for prefix, gap in jax.device_get(dict(gaps)).items():
-    record[f'{prefix}psnr'] = _rounded(gap.psnr)
+    record[f'{prefix}psnr'] = min(_rounded(gap.psnr), _MAX_PSNR)
     for measure, errors in gap.errors._asdict().items():
       statistics = metrics.lut_statistics(errors)._asdict()
       for name, value in statistics.items():

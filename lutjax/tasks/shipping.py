@@ -129,6 +129,8 @@ def mix(
     InputError: on names that do not exist, on weights that are no numbers,
       negative or all zero, and when one of several must be named.
   """
+  if not looks:
+    raise errors.InputError('--model: found no look in it, expected one')
   unit = np.eye(len(looks), dtype=np.float32)
   if blend:
     weights = sum(
@@ -168,6 +170,8 @@ def named_luts(
   Raises:
     InputError: on whatever is missing or damaged.
   """
+  if lut is not None and (blend or look not in ('', 'all')):
+    raise errors.InputError('--look and --blend: found --lut, expected --model')
   if size is not None and not 2 <= size <= cube.MAX_SIZE:
     raise errors.InputError(f'--size={size}: expected 2 to {cube.MAX_SIZE}')
   if lut is not None:
@@ -220,6 +224,12 @@ def write_all(
       f'--out={out}: expected the extension {EXTENSIONS[formats[0]]} for '
       f'--format={formats[0]}'
     )
+  strange = next((name for name in named if pathlib.Path(name).name != name), None)
+  if strange is not None and not as_file:
+    raise errors.InputError(
+      f'--out={out}: found a look named {strange!r}, which no file can be called; '
+      'expected a file for it alone'
+    )
   for name, lut in named.items():
     for form in formats:
       path = out if as_file else out / f'{name}{EXTENSIONS[form]}'
@@ -262,6 +272,8 @@ def write(
     image = images.Image(images.from_float(np.asarray(hald.from_lattice(table)), bits))
     images.write(path, image, overwrite=overwrite)
   else:
+    if lut.shaper is not None or lut.knots is not None:
+      lut = tabulate.bake(lut, max(EXPORT_SIZE, *lut.table.shape[:-1]))
     arrays = {'lut': np.asarray(lut.table), 'domain': np.asarray(lut.domain)}
     with files.replacing(path, overwrite=overwrite) as temporary:
       np.savez_compressed(temporary, **arrays)

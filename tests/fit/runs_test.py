@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import pathlib
+from unittest import mock
 
 from absl.testing import absltest
 
@@ -73,6 +74,26 @@ class RunsTest(absltest.TestCase):
       self.open()
     run.close()
     self.open().close()
+
+  def test_a_damaged_record_gets_one_line(self):
+    self.open().close()
+    for name, content in ((runs.RECORD, '[]'), (runs.METRICS, '{"event": "model"}\n')):
+      path = self.folder / name
+      before = path.read_text() if path.exists() else ''
+      path.write_text(content)
+      with self.assertRaisesRegex(errors.InputError, f'{name}: .*found'):
+        self.open()
+      path.write_text(before)
+
+  def test_a_removal_cut_short_is_still_the_old_run(self):
+    run = self.open()
+    run.commit('a', b'artefact', {})
+    run.close()
+    killed = mock.patch.object(runs.shutil, 'rmtree', side_effect=KeyboardInterrupt)
+    with killed, self.assertRaises(KeyboardInterrupt):
+      self.open(Config(steps=20), overwrite=True)
+    with self.assertRaisesRegex(errors.InputError, 'config.steps: 10, now 20'):
+      self.open(Config(steps=20))
 
   def test_a_line_cut_short_is_dropped(self):
     run = self.open()

@@ -71,11 +71,28 @@ class ApplyingTest(parameterized.TestCase):
     problems = self.apply('in', overwrite=True)
     self.assertIn('would replace the image itself', problems[0])
 
+  def test_refuses_one_output_for_two_images(self):
+    for name in ('in/a.png', 'more/a.png', 'out/b.png', 'in/b.png'):
+      images.write(self.folder / name, images.Image(_image(np.uint8)))
+    problems = applying.apply_to_images(
+      INVERTED,
+      [str(self.folder / name) for name in ('in', 'more', 'out')],
+      self.folder / 'out',
+      overwrite=True,
+      say=lambda line: None,
+    )
+    self.assertLen(problems, 4)
+    np.testing.assert_array_equal(
+      images.read(self.folder / 'out/b.png').pixels, _image(np.uint8)
+    )
+
   def test_refuses_flags_that_do_not_fit(self):
     for name in 'ab':
       images.write(self.folder / f'in/{name}.png', images.Image(_image(np.uint8)))
     with self.assertRaisesRegex(errors.InputError, 'found 2 images, expected a folder'):
       self.apply('out.png')
+    with self.assertRaisesRegex(errors.InputError, '--bits=12'):
+      self.apply('out', bits=12)
     with self.assertRaisesRegex(errors.InputError, '--strength=nan'):
       self.apply('out', strength=float('nan'))
 

@@ -97,6 +97,25 @@ class FittingTest(absltest.TestCase):
         )
       )
 
+  def test_scores_over_the_range_of_each_and_no_other_domain(self):
+    self.save('soft', _lut(0.8))
+    self.fit()
+    other = self.folder / 'other/soft.cube'
+
+    def evaluate(lut):
+      files.write_bytes(other, cube.render(lut))
+      return evaluating.evaluate(
+        str(self.folder / 'run'),
+        TINY.task,
+        experiment.Sources(luts=[str(other)]),
+        say=self.said.append,
+      )
+
+    figures, _ = evaluate(_lut(0.8, scale=3.0))
+    self.assertLess(figures['looks']['soft']['psnr'], 5.0)
+    with self.assertRaisesRegex(errors.InputError, 'a source of another domain'):
+      evaluate(_lut(0.8, domain=[[0] * 3, [2] * 3]))
+
   def test_a_second_call_fits_nothing_twice(self):
     self.save('soft', _lut(0.8))
     self.fit()

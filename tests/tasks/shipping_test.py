@@ -7,7 +7,7 @@ from absl.testing import absltest, parameterized
 
 from lutjax import errors, files
 from lutjax.codec import labels
-from lutjax.lut import cube, hald, lattice
+from lutjax.lut import cube, hald, interpolate, lattice
 from lutjax.models import nilut
 from lutjax.tasks import shipping
 
@@ -109,6 +109,28 @@ class ShippingTest(parameterized.TestCase):
     )
     again = shipping.named_luts(lut=str(path))['up']
     np.testing.assert_array_equal(again.table, named['up'].table)
+
+  def test_npz_keeps_curves_and_domain(self):
+    (self.folder / 'curve.cube').write_text(
+      'LUT_1D_SIZE 3\nDOMAIN_MIN -1 -1 -1\n0 0 0\n.7 .7 .7\n1 1 1\n'
+    )
+    named = shipping.named_luts(lut=str(self.folder / 'curve.cube'))
+    (path,) = shipping.write_all(
+      named, self.folder / 'out', ['npz'], level=4, bits=16, overwrite=False
+    )
+    again = shipping.named_luts(lut=str(path))['curve']
+    rgb = np.random.default_rng(0).uniform(-1, 1, (64, 3)).astype(np.float32)
+    np.testing.assert_allclose(
+      interpolate.sample(again, rgb, method='trilinear'),
+      interpolate.sample(named['curve'], rgb, method='trilinear'),
+      atol=1e-6,
+    )
+
+  def test_a_name_leads_nowhere_else(self):
+    named = {'../up': lattice.from_table(lattice.identity(2))}
+    options = {'level': 4, 'bits': 16, 'overwrite': False}
+    with self.assertRaisesRegex(errors.InputError, 'no file can be called'):
+      list(shipping.write_all(named, self.folder / 'out', ['cube'], **options))
 
   def test_says_what_it_looked_for(self):
     with self.assertRaisesRegex(errors.InputError, 'no such file or folder'):
