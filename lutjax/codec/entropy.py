@@ -7,10 +7,14 @@ what is larger) and gives zeros, ones and a geometric tail with even signs, so
 that no table is ever sent. Counts are integers and probabilities are made of
 sums, products and quotients alone: the same everywhere, to the last bit. The
 coder itself is constriction's range coder.
+
+A lane whose context is negative is not there in that step: it costs nothing
+and is 0.
 """
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import constriction
 import numpy as np
@@ -20,23 +24,34 @@ from lutjax import errors
 # Contexts of a step: (step, values, of which rows before the step are known).
 Contexts = Callable[[int, np.ndarray], np.ndarray]
 
-_LARGEST = 1 << 14
+# The package is compiled, and says nothing of its types.
+_STREAM: Any = constriction.stream  # type: ignore
+
+_LARGEST = 65_000
 _WIDEST = 255
 # Values that a context takes over from all contexts.
 _BELIEF = 4.0
 # Of 1 + what a value exceeds the reach by: its length in bits, less one.
-_LENGTHS = constriction.stream.model.Categorical(
+_LENGTHS = _STREAM.model.Categorical(
   np.array([0.5**i for i in range(1, 16)] + [0.5**15]), perfect=False
 )
 
 
-def encode(values: np.ndarray, contexts: Contexts, count: int) -> bytes:
+def encode(
+  values: np.ndarray,
+  contexts: Contexts,
+  count: int,
+  *,
+  prior: np.ndarray | None = None,
+) -> bytes:
   """Codes integers.
 
   Args:
-    values: `[steps, lanes]` integers within +-16384.
-    contexts: `(step, values) -> [lanes]` integers in [0, count).
+    values: `[steps, lanes]` integers within +-65000.
+    contexts: `(step, values) -> [lanes]` integers below `count`.
     count: How many contexts there are.
+    prior: `[count, 5]` integers, what each context is taken to have seen
+      before: values, zeros, ones, larger ones, and their sum beyond 2.
 
   Returns:
     2 bytes that hold the reach of the models, then whole 4-byte words.
@@ -48,15 +63,18 @@ def encode(values: np.ndarray, contexts: Contexts, count: int) -> bytes:
   if sizes.max(initial=0) > _LARGEST:
     raise ValueError(f'Expected integers within +-{_LARGEST}, got {sizes.max()}.')
   reach = _reach(sizes)
-  family = constriction.stream.model.Categorical(perfect=False)
-  encoder = constriction.stream.queue.RangeEncoder()
-  model = _Model(count, reach)
+  family = _STREAM.model.Categorical(perfect=False)
+  encoder = _STREAM.queue.RangeEncoder()
+  model = _Model(count, reach, prior)
   for step, row in enumerate(values if reach else ()):
     context = contexts(step, values)
+    there = context >= 0
+    context, row = context[there], row[there]
     near = np.clip(row, -reach, reach)
     symbols = (near + reach).astype(np.int32)
     encoder.encode(symbols, family, model.probabilities(context))
-    for beyond in sizes[step][sizes[step] >= reach] - reach + 1:
+    size = np.abs(row)
+    for beyond in size[size >= reach] - reach + 1:
       bits = int(beyond).bit_length() - 1
       encoder.encode(bits, _LENGTHS)
       if bits:
@@ -67,7 +85,12 @@ def encode(values: np.ndarray, contexts: Contexts, count: int) -> bytes:
 
 
 def decode(
-  content: bytes, shape: tuple[int, int], contexts: Contexts, count: int
+  content: bytes,
+  shape: tuple[int, int],
+  contexts: Contexts,
+  count: int,
+  *,
+  prior: np.ndarray | None = None,
 ) -> np.ndarray:
   """Reads what `encode` wrote.
 
@@ -76,6 +99,7 @@ def decode(
     shape: `(steps, lanes)` of the values.
     contexts: As given to `encode`.
     count: As given to `encode`.
+    prior: As given to `encode`.
 
   Returns:
     `[steps, lanes]` int32.
@@ -90,17 +114,19 @@ def decode(
   if not reach:
     return values
   words = np.frombuffer(content, '<u4', offset=2).astype(np.uint32)
-  family = constriction.stream.model.Categorical(perfect=False)
-  decoder = constriction.stream.queue.RangeDecoder(words)
-  model = _Model(count, reach)
+  family = _STREAM.model.Categorical(perfect=False)
+  decoder = _STREAM.queue.RangeDecoder(words)
+  model = _Model(count, reach, prior)
   for step in range(shape[0]):
     context = contexts(step, values)
+    lanes = np.flatnonzero(context >= 0)
+    context = context[lanes]
     near = decoder.decode(family, model.probabilities(context)) - reach
-    values[step] = near
-    for lane in np.flatnonzero(np.abs(near) == reach):
+    values[step, lanes] = near
+    for lane in lanes[np.abs(near) == reach]:
       bits = decoder.decode(_LENGTHS)
       low = decoder.decode(_uniform(bits)) if bits else 0
-      values[step, lane] += np.sign(near[lane]) * ((1 << bits) + low - 1)
+      values[step, lane] += np.sign(values[step, lane]) * ((1 << bits) + low - 1)
     model.learn(context, near)
   return values
 
@@ -123,8 +149,8 @@ def _reach(sizes: np.ndarray) -> int:
 
 
 @functools.cache
-def _uniform(bits: int) -> constriction.stream.model.Uniform:
-  return constriction.stream.model.Uniform(1 << bits)
+def _uniform(bits: int) -> Any:
+  return _STREAM.model.Uniform(1 << bits)
 
 
 class _Model:
@@ -134,11 +160,13 @@ class _Model:
   values of its own.
   """
 
-  def __init__(self, count: int, reach: int):
+  def __init__(self, count: int, reach: int, prior: np.ndarray | None):
     # The last row counts for all contexts. Before the first value, half are
     # zeros, half of the others ones, and the tail is two wide.
     self._table = np.zeros((count + 1, 5), np.int64)
     self._table[-1] = (4, 2, 1, 1, 1)
+    if prior is not None:
+      self._table[:-1] = prior
     self._reach = reach
 
   def probabilities(self, context: np.ndarray) -> np.ndarray:
