@@ -65,6 +65,9 @@ _STRENGTH = flags.DEFINE_float(
 _BITS = flags.DEFINE_integer(
   'bits', None, '8 or 16; the own of each image by default.', allow_override=True
 )
+_BLEND = flags.DEFINE_list(
+  'blend', [], 'NAME:WEIGHT of several looks, instead of --look.', allow_override=True
+)
 _OVERWRITE = flags.DEFINE_bool(
   'overwrite', False, 'Replace files that are there.', allow_override=True
 )
@@ -84,7 +87,11 @@ def main() -> Sequence[str]:
       overwrite=_OVERWRITE.value,
     )
   named = shipping.named_luts(
-    model=_MODEL.value, lut=_LUT.value, look=_LOOK.value, size=shipping.APPLY_SIZE
+    model=_MODEL.value,
+    lut=_LUT.value,
+    look=_LOOK.value,
+    blend=_BLEND.value,
+    size=shipping.APPLY_SIZE,
   )
   if len(named) != 1:
     raise errors.InputError(f'--look={_LOOK.value}: found {len(named)}, expected one')

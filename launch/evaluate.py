@@ -18,6 +18,9 @@ _MODEL = flags.DEFINE_string(
 _LUTS = flags.DEFINE_list(
   'luts', [], 'LUT files, folders, globs or .npz archives.', allow_override=True
 )
+_PAIRS = flags.DEFINE_list(
+  'pairs', [], 'Pictures: FOLDER, or BEFORE,AFTER.', allow_override=True
+)
 _IMAGES = flags.DEFINE_list(
   'images', [], 'Original images: files, folders, globs.', allow_override=True
 )
@@ -37,8 +40,10 @@ _OVERWRITE = flags.DEFINE_bool(
 
 def main() -> Sequence[str]:
   """Prints and writes the figures; returns what failed."""
-  config = evaluating.task_config(_MODEL.value, _SET.value)
-  sources = experiment.Sources(luts=_LUTS.value, images=_IMAGES.value)
+  sources = experiment.Sources(
+    luts=_LUTS.value, pairs=_PAIRS.value, images=_IMAGES.value
+  )
+  config = evaluating.task_config(_MODEL.value, _SET.value, sources)
   figures, problems = evaluating.evaluate(_MODEL.value, config, sources)
   print(evaluating.render(figures))
   if _OUT.value:

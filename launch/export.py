@@ -39,6 +39,12 @@ _BITS = flags.DEFINE_integer(
 _LOOK = flags.DEFINE_string(
   'look', 'all', 'Name or number of a look.', allow_override=True
 )
+_BLEND = flags.DEFINE_list(
+  'blend', [], 'NAME:WEIGHT of several looks, instead of --look.', allow_override=True
+)
+_INVERSE = flags.DEFINE_bool(
+  'inverse', False, 'Run looks backwards.', allow_override=True
+)
 _INFO = flags.DEFINE_bool(
   'info', False, 'Print what an image of --model carries.', allow_override=True
 )
@@ -58,7 +64,12 @@ def main() -> Sequence[str]:
   if _OUT.value is None:
     raise errors.InputError('--out: expected a folder, or a file')
   named = shipping.named_luts(
-    model=_MODEL.value, lut=_LUT.value, look=_LOOK.value, size=_SIZE.value
+    model=_MODEL.value,
+    lut=_LUT.value,
+    look=_LOOK.value,
+    blend=_BLEND.value,
+    inverse=_INVERSE.value,
+    size=_SIZE.value,
   )
   for path in shipping.write_all(
     named,

@@ -6,12 +6,13 @@ RUN gets the artefacts, `report.html`, `metrics.jsonl` and the checkpoints. The
 same command again goes on where it was stopped.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 from absl import flags
 
 from lutjax import config
-from lutjax.tasks import experiment, fitting
+from lutjax.tasks import experiment, fitting, pairs
 
 from . import binary
 
@@ -23,6 +24,9 @@ _LUTS = flags.DEFINE_list(
 )
 _IMAGES = flags.DEFINE_list(
   'images', [], 'Image files, folders, globs.', allow_override=True
+)
+_PAIRS = flags.DEFINE_list(
+  'pairs', [], 'Pictures instead: FOLDER, or BEFORE,AFTER.', allow_override=True
 )
 _OUT = flags.DEFINE_string(
   'out', None, 'Run folder.', required=True, allow_override=True
@@ -60,10 +64,13 @@ def main() -> Sequence[str]:
   wanted: experiment.Experiment = config.load(_CONFIG.value, [binary.CONFIGS])
   named = {'seed': _SEED.value, 'precision': _PRECISION.value}
   assignments = [f'{key}={value}' for key, value in named.items() if value is not None]
+  if _PAIRS.value:
+    wanted = dataclasses.replace(wanted, task=pairs.from_looks(wanted.task))
   wanted = config.override(wanted, [*assignments, *_SET.value])
   sources = experiment.Sources(
     luts=_LUTS.value,
     images=_IMAGES.value,
+    pairs=_PAIRS.value,
     strict=_STRICT.value,
     allow_nonfinite=_ALLOW_NONFINITE.value,
   )

@@ -37,7 +37,7 @@ CONES: Mapping[str, np.ndarray] = types.MappingProxyType(
 )
 
 
-def apply(matrix: np.ndarray, colours: Array) -> Array:
+def apply(matrix: np.ndarray, colours: Array | np.ndarray) -> Array:
   """Applies a matrix to every colour, in full precision.
 
   The sums are spelled out: no matrix unit rounds them to a shorter float, and on

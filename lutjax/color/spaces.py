@@ -158,7 +158,7 @@ def lab_to_xyz(lab: Array, *, white: np.ndarray = D65) -> Array:
   return relative * np.asarray(white).astype(lab.dtype)
 
 
-def convert(linear: Array, source: str, target: str) -> Array:
+def convert(linear: Array | np.ndarray, source: str, target: str) -> Array:
   """Takes linear RGB of one space to linear RGB of another, unclipped.
 
   The white of one becomes the white of the other (CAT02); see
@@ -178,12 +178,12 @@ def convert(linear: Array, source: str, target: str) -> Array:
   return matrices.apply(conversion_matrix(source, target), linear)
 
 
-def encode(linear: Array, space: str) -> Array:
+def encode(linear: Array | np.ndarray, space: str) -> Array:
   """Encodes linear RGB of a named space by its own curve; `transfer.encode`."""
   return transfer.encode(linear, _space(space).curve)
 
 
-def decode(encoded: Array, space: str) -> Array:
+def decode(encoded: Array | np.ndarray, space: str) -> Array:
   """Decodes RGB of a named space to linear by its own curve; `transfer.decode`."""
   return transfer.decode(encoded, _space(space).curve)
 

@@ -14,6 +14,7 @@ as `jnp.power` forward and backward) and which loses nothing above the toe.
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 
 from lutjax.types import Array
 
@@ -59,7 +60,7 @@ ADOBE_RGB = Curve(
 )
 
 
-def encode(linear: Array, curve: Curve) -> Array:
+def encode(linear: Array | np.ndarray, curve: Curve) -> Array:
   """Takes linear light to encoded values.
 
   Args:
@@ -80,7 +81,7 @@ def encode(linear: Array, curve: Curve) -> Array:
   )
 
 
-def decode(encoded: Array, curve: Curve) -> Array:
+def decode(encoded: Array | np.ndarray, curve: Curve) -> Array:
   """Takes encoded values to linear light, the inverse of `encode`.
 
   Args:

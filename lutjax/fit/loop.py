@@ -26,6 +26,8 @@ class Config:
     schedule: `cosine` (to zero), `constant`, `halving` (every
       `halving_steps`) or `late_linear` (held, then linear to zero from half).
     halving_steps: Period of the `halving` schedule.
+    warmup_steps: Over which the rate of `adam` rises to the schedule's.
+    beta2: Adam: decay of the squared gradients' mean.
     damping: Gauss-Newton: share of the mean kernel diagonal.
     momentum: Gauss-Newton: weight of the previous update.
     segment_steps: Steps per device program; progress shows between them.
@@ -38,6 +40,8 @@ class Config:
   learning_rate: float = 1e-2
   schedule: Literal['cosine', 'constant', 'halving', 'late_linear'] = 'cosine'
   halving_steps: int = 2560
+  warmup_steps: int = 0
+  beta2: float = 0.999
   damping: float = 1e-3
   momentum: float = 0.9
   segment_steps: int = 2000

@@ -39,7 +39,8 @@ def make(
       offers no linearisation.
   """
   if config.optimizer == 'adam':
-    return gradient(system, optax.adam(schedule(config)))
+    rate = _warmed(schedule(config), config.warmup_steps)
+    return gradient(system, optax.adam(rate, b2=config.beta2))
   if config.optimizer == 'gauss_newton':
     if linearize is None:
       raise ValueError('gauss_newton needs a model that can be linearised.')
@@ -81,20 +82,30 @@ def schedule(config: loop.Config) -> optax.Schedule:
   )
 
 
+def _warmed(rate: optax.Schedule, steps: int) -> optax.Schedule:
+  if not steps:
+    return rate
+  return lambda step: rate(step) * jnp.minimum(1.0, (step + 1.0) / steps)
+
+
 def gradient(
   system: System, transformation: optax.GradientTransformation
 ) -> loop.Method:
-  """Follows the gradient of `system.loss` through an optax transformation."""
+  """Follows the gradient of `system.loss` through an optax transformation.
+
+  The loss that is told is the metric `error` where the system has one: what
+  its loss is made of besides is no error.
+  """
 
   def step(
     variables: Variables, opt_state: PyTree, batch: Batch, key: Key, _: Array
   ) -> tuple[Variables, PyTree, Array]:
-    (loss, (stats, _)), gradients = jax.value_and_grad(system.loss, has_aux=True)(
+    (loss, (stats, told)), gradients = jax.value_and_grad(system.loss, has_aux=True)(
       variables.params, variables.stats, batch, key
     )
     updates, opt_state = transformation.update(gradients, opt_state, variables.params)
     params = optax.apply_updates(variables.params, updates)
-    return Variables(params, stats), opt_state, loss
+    return Variables(params, stats), opt_state, told.get('error', loss)
 
   return loop.Method(transformation.init, step)
 

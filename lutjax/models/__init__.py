@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from lutjax import errors
 from lutjax.codec import container
+from lutjax.models import nilut_published
 from lutjax.types import System, Variables
 
-SYSTEMS = ('nilut',)
+SYSTEMS = ('dct', 'grid', 'lutflow', 'nilut')
 
 
 class Loaded(NamedTuple):
@@ -39,10 +40,10 @@ def make(config: Any) -> System:
 
 
 def load(content: bytes, source: str = 'artefact') -> Loaded:
-  """Decodes an artefact of any system.
+  """Decodes an artefact of any system, or the published weights of one.
 
   Args:
-    content: The file.
+    content: The file; an `.npz` archive is taken for published NILUT weights.
     source: Named in errors.
 
   Returns:
@@ -52,6 +53,9 @@ def load(content: bytes, source: str = 'artefact') -> Loaded:
     ArtefactError: when the content is damaged, foreign, or of a system or
       version that this build does not know.
   """
+  if nilut_published.claims(content):
+    loaded = nilut_published.load(content, source)
+    return Loaded('nilut', *loaded)
   artefact = container.unpack(content, source)
   if artefact.system not in SYSTEMS:
     raise errors.ArtefactError(

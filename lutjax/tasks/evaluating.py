@@ -10,10 +10,10 @@ from typing import Any
 import tqdm
 
 from lutjax import config as config_lib
-from lutjax import errors, files
+from lutjax import errors, files, models
 from lutjax.data import images
 from lutjax.fit import fleet, runs
-from lutjax.tasks import experiment, fitting, gamut, looks, shipping
+from lutjax.tasks import experiment, fitting, gamut, looks, pairs, scoring, shipping
 
 # Columns of the printed table: statistic, heading, decimals.
 _COLUMNS = (
@@ -28,12 +28,28 @@ _COLUMNS = (
 )
 
 
-def task_config(model: str, assignments: Sequence[str]) -> Any:
+# Statistics over all looks, with their headings.
+SUMMARY = {
+  'mean_of_means': 'mean of means',
+  'mean_of_medians': 'mean of medians',
+  'p95_of_means': 'p95 of means',
+  'max_of_means': 'worst mean',
+  'max_of_maxima': 'max',
+}
+
+
+def task_config(
+  model: str, assignments: Sequence[str], sources: experiment.Sources
+) -> Any:
   """Returns the task that a model's run was given, or the usual one.
+
+  A model that was fitted to LUTs can be scored on pictures, and the other way
+  round.
 
   Args:
     model: Run folder, or an artefact in one or anywhere.
     assignments: `key=value` overrides.
+    sources: LUTs, or pictures.
 
   Raises:
     InputError: when `run.json` is damaged or an assignment does not fit.
@@ -50,6 +66,10 @@ def task_config(model: str, assignments: Sequence[str]) -> Any:
       if not dataclasses.is_dataclass(found):
         raise errors.InputError(f'{source}: found no task, expected that of a run')
       break
+  if sources.pairs:
+    found = pairs.from_looks(found)
+  elif isinstance(found, pairs.Config):
+    found = looks.Config(together=found.together)
   return config_lib.override(found, assignments)
 
 
@@ -93,14 +113,20 @@ def evaluate(
       problems.append(f'{item.path}: found a source of another domain')
       continue
     record = score(item.path.read_bytes(), job)
-    for name, stats in zip(names, record['looks'].values()):
+    extra = list(record['looks'])[len(names) :]
+    for name, stats in zip([*names, *extra], record['looks'].values()):
       found[name] = stats | {'size_bytes': item.size_bytes / len(names)}
   if not found:
     raise errors.InputError(
       f'--model={model}: none of its looks is among the sources: {problems[-1]}'
     )
-  total = sum(item.size_bytes for item in opened)
-  return {'model': model, 'size_bytes': total, 'looks': found}, problems
+  figures = {
+    'model': model,
+    'size_bytes': sum(item.size_bytes for item in opened),
+    'names_bytes': sum(_names_bytes(item) for item in opened),
+    'looks': found,
+  }
+  return figures, problems
 
 
 def render(figures: Mapping[str, Any]) -> str:
@@ -108,20 +134,26 @@ def render(figures: Mapping[str, Any]) -> str:
   if 'images' in figures:
     return gamut.render(figures)
   found = figures['looks']
-  heads = [head for _, head, _ in _COLUMNS]
+  records = list(found.values())
+  columns = [c for c in _COLUMNS if all(c[0] in record for record in records)]
+  everywhere = all('nodes_cie76_mean' in record for record in records)
   lines = [
-    f'{len(found)} looks, {figures["size_bytes"]:,} bytes; uniform random colours',
+    f'{len(found)} looks, {figures["size_bytes"]:,} bytes, of which '
+    f'{figures["names_bytes"]:,} hold the names',
     '',
-    '| look | ' + ' | '.join(heads) + ' |',
-    '|---' * (len(heads) + 1) + '|',
+    *([*_summary(records), ''] if everywhere else []),
+    f'{"Uniform random colours" if everywhere else "The pixels"}, worst look first:',
+    '',
+    '| look | ' + ' | '.join(head for _, head, _ in columns) + ' |',
+    '|---' * (len(columns) + 1) + '|',
   ]
   ranked = sorted(found.items(), key=lambda item: -item[1]['cie76_mean'])
   for name, stats in ranked:
-    cells = [f'{stats[key]:.{digits}f}' for key, _, digits in _COLUMNS]
+    cells = [f'{stats[key]:.{digits}f}' for key, _, digits in columns]
     lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
   means = [
     f'{sum(stats[key] for stats in found.values()) / len(found):.{digits}f}'
-    for key, _, digits in _COLUMNS
+    for key, _, digits in columns
   ]
   lines.append('| **mean over looks** | ' + ' | '.join(means) + ' |')
   return '\n'.join(lines) + '\n'
@@ -148,6 +180,29 @@ def write(
   files.write_text(path, content, overwrite=overwrite)
   files.write_text(path.with_suffix('.md'), render(figures), overwrite=overwrite)
   return path
+
+
+def _summary(records: Sequence[Mapping[str, Any]]) -> list[str]:
+  """Returns the statistics over all looks, a row for each set of colours."""
+  sets = {'uniform colours': '', 'lattice nodes': 'nodes_', "a photo's": 'photo_'}
+  lines = [
+    '| over looks | ' + ' | '.join(SUMMARY.values()) + ' |',
+    '|---' * (len(SUMMARY) + 1) + '|',
+  ]
+  for measure, label in (('cie76', 'CIE76'), ('ciede2000', 'CIEDE2000')):
+    for name, prefix in sets.items():
+      summary = scoring.summarize(records, f'{prefix}{measure}')
+      cells = [f'{getattr(summary, key):.3f}' for key in SUMMARY]
+      lines.append(f'| {label}, {name} | ' + ' | '.join(cells) + ' |')
+  return lines
+
+
+def _names_bytes(item: shipping.Model) -> int:
+  """Returns what the names take in an artefact that tells, else nothing."""
+  module = models.module_of(item.loaded.config)
+  if not hasattr(module, 'names_bytes'):
+    return 0
+  return module.names_bytes(item.loaded.config)
 
 
 def _job_for(

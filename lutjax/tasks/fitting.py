@@ -1,5 +1,6 @@
 """Running an experiment: files in, artefacts, metrics and a report out."""
 
+import dataclasses
 import importlib
 import os
 import time
@@ -127,6 +128,16 @@ def _fit_pending(
     say(f'{run.folder}: {len(jobs) - len(pending)} of {len(jobs)} models are done')
   if not pending:
     return []
+  task = task_of(experiment.task)
+  if hasattr(task, 'solve'):
+    content, seconds, figures = task.solve(experiment.task, gathered, say)
+    record = {'size_bytes': len(content), 'seconds': seconds, **figures}
+    run.commit(jobs[0].name, content, record)
+    return []
+  if gathered.single:
+    held = gathered.labels[jobs[0].name]
+    model = experiment_lib.labelled(experiment.model, held)
+    experiment = dataclasses.replace(experiment, model=model)
   programs = programs_for(experiment, len(jobs), group_size)
   size = fleet.block_size(len(jobs), programs.mesh, programs.group_size)
   score = task_of(experiment.task).scorer(experiment.task, gathered)
@@ -148,7 +159,7 @@ def _fit_pending(
       )
       for result in fitted:
         if result.job.name not in run.done:
-          failed += _commit(experiment, gathered, run, result, score)
+          failed += _commit(experiment, gathered, run, result, score, say)
   say(
     f'{len(pending) - len(failed)} models fitted on {programs.mesh.size} '
     f'device(s), {programs.group_size} at a time; {programs.compilations} programs '
@@ -183,15 +194,20 @@ def _commit(
   run: runs.Run,
   result: fleet.Fitted,
   score: Callable[[bytes, fleet.Job], Mapping[str, Any]],
+  say: Say,
 ) -> Sequence[str]:
-  """Exports, scores what was exported, and commits; or returns why it failed."""
+  """Finishes, exports, scores what was exported, commits; or returns why not."""
   name = result.job.name
   if not result.finite:
     line = f'{name}: the fit gave numbers that are not finite; no artefact written'
     run.log('failed', name=name, problem=line)
     return [line]
-  system = models.make(experiment_lib.labelled(experiment.model, gathered.labels[name]))
-  content = system.export(result.variables)
+  model = experiment_lib.labelled(experiment.model, gathered.labels[name])
+  variables = result.variables
+  finish = getattr(task_of(experiment.task), 'finish', None)
+  if finish is not None:
+    variables = finish(experiment.task, model, variables, result.job, say)
+  content = models.make(model).export(variables)
   record = {
     'size_bytes': len(content),
     'seconds': result.seconds,

@@ -36,6 +36,7 @@ def write(
   records: Sequence[Mapping[str, Any]],
   gathered: experiment_lib.Gathered,
   problems: Sequence[str],
+  figures: Sequence[page.Figure] = (),
 ) -> pathlib.Path:
   """Writes `report.html` and its pictures.
 
@@ -45,6 +46,7 @@ def write(
     records: Of the models that are done, as `metrics.jsonl` has them.
     gathered: What the experiment's task made of the sources.
     problems: One line per input or model that failed.
+    figures: Pictures beside those of the looks.
 
   Returns:
     The path of the page.
@@ -76,6 +78,7 @@ def write(
     pages=pages,
     photo=synthetic.photo(0, 373, 560),
     tables=_tables([p.scores for p in pages if not p.failure]),
+    figures=figures,
     problems=problems,
     pictures=wanted.pictures,
     measure=jax.jit(comparison.measure),

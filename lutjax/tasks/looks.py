@@ -111,12 +111,17 @@ def sampler(config: Config) -> loop.Sampler:
   """Returns the function that draws uniform colours and their targets."""
 
   def sample(key: Key, data: PyTree, batch_size: int) -> Batch:
-    reach = config.overshoot
-    rgb = jax.random.uniform(key, (batch_size, 3), minval=-reach, maxval=1 + reach)
-    rgb = jnp.clip(rgb, 0.0, 1.0)
+    rgb = draw_colours(config, key, batch_size)
     return {'rgb': rgb, 'target': truth(config, data, rgb)}
 
   return sample
+
+
+def draw_colours(config: Config, key: Key, count: int) -> Array:
+  """Draws uniform colours `[count, 3]`, those beyond the faces put onto them."""
+  reach = config.overshoot
+  rgb = jax.random.uniform(key, (count, 3), minval=-reach, maxval=1 + reach)
+  return jnp.clip(rgb, 0.0, 1.0)
 
 
 def gather(

@@ -1,5 +1,7 @@
 """Artefacts and LUT files as looks that can be decoded, written and applied."""
 
+import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -79,6 +81,8 @@ def decoder(config: Any, size: int) -> Callable[[Any, Array], Array]:
     lattice is `[size, size, size, 3]` float32 on the unit cube.
   """
   module = models.module_of(config)
+  if hasattr(module, 'tabulate'):
+    return lambda variables, weights: module.tabulate(config, variables, weights, size)
 
   def decode(variables: Any, weights: Array) -> Array:
     return tabulate.tabulate(
@@ -107,9 +111,24 @@ def decode(loaded: models.Loaded, weights: np.ndarray, size: int) -> lattice.Lut
       raise errors.InputError(
         f'--blend: {first.name} and {label.name} have different domains or ranges'
       )
-  table = jax.jit(decoder(loaded.config, size))(loaded.variables, jnp.array(weights))
+  plain = dataclasses.replace(loaded.config, looks=())
+  table = _jitted_decoder(plain, size)(loaded.variables, jnp.array(weights))
   low, high = first.range
   return lattice.from_table(low + (high - low) * np.asarray(table), first.domain)
+
+
+@functools.lru_cache(16)
+def _jitted_decoder(config: Any, size: int) -> Callable[[Any, Array], Array]:
+  """Compiles once for all looks of a model, and for models of one form."""
+  return jax.jit(decoder(config, size))
+
+
+@functools.lru_cache(16)
+def _jitted_inverse(config: Any, size: int) -> Callable[[Any, int], Any]:
+  module = models.module_of(config)
+  return jax.jit(
+    lambda variables, index: module.inverse_lattice(config, variables, index, size)
+  )
 
 
 def mix(
@@ -155,6 +174,7 @@ def named_luts(
   lut: str | None = None,
   look: str = '',
   blend: Sequence[str] = (),
+  inverse: bool = False,
   size: int | None = None,
 ) -> Mapping[str, lattice.Lut]:
   """Returns the LUTs that flags point at, by the names they will be given.
@@ -165,6 +185,7 @@ def named_luts(
     look: Name or number of one look of the model, `all`, or empty where there
       is one.
     blend: `NAME:WEIGHT` each, instead of `look`.
+    inverse: Whether looks are run backwards, where the model can.
     size: Nodes per axis; by default the own size of a file, else 33.
 
   Raises:
@@ -175,10 +196,19 @@ def named_luts(
   if size is not None and not 2 <= size <= cube.MAX_SIZE:
     raise errors.InputError(f'--size={size}: expected 2 to {cube.MAX_SIZE}')
   if lut is not None:
+    if inverse:
+      raise errors.InputError('--inverse: found --lut, expected a bijective --model')
     return {pathlib.Path(lut).stem: _read_lut(lut, size)}
   opened = find_models(model or '')
   looks = [label for item in opened for label in item.loaded.config.looks]
   wanted = mix(looks, look=look, blend=blend)
+  if inverse:
+    if blend:
+      raise errors.InputError('--inverse: found --blend, expected one look or all')
+    return {
+      f'{name}-inverse': _inverted(opened, weights, size or EXPORT_SIZE)
+      for name, weights in wanted.items()
+    }
   return {
     name: _mixed(opened, weights, size or EXPORT_SIZE)
     for name, weights in wanted.items()
@@ -305,6 +335,37 @@ def _mixed(opened: Sequence[Model], weights: np.ndarray, size: int) -> lattice.L
     if not np.array_equal(part.domain, first.domain):
       raise errors.InputError('--blend: the looks have different domains')
   return first._replace(table=sum(total * part.table for total, part in parts))
+
+
+def _inverted(opened: Sequence[Model], weights: np.ndarray, size: int) -> lattice.Lut:
+  """Returns the LUT from the range of a look back to its domain."""
+  start = 0
+  for item in opened:
+    loaded = item.loaded
+    share = weights[start : start + len(loaded.config.looks)]
+    start += len(share)
+    if not np.any(share):
+      continue
+    module = models.module_of(loaded.config)
+    if not hasattr(module, 'invertible') or not module.invertible(loaded.config):
+      raise errors.InputError(
+        f'--inverse: {item.path} is not bijective, expected a lutflow fitted with '
+        '--config=configs/lutflow_bijective.py'
+      )
+    index = int(np.argmax(share))
+    label = loaded.config.looks[index]
+    plain = dataclasses.replace(loaded.config, looks=())
+    solved = _jitted_inverse(plain, size)(loaded.variables, index)
+    residual = float(np.max(solved.residual))
+    if residual > 1e-4:
+      raise errors.InputError(
+        f'--inverse: {label.name} leaves a residual of {residual:.2g}, expected 1e-4'
+      )
+    table = np.asarray(solved.rgb)
+    low, high = (np.array(row, np.float32) for row in label.domain)
+    edges = tuple((value,) * 3 for value in label.range)
+    return lattice.from_table(low + (high - low) * table, edges)
+  raise errors.InputError('--inverse: found no look')
 
 
 def _named(item: str) -> str:

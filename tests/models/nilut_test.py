@@ -107,6 +107,109 @@ class NilutTest(parameterized.TestCase):
       nilut.Config(widths=(8,), activations=('step',))
 
 
+NAMED = tuple(labels.Label(name) for name in 'abc')
+
+
+def _lively(config, key=0):
+  """Returns a network without zero layers."""
+  leaves, tree = jax.tree.flatten(nilut.init(config, jax.random.key(key)).params)
+  keys = jax.random.split(jax.random.key(key + 1), len(leaves))
+  noisy = [
+    leaf + 0.2 * jax.random.normal(k, leaf.shape) for leaf, k in zip(leaves, keys)
+  ]
+  return Variables(jax.tree.unflatten(tree, noisy))
+
+
+class StylesTest(parameterized.TestCase):
+  def test_a_mix_of_heads_is_the_mix_of_what_each_gives(self):
+    config = nilut.Config(widths=(8, 8), styles='heads', looks=NAMED)
+    variables = _lively(config)
+    rgb = BATCH['rgb']
+    each = [
+      np.asarray(nilut.apply(config, variables, nilut.query(config, rgb, unit)))
+      for unit in np.eye(3, dtype=np.float32)
+    ]
+    self.assertGreater(np.mean(np.stack(each) >= 1.0), 0.02)  # Some are clamped.
+    weights = np.array([0.2, 0.5, 0.3], np.float32)
+    want = sum(w * one for w, one in zip(weights, each))
+    got = nilut.apply(config, variables, nilut.query(config, rgb, weights))
+    np.testing.assert_allclose(got, want, atol=1e-6)
+
+  def test_heads_learn_from_every_style_at_once(self):
+    config = nilut.Config(widths=(8, 8), styles='heads', looks=NAMED)
+    variables = nilut.init(config, jax.random.key(0))
+    target = np.repeat(BATCH['rgb'][:, None], 3, axis=1)
+    target[:, 1] = 0.5
+    batch = {**BATCH, 'target': target}
+    value, _ = nilut.loss(config, variables.params, (), batch, jax.random.key(0))
+    want = np.abs(BATCH['rgb'] - 0.5).mean() / 3
+    self.assertAlmostEqual(float(value), float(want), places=6)
+
+  @parameterized.product(
+    encoding=('unit', 'centred', 'fourier', 'frequency'),
+    styles=('heads', 'inputs'),
+  )
+  def test_artefacts_keep_styles_and_encodings(self, encoding, styles):
+    config = nilut.Config(
+      widths=(8,),
+      activations=('sine',),
+      encoding=encoding,
+      features=5,
+      styles=styles,
+      precision='int6',
+      looks=NAMED,
+    )
+    loaded = models.load(nilut.export(config, _lively(config)))
+    self.assertEqual(loaded.config.layer_widths, config.layer_widths)
+    again = nilut.export(loaded.config, loaded.variables)
+    self.assertEqual(again, nilut.export(config, _lively(config)))
+
+  def test_an_aware_loss_is_that_of_the_artefact(self):
+    config = nilut.Config(widths=(8, 8), precision='int4', aware=True)
+    variables = _lively(config)
+    batch = {**BATCH, 'target': BATCH['rgb'] ** 2}
+    got, _ = nilut.loss(config, variables.params, (), batch, jax.random.key(0))
+    rounded = models.load(nilut.export(config, variables)).variables
+    want, _ = nilut.loss(config, rounded.params, (), batch, jax.random.key(0))
+    self.assertAlmostEqual(float(got), float(want), delta=2e-3)
+    plain = nilut.Config(widths=(8, 8), precision='int4')
+    without, _ = nilut.loss(plain, variables.params, (), batch, jax.random.key(0))
+    self.assertGreater(abs(float(without) - float(want)), 5e-3)
+
+  def test_gradients_agree_with_finite_differences(self):
+    config = nilut.Config(
+      widths=(8, 8), activations=('tanh', 'tanh'), styles='heads', looks=NAMED
+    )
+    variables = jax.tree.map(lambda leaf: 0.3 * leaf, _lively(config))
+    rgb = jnp.asarray(BATCH['rgb'][:8]) * 0.4 + 0.3
+
+    def graded(params, style, rgb, white, matrix):
+      balanced = rgb * white
+      out = nilut.apply(
+        config, Variables(params), {'rgb': balanced @ matrix, 'style': style}
+      )
+      return jnp.mean(jnp.sin(5.0 * out))
+
+    style = jnp.broadcast_to(jnp.array([0.2, 0.5, 0.3]), (8, 3))
+    at = (variables.params, style, rgb, jnp.array([1.1, 1.0, 0.9]), jnp.eye(3))
+    gradient = jax.jit(jax.grad(graded, argnums=(0, 1, 2, 3, 4)))(*at)
+    value = jax.jit(graded)
+    leaves, tree = jax.tree.flatten(at)
+    for i, slope in enumerate(jax.tree.leaves(gradient)):
+      along = jax.random.normal(jax.random.key(i), leaves[i].shape)
+      along /= jnp.linalg.norm(along)
+      moved = []
+      for sign in (1, -1):
+        shifted = [*leaves[:i], leaves[i] + sign * 3e-2 * along, *leaves[i + 1 :]]
+        moved.append(float(value(*jax.tree.unflatten(tree, shifted))))
+      want = (moved[0] - moved[1]) / 6e-2
+      np.testing.assert_allclose(jnp.sum(slope * along), want, atol=2e-3)
+
+  def test_refuses_several_looks_without_styles(self):
+    with self.assertRaisesRegex(ValueError, 'styles heads or inputs for 3 looks'):
+      nilut.Config(looks=NAMED)
+
+
 class RegistryTest(absltest.TestCase):
   def test_refuses_a_system_that_it_does_not_know(self):
     content = container.pack('spline', {}, [])

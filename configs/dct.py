@@ -1,0 +1,20 @@
+"""Looks as quantised cosine spectra, within a budget of bytes.
+
+  python -m launch.fit --config=configs/dct.py --luts=FOLDER --out=RUN
+
+Nothing is trained. `--set=size_bytes=N` changes the budget of each artefact;
+`--set=size_bytes=0 --set=model.step=0.02` gives the step instead.
+"""
+
+from lutjax.fit import loop
+from lutjax.models import dct
+from lutjax.tasks import experiment, lattices
+
+
+def get_config() -> experiment.Experiment:
+  """Returns the experiment."""
+  return experiment.Experiment(
+    model=dct.Config(),
+    task=lattices.Config(),
+    fit=loop.Config(steps=0, schedule='constant'),
+  )

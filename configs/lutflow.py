@@ -1,0 +1,32 @@
+"""Our best recipe for hundreds of looks in one network.
+
+  python -m launch.fit --config=configs/lutflow.py --luts=dev512.npz --out=RUN
+
+Weights, codes and their rounding steps are trained together against the mean
+CIE76 and an estimate of the bytes; what `model.budget_bytes` leaves is spent
+on mending. Figures and their commands stand in BUILD_NOTES.md.
+"""
+
+from lutjax.fit import loop
+from lutjax.models import lutflow
+from lutjax.nn import residual_flow
+from lutjax.tasks import experiment, flows
+
+
+def get_config() -> experiment.Experiment:
+  """Returns the experiment."""
+  return experiment.Experiment(
+    model=lutflow.Config(
+      flow=residual_flow.Shape(conditioned=(1, 3), activation='rational')
+    ),
+    task=flows.Config(),
+    fit=loop.Config(
+      steps=24_000,
+      batch_size=4096,
+      learning_rate=0.02,
+      warmup_steps=480,
+      beta2=0.99,
+      segment_steps=500,
+      checkpoint_seconds=60.0,
+    ),
+  )

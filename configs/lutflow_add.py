@@ -1,0 +1,18 @@
+"""Looks added to a finished LutFlow, or taken out, its network left as it is.
+
+  python -m launch.fit --config=configs/lutflow_add.py --set base=RUN \
+      --luts=NEW.cube --out=RUN2
+  python -m launch.fit --config=configs/lutflow_add.py --set base=RUN \
+      --set remove='("NAME",)' --out=RUN2
+
+A code is fitted by Gauss-Newton in about a second; all other looks keep their
+bits.
+"""
+
+from lutjax.models import lutflow
+from lutjax.tasks import additions, experiment
+
+
+def get_config() -> experiment.Experiment:
+  """Returns the experiment."""
+  return experiment.Experiment(model=lutflow.Config(), task=additions.Config())

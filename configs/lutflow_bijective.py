@@ -1,0 +1,38 @@
+"""LutFlow whose looks can be run backwards.
+
+  python -m launch.fit --config=configs/lutflow_bijective.py --luts=FOLDER --out=RUN
+  python -m launch.export --model=RUN --look=NAME --inverse --out=NAME-inverse.cube
+
+Every layer's spectral norm is held at 0.97 and scales within 1, so that a
+block is a contraction beside the identity. Looks that fold or clip colours
+cannot be met: a network that can be inverted never maps two colours to one.
+"""
+
+from lutjax.fit import loop
+from lutjax.models import lutflow
+from lutjax.nn import residual_flow
+from lutjax.tasks import experiment, flows
+
+
+def get_config() -> experiment.Experiment:
+  """Returns the experiment."""
+  return experiment.Experiment(
+    model=lutflow.Config(
+      flow=residual_flow.Shape(
+        blocks=6, widths=(24, 32, 24), conditioned=(1, 3), activation='rational'
+      ),
+      coefficient=0.97,
+      precision='int8',
+      mended=False,
+    ),
+    task=flows.Config(),
+    fit=loop.Config(
+      steps=24_000,
+      batch_size=4096,
+      learning_rate=0.02,
+      warmup_steps=480,
+      beta2=0.99,
+      segment_steps=500,
+      checkpoint_seconds=60.0,
+    ),
+  )

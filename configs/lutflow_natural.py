@@ -1,0 +1,32 @@
+"""LutFlow for the colours that photos have.
+
+  python -m launch.fit --config=configs/lutflow_natural.py --luts=dev512.npz \
+      --images=PHOTOS --set budget_bytes=64870 --out=RUN
+
+As `configs/lutflow.py`, with every colour drawn from the photos; what is mended
+is mended over the whole cube.
+"""
+
+from lutjax.fit import loop
+from lutjax.models import lutflow
+from lutjax.nn import residual_flow
+from lutjax.tasks import experiment, flows
+
+
+def get_config() -> experiment.Experiment:
+  """Returns the experiment."""
+  return experiment.Experiment(
+    model=lutflow.Config(
+      flow=residual_flow.Shape(conditioned=(1, 3), activation='rational')
+    ),
+    task=flows.Config(colours='natural'),
+    fit=loop.Config(
+      steps=24_000,
+      batch_size=4096,
+      learning_rate=0.02,
+      warmup_steps=480,
+      beta2=0.99,
+      segment_steps=500,
+      checkpoint_seconds=60.0,
+    ),
+  )

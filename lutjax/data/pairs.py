@@ -1,0 +1,156 @@
+"""Pictures before and after: what users of colour grading have instead of LUTs.
+
+Three layouts are read: two files or two folders; a folder that holds
+`before/` and `after/`, matched by path without extension; and a folder of
+`STEM.png`, `STEM_STYLE.png` for each style, and `STEM_blend.png`, the equal
+mix of all styles.
+"""
+
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lutjax import errors, files
+from lutjax.data import images
+
+BLEND = 'blend'
+
+
+class Pair(NamedTuple):
+  """A picture, and what became of it.
+
+  Attributes:
+    before: The file.
+    after: Files by the name of the look.
+  """
+
+  before: pathlib.Path
+  after: Mapping[str, pathlib.Path]
+
+
+class Colours(NamedTuple):
+  """The pixels of a pair, matched.
+
+  Attributes:
+    before: `[P, 3]` float32 in [0, 1].
+    after: `[P, 3]` float32 in [0, 1], by the name of the look.
+    digests: SHA-256 of each file by its path.
+  """
+
+  before: np.ndarray
+  after: Mapping[str, np.ndarray]
+  digests: Mapping[str, str]
+
+
+def find(patterns: Sequence[str], *, say: Callable[[str], None] = print) -> list[Pair]:
+  """Lists the pairs that `--pairs` means.
+
+  Args:
+    patterns: One folder, or what was before and what is after: two files or
+      two folders.
+    say: Told of pictures without a partner.
+
+  Returns:
+    The pairs, in the order of their names.
+
+  Raises:
+    InputError: when there is no pair.
+  """
+  paths = [pathlib.Path(pattern) for pattern in patterns]
+  for path in paths:
+    if not path.exists():
+      raise errors.InputError(f'--pairs: {path}: no such file or folder')
+  if len(paths) == 2:
+    before, after = paths
+    if before.is_file() and after.is_file():
+      return [Pair(before, {after.stem: after})]
+    if before.is_dir() and after.is_dir():
+      return _matched(before, after, after.resolve().name, say)
+  elif len(paths) == 1 and paths[0].is_dir():
+    if (paths[0] / 'before').is_dir() and (paths[0] / 'after').is_dir():
+      name = paths[0].resolve().name
+      return _matched(paths[0] / 'before', paths[0] / 'after', name, say)
+    return _styled(paths[0], say)
+  raise errors.InputError(
+    f'--pairs={",".join(patterns)}: expected a folder, or BEFORE,AFTER: two files or '
+    'two folders'
+  )
+
+
+def read(pair: Pair, *, say: Callable[[str], None] = print) -> Colours:
+  """Reads the pixels of a pair.
+
+  Args:
+    pair: From `find`.
+    say: Told of what is left out of an image.
+
+  Raises:
+    InputError: when a file cannot be read, or sizes differ.
+  """
+  before = images.read(pair.before, say=say).pixels[..., :3]
+  digests = {str(pair.before): files.digest(pair.before.read_bytes())}
+  after = {}
+  for name, path in pair.after.items():
+    pixels = images.read(path, say=say).pixels[..., :3]
+    if pixels.shape != before.shape:
+      raise errors.InputError(
+        f'{path}: found {pixels.shape[1]} x {pixels.shape[0]} pixels, expected '
+        f'{before.shape[1]} x {before.shape[0]} as in {pair.before}'
+      )
+    after[name] = _unit(pixels)
+    digests[str(path)] = files.digest(path.read_bytes())
+  return Colours(_unit(before), after, digests)
+
+
+def _unit(pixels: np.ndarray) -> np.ndarray:
+  return np.clip(images.to_float(pixels), 0.0, 1.0).reshape(-1, 3)
+
+
+def _matched(
+  before: pathlib.Path, after: pathlib.Path, name: str, say: Callable[[str], None]
+) -> list[Pair]:
+  stems = [
+    {
+      item.relative.with_suffix(''): item.path
+      for item in images.find_images([f], say=say)
+    }
+    for f in (str(before), str(after))
+  ]
+  both = sorted(stems[0].keys() & stems[1].keys())
+  lonely = sorted(str(stem) for stem in stems[0].keys() ^ stems[1].keys())
+  if not both:
+    raise errors.InputError(
+      f'--pairs: found no picture of the same name in {before} and {after}'
+    )
+  if lonely:
+    say(f'--pairs: left out {", ".join(lonely)}: before or after is missing')
+  return [Pair(stems[0][stem], {name: stems[1][stem]}) for stem in both]
+
+
+def _styled(folder: pathlib.Path, say: Callable[[str], None]) -> list[Pair]:
+  found = {
+    item.relative.with_suffix(''): item.path
+    for item in images.find_images([str(folder)], say=say)
+  }
+  grouped: dict[pathlib.Path, dict[str, pathlib.Path]] = {}
+  for stem, path in sorted(found.items()):
+    ends = [i for i, letter in enumerate(stem.name) if letter == '_']
+    bases = [stem.with_name(stem.name[:end]) for end in ends if end]
+    base = next((base for base in bases if base in found), None)
+    if base is not None:
+      grouped.setdefault(base, {})[stem.name[len(base.name) + 1 :]] = path
+  lonely = sorted(
+    str(stem)
+    for stem, path in found.items()
+    if stem not in grouped and all(path not in g.values() for g in grouped.values())
+  )
+  if not grouped:
+    raise errors.InputError(
+      f'--pairs={folder}: found neither before/ and after/ nor STEM.png with '
+      'STEM_STYLE.png'
+    )
+  if lonely:
+    say(f'--pairs: left out {", ".join(lonely)}: before or after is missing')
+  return [Pair(found[stem], after) for stem, after in sorted(grouped.items())]

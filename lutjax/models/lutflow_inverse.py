@@ -1,0 +1,112 @@
+"""Running a look backwards: the inverse of a bijective LutFlow.
+
+With every layer's spectral norm below 1 and bounded scales each block is `z +
+f(z)` with a contraction f, undone by iteration (`nn.fixed_point`), last block
+first (section 3.4 of arXiv 2412.15438). Colours that no input gives, beyond
+the image of the cube, come back clamped.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from lutjax.nn import fixed_point, residual_flow
+from lutjax.types import Array, PyTree
+
+
+class Inverted(NamedTuple):
+  """What undoing a look gave.
+
+  Attributes:
+    rgb: `[..., 3]` float32 in [0, 1].
+    iterations: `[D]` int32, per block, last block first.
+    residual: `[D]`, largest residual left per block.
+  """
+
+  rgb: Array
+  iterations: Array
+  residual: Array
+
+
+def invert(
+  shape: residual_flow.Shape,
+  flow: PyTree,
+  rgb: Array,
+  code: Array,
+  *,
+  method: str = 'newton',
+  tolerance: float = 1e-6,
+  limit: int = 20,
+) -> Inverted:
+  """Finds the colours that a flow maps to given ones.
+
+  Args:
+    shape: The flow's form, `residual`.
+    flow: Its parameters, within the spectral bound (`lutflow.codes_of`).
+    rgb: `[..., 3]`, outputs of the flow before any clamp.
+    code: `[T]`, of the look.
+    method: Of `fixed_point.METHODS`.
+    tolerance: On the residual of each block, in its own units.
+    limit: Iterations per block at most.
+
+  Returns:
+    The colours, and how it went.
+
+  Raises:
+    ValueError: when blocks are not residual.
+  """
+  if not shape.residual:
+    raise ValueError('Expected residual blocks: others have no inverse.')
+  state = residual_flow.reenter(shape, rgb)
+  counts, residuals = [], []
+  for block in reversed(range(shape.blocks)):
+    solved = fixed_point.invert(
+      lambda z, block=block: residual_flow.block_delta(shape, flow, block, z, code),
+      state,
+      method=method,
+      tolerance=tolerance,
+      limit=limit,
+    )
+    state = solved.x
+    counts.append(solved.iterations)
+    residuals.append(solved.residual)
+  centred = jnp.tanh(state) / residual_flow.REACH if shape.ends else state
+  return Inverted(
+    jnp.clip(0.5 * (centred + 1.0), 0.0, 1.0), jnp.stack(counts), jnp.stack(residuals)
+  )
+
+
+def lipschitz(
+  shape: residual_flow.Shape, flow: PyTree, rgb: Array, code: Array
+) -> Array:
+  """Measures how far each block is from being undone by plain iteration.
+
+  Args:
+    shape: The flow's form.
+    flow: Its parameters.
+    rgb: `[..., 3]`, colours that enter the flow.
+    code: `[T]`, of the look.
+
+  Returns:
+    `[D]`, the largest spectral norm of the derivative of what each block
+    adds, over the colours as they reach it.
+  """
+  state = residual_flow.enter(shape, rgb)
+  found = []
+  for block in range(shape.blocks):
+
+    def delta(z: Array, block: int = block) -> Array:
+      return residual_flow.block_delta(shape, flow, block, z, code)
+
+    derivative = fixed_point.jacobian(delta, state)
+    gram = jnp.einsum('...ij,...ik->...jk', derivative, derivative, precision='highest')
+    vector = jnp.ones(gram.shape[:-1])
+    for _ in range(30):
+      vector = jnp.einsum('...ij,...j->...i', gram, vector, precision='highest')
+      vector = vector / jnp.maximum(
+        jnp.linalg.norm(vector, axis=-1, keepdims=True), 1e-20
+      )
+    stretched = jnp.einsum('...ij,...j->...i', derivative, vector, precision='highest')
+    found.append(jnp.max(jnp.linalg.norm(stretched, axis=-1)))
+    state = state + delta(state)
+  return jnp.stack(found)

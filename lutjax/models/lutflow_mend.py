@@ -1,0 +1,268 @@
+"""Mending: a few cosine coefficients for what a flow gets wrong about a look.
+
+The spectrum (`codec.spectrum`) of a look at one of several levels of step is
+searched by synthesis: coefficients move down the gradient of the error
+between display colours plus the price of their bits, rounded on the way
+forward. So a coefficient that the clamp hides, or that the eye measure does
+not feel, costs nothing. Which look gets which level is a knapsack, solved by
+a price per byte.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from lutjax.codec import spectrum
+from lutjax.color import difference, spaces
+from lutjax.types import Array, PyTree
+
+SIZE = 33
+ORDER = 17
+# Level 0 is no mending; level n has this step, over sqrt(2)^(n - 1).
+_COARSEST = 0.32
+LEVELS = 12
+_SLOPE = 0.2
+# Price of a byte at a level, over the step: where both curves have one slope.
+_PRICE = 0.075
+_RATE = 0.15
+
+
+class Rungs(NamedTuple):
+  """Ways to mend L looks, R of them.
+
+  Attributes:
+    levels: `[R]`, the first is 0.
+    spectra: `[R, L, K, K, K, 3]` int16.
+    errors: `[R, L]` mean CIE76 on the lattice.
+    size_bytes: `[R, L]` estimated.
+  """
+
+  levels: np.ndarray
+  spectra: np.ndarray
+  errors: np.ndarray
+  size_bytes: np.ndarray
+
+
+def steps(level: Array) -> Array:
+  """Returns the steps of the coefficients at a level, `[K, K, K, 1]`."""
+  coarse = _COARSEST * 2.0 ** (-0.5 * (level - 1.0))
+  return coarse * jnp.asarray(
+    1.0 + _SLOPE * spectrum.frequencies(ORDER)[..., None], jnp.float32
+  )
+
+
+def lattice(mending: PyTree, index: Array, size: int) -> Array:
+  """Returns what is added to a look at the nodes of `[size, size, size, 3]`.
+
+  Args:
+    mending: `spectra` `[L, K, K, K, 3]` and `levels` `[L]` integers.
+    index: Of the look.
+    size: Nodes per axis.
+  """
+  waves = jnp.asarray(spectrum.basis(SIZE, ORDER, size))
+  return _synthesise(_coefficients(mending, index), waves)
+
+
+def at(mending: PyTree, rgb: Array, index: Array) -> Array:
+  """Returns what is added to looks at colours `[..., 3]`; see `lattice`.
+
+  Args:
+    mending: As `lattice` takes it.
+    rgb: `[..., 3]`.
+    index: Of the look of all colours, or `[...]`, of each.
+  """
+  if jnp.ndim(index):
+    looks = jnp.broadcast_to(index, rgb.shape[:-1]).reshape(-1)
+    colours = (rgb.reshape(-1, 1, 3), looks)
+    each = jax.lax.map(lambda one: at(mending, *one), colours, batch_size=64)
+    return each.reshape(rgb.shape)
+  coefficients = _coefficients(mending, index)
+
+  def one(colour: Array) -> Array:
+    position = colour * (SIZE - 1.0) + 0.5
+    frequency = jnp.arange(ORDER)
+    scale = jnp.where(frequency == 0, 1.0, 2.0**0.5) / SIZE**0.5
+    wave = scale * jnp.cos(jnp.pi / SIZE * position[:, None] * frequency)
+    return jnp.einsum(
+      'ijkc,i,j,k->c', coefficients, *wave, precision='highest'
+    ) @ jnp.asarray(spectrum.OPPONENT)
+
+  def mended() -> Array:
+    return jax.lax.map(one, rgb.reshape(-1, 3), batch_size=64).reshape(rgb.shape)
+
+  needed = jnp.asarray(mending['levels'])[index] > 0
+  return jax.lax.cond(needed, mended, lambda: jnp.zeros_like(rgb))
+
+
+def search(
+  base: Array, target: Array, level: Array, *, iterations: int
+) -> tuple[Array, Array, Array]:
+  """Finds a spectrum for one look at one level.
+
+  Args:
+    base: `[33, 33, 33, 3]`, the flow's, not clamped.
+    target: `[33, 33, 33, 3]`, the look's.
+    level: At least 1.
+    iterations: Of Adam.
+
+  Returns:
+    The spectrum `[K, K, K, 3]` int16, the mean CIE76 and the estimated bytes.
+  """
+  step = steps(level)
+  price = _PRICE * _COARSEST * 2.0 ** (-0.5 * (level - 1.0))
+  full = jnp.asarray(spectrum.basis(SIZE, ORDER))
+  gap = target - jnp.clip(base, -0.1, 1.1)
+  start = _analyse(gap, full) / step
+  start = jnp.sign(start) * jnp.maximum(jnp.abs(start) - 0.1, 0.0)
+  seen = slice(None, None, 2)
+  waves, base, target = full[:, seen], base[seen, seen, seen], target[seen, seen, seen]
+
+  def objective(units: Array) -> Array:
+    rounded = units + jax.lax.stop_gradient(jnp.round(units) - units)
+    error = error_of(base + _synthesise(rounded * step, waves), target)
+    return error + price * _bits(units) / 8.0
+
+  optimizer = optax.adam(optax.linear_schedule(_RATE, 0.0, iterations), b1=0.9, b2=0.99)
+
+  def body(carry: PyTree, _: None) -> tuple[PyTree, None]:
+    units, state = carry
+    updates, state = optimizer.update(jax.grad(objective)(units), state)
+    return (optax.apply_updates(units, updates), state), None
+
+  (units, _), _ = jax.lax.scan(body, (start, optimizer.init(start)), length=iterations)
+  units = jnp.round(units)
+  error = error_of(base + _synthesise(units * step, waves), target)
+  return units.astype(jnp.int16), error, _bits(units) / 8.0
+
+
+def error_of(raw: Array, target: Array) -> Array:
+  """Returns the mean CIE76 over a lattice, faces, edges and corners counted less.
+
+  A node stands for the part of the unit cube that is nearest to it.
+  """
+  half = np.ones(target.shape[0], np.float32)
+  half[[0, -1]] = 0.5
+  half /= half.sum()
+  shares = jnp.asarray(np.einsum('i,j,k->ijk', half, half, half))
+  above, below = (target >= 1.0) & (raw > 1.0), (target <= 0.0) & (raw < 0.0)
+  got = jnp.where(above | below, target, raw)
+  gaps = difference.delta_e_76(spaces.srgb_to_lab(got), spaces.srgb_to_lab(target))
+  return jnp.sum(shares * gaps)
+
+
+def choose(
+  rungs: Rungs,
+  size_of: Callable[[np.ndarray], int],
+  *,
+  budget_bytes: int,
+  target: float | None,
+) -> np.ndarray:
+  """Returns the rung of each look that a budget affords.
+
+  The sum of the errors is made least, and an error beyond the target counts
+  several times, so that the tail is mended first.
+
+  Args:
+    rungs: What there is to choose from.
+    size_of: Bytes of a choice `[L]`, exactly.
+    budget_bytes: For all.
+    target: Error that looks should reach; 1.7 times the mean unless given.
+
+  Returns:
+    `[L]` indices into `rungs`.
+  """
+  scale, aim, spent = 1.0, float(budget_bytes), -1
+  best = np.zeros(rungs.errors.shape[1], np.int64)
+  for _ in range(8):
+    chosen = _knapsack(rungs, scale * rungs.size_bytes, aim, target)
+    size = size_of(chosen)
+    if size > budget_bytes:
+      aim *= 0.99
+    elif size > spent:
+      best, spent = chosen, size
+    if 0.985 * budget_bytes <= spent or not (chosen < len(rungs.levels) - 1).any():
+      break
+    scale = max(size / max(_total(rungs.size_bytes, chosen), 1.0), 0.1)
+  return best
+
+
+def size_of(mending: PyTree) -> int:
+  """Returns the bytes that a mending takes in an artefact, give or take a few."""
+  levels = np.asarray(mending['levels'])
+  spectra = np.asarray(mending['spectra'])[levels > 0]
+  packed = len(spectrum.pack(spectra)) if len(spectra) else 0
+  return packed + len(levels) // 2 + 24
+
+
+def _knapsack(
+  rungs: Rungs, size_bytes: np.ndarray, budget_bytes: float, target: float | None
+) -> np.ndarray:
+  low, high = 1e-7, 10.0
+  chosen = np.zeros(rungs.errors.shape[1], np.int64)
+  mean = float(rungs.errors[0].mean())
+  for _ in range(50):
+    price = (low * high) ** 0.5
+    aim = 1.7 * mean if target is None else target
+    cost = rungs.errors + 5.0 * np.maximum(rungs.errors - aim, 0.0)
+    chosen = np.argmin(cost + price * size_bytes, axis=0)
+    if target is None:
+      mean = 0.5 * mean + 0.5 * _total(rungs.errors, chosen) / len(chosen)
+    if _total(size_bytes, chosen) > budget_bytes:
+      low = price
+    else:
+      high = price
+  if _total(size_bytes, chosen) > budget_bytes:
+    chosen = np.argmin(cost + high * size_bytes, axis=0)
+  return chosen
+
+
+def _total(table: np.ndarray, chosen: np.ndarray) -> float:
+  return float(np.take_along_axis(table, chosen[None], 0).sum())
+
+
+def _coefficients(mending: PyTree, index: Array) -> Array:
+  level = jnp.asarray(mending['levels'])[index]
+  spectra = jnp.asarray(mending['spectra'])[index].astype(jnp.float32)
+  return spectra * steps(level)
+
+
+def _analyse(table: Array, waves: Array) -> Array:
+  opponent = jnp.asarray(spectrum.OPPONENT)
+  return jnp.einsum(
+    'rgbd,ir,jg,kb,cd->ijkc', table, waves, waves, waves, opponent, precision='highest'
+  )
+
+
+def _synthesise(coefficients: Array, waves: Array) -> Array:
+  """Returns the lattice of coefficients, one axis after the other."""
+  rows = jnp.einsum('ijkc,kb->ijbc', coefficients, waves, precision='highest')
+  rows = jnp.einsum('ijbc,jg->igbc', rows, waves, precision='highest')
+  rows = jnp.einsum('igbc,ir->rgbc', rows, waves, precision='highest')
+  return jnp.einsum(
+    'rgbc,cd->rgbd', rows, jnp.asarray(spectrum.OPPONENT), precision='highest'
+  )
+
+
+def _bits(units: Array) -> Array:
+  """Estimates what the coder spends: Laplacian, of the scale seen nearby."""
+  sizes = jnp.abs(units)
+  seen = jax.lax.stop_gradient(jnp.where(sizes > 0.5, sizes, 0.0))
+  total = spectrum.frequencies(ORDER)
+  count = np.bincount(total.ravel())[:, None]
+  shells = jax.ops.segment_sum(seen.reshape(-1, 3), total.ravel(), len(count)) / count
+  padded = jnp.pad(shells, ((1, 1), (0, 0)), mode='edge')
+  shells = (padded[:-2] + 2.0 * shells + padded[2:]) / 4.0
+  lower = sum(
+    jnp.pad(seen, [(int(axis == i), 0) for i in range(4)])[:ORDER, :ORDER, :ORDER]
+    for axis in range(3)
+  )
+  scale = 0.6 * shells[total] + 0.4 * lower / 3.0 + 0.02
+  inner = jnp.minimum(sizes, 0.5)
+  within = 1.0 - jnp.exp(-0.5 / scale) * jnp.cosh(inner / scale)
+  beyond = sizes / scale - jnp.log(jnp.sinh(0.5 / scale))
+  nats = jnp.where(sizes < 0.5, -jnp.log(jnp.maximum(within, 1e-6)), beyond)
+  return jnp.sum(nats) / jnp.log(2.0)

@@ -1,0 +1,208 @@
+"""Residual blocks that move colours, steered per look by biases.
+
+After section 3 of "Efficient Neural Network Encoding for 3D Color Look-Up
+Tables" (arXiv 2412.15438): colours in (0, 1) become `z = atanh(2 a (rgb -
+0.5))`, each block adds `scale * perceptron(z, code)`, and `tanh` leads back.
+A code holds the biases that a look adds to some of the layers, one after the
+other, block by block. It is gathered by index, never multiplied by a one-hot.
+
+Parameters are a dict: `weights`, per block a list of `[fan_in, fan_out]`;
+`scales` `[D, 3]`; `bias` `[T]`, shared by all looks, where there is one. The
+codes themselves are the caller's.
+"""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+
+from lutjax.types import Array, Key, PyTree
+
+# 2 a (rgb - 0.5) stays within +-0.83, so that atanh stays finite.
+REACH = 0.83
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+  """The form of a flow.
+
+  Attributes:
+    blocks: Residual blocks, D.
+    widths: Units of the hidden layers of each block.
+    conditioned: Hidden layers, from 1, that a code adds a bias to.
+    activation: Of `ACTIVATIONS`.
+    ends: Whether atanh and tanh stand at the ends; else the block works on
+      colours scaled to [-1, 1].
+    rescaled: Whether tanh is divided by `REACH`, so that without blocks
+      colours come back unchanged. The released forms leave it out.
+    residual: Whether blocks add to what enters them.
+    small: Whether weights start a hundredth of the usual size and no bias is
+      shared, as in the paper.
+  """
+
+  blocks: int = 3
+  widths: tuple[int, ...] = (32, 64, 32)
+  conditioned: tuple[int, ...] = (1, 2, 3)
+  activation: str = 'lipswish'
+  ends: bool = True
+  rescaled: bool = True
+  residual: bool = True
+  small: bool = False
+
+  def __post_init__(self):
+    if self.activation not in ACTIVATIONS:
+      raise ValueError(
+        f'Expected activation of {sorted(ACTIVATIONS)}, got {self.activation!r}.'
+      )
+    if self.blocks > 64 or not all(0 < width <= 4096 for width in self.widths):
+      raise ValueError(
+        f'Expected at most 64 blocks and widths up to 4096, got {self.blocks} and '
+        f'{self.widths}.'
+      )
+    layers = range(1, len(self.widths) + 1)
+    if self.blocks < 1 or not self.conditioned or set(self.conditioned) - {*layers}:
+      raise ValueError(
+        f'Expected at least one block and conditioned layers of {[*layers]}, got '
+        f'{self.blocks} and {self.conditioned}.'
+      )
+
+  @property
+  def fans(self) -> list[tuple[int, int]]:
+    """Inputs and outputs of each layer of a block."""
+    return list(itertools.pairwise((3, *self.widths, 3)))
+
+  @property
+  def code_size(self) -> int:
+    """Numbers in a code, T."""
+    return self.blocks * sum(self.widths[layer - 1] for layer in self.conditioned)
+
+
+def lipswish(inputs: Array) -> Array:
+  """Swish divided by its Lipschitz constant, 1.1 (Chen et al. 2019)."""
+  return jax.nn.silu(inputs) / 1.1
+
+
+def rational(inputs: Array) -> Array:
+  """A gate like swish without an exponential: `x (1 + x / sqrt(1 + x^2)) / 2`.
+
+  Its slope lies between -0.05 and 1.05; it is divided by 1.05 likewise.
+  """
+  gate = 1.0 + inputs * jax.lax.rsqrt(1.0 + inputs * inputs)
+  return inputs * gate * (0.5 / 1.05)
+
+
+ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
+  'lipswish': lipswish,
+  'rational': rational,
+  'tanh': jnp.tanh,
+}
+
+
+def init(key: Key, shape: Shape) -> PyTree:
+  """Draws a flow.
+
+  Args:
+    key: Typed random key.
+    shape: Its form.
+
+  Returns:
+    The parameters. Last layers start a hundredth of the usual size (all
+    layers where `small`), so that a flow starts close to the identity.
+  """
+  weight_key, bias_key = jax.random.split(key)
+  weights = []
+  for block_key in jax.random.split(weight_key, shape.blocks):
+    layers = []
+    keys = jax.random.split(block_key, len(shape.fans))
+    for i, (layer_key, (fan_in, fan_out)) in enumerate(zip(keys, shape.fans)):
+      bound = 1.0 / math.sqrt(fan_in)
+      if shape.small or i == len(shape.fans) - 1:
+        bound *= 0.01
+      layer = jax.random.uniform(layer_key, (fan_in, fan_out), minval=-1.0)
+      layers.append(bound * layer)
+    weights.append(layers)
+  params = {'weights': weights, 'scales': jnp.ones((shape.blocks, 3))}
+  if not shape.small:
+    params['bias'] = jax.random.uniform(bias_key, (shape.code_size,), minval=-1.0)
+  return params
+
+
+def init_codes(key: Key, shape: Shape, looks: int) -> Array:
+  """Draws codes `[looks, T]`, close to zero."""
+  return (0.01 if shape.small else 0.1) * jax.random.normal(
+    key, (looks, shape.code_size)
+  )
+
+
+def apply(shape: Shape, params: PyTree, rgb: Array, code: Array) -> Array:
+  """Moves colours.
+
+  Args:
+    shape: The form.
+    params: From `init`.
+    rgb: `[..., 3]` float32 in [0, 1].
+    code: `[..., T]`, of the same leading axes as `rgb` or fewer.
+
+  Returns:
+    `[..., 3]` float32, not clamped; within about +-0.1 of [0, 1] when
+    `rescaled`.
+
+  Raises:
+    ValueError: when the last axes do not fit.
+  """
+  if rgb.shape[-1] != 3 or code.shape[-1] != shape.code_size:
+    raise ValueError(
+      f'Expected colours [..., 3] and codes [..., {shape.code_size}], got '
+      f'{rgb.shape} and {code.shape}.'
+    )
+  state = enter(shape, rgb)
+  for block in range(shape.blocks):
+    moved = block_delta(shape, params, block, state, code)
+    state = state + moved if shape.residual else moved
+  return leave(shape, state)
+
+
+def enter(shape: Shape, rgb: Array) -> Array:
+  """Maps colours in [0, 1] to where blocks work."""
+  centred = 2.0 * rgb - 1.0
+  return jnp.arctanh(REACH * centred) if shape.ends else centred
+
+
+def leave(shape: Shape, state: Array) -> Array:
+  """Maps what blocks give back to colours; undoes `enter` when rescaled."""
+  if not shape.ends:
+    return 0.5 * (state + 1.0)
+  return 0.5 * (jnp.tanh(state) / (REACH if shape.rescaled else 1.0) + 1.0)
+
+
+def reenter(shape: Shape, rgb: Array) -> Array:
+  """Undoes `leave`; colours beyond what it can give are held just within."""
+  centred = 2.0 * rgb - 1.0
+  if not shape.ends:
+    return centred
+  scaled = centred * (REACH if shape.rescaled else 1.0)
+  return jnp.arctanh(jnp.clip(scaled, -0.9999, 0.9999))
+
+
+def block_delta(
+  shape: Shape, params: PyTree, block: int, state: Array, code: Array
+) -> Array:
+  """Returns what one block adds to its state `[..., 3]`."""
+  each = shape.code_size // shape.blocks
+  at = block * each
+  if 'bias' in params:
+    code = code + params['bias']
+  activation = ACTIVATIONS[shape.activation]
+  hidden = state
+  layers = params['weights'][block]
+  for i, weight in enumerate(layers):
+    hidden = jnp.matmul(hidden, weight, precision='highest')
+    if i + 1 in shape.conditioned:
+      hidden = hidden + code[..., at : at + weight.shape[1]]
+      at += weight.shape[1]
+    if i < len(layers) - 1:
+      hidden = activation(hidden)
+  return params['scales'][block] * hidden

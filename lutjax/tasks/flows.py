@@ -1,0 +1,177 @@
+"""Fitting one network to hundreds of looks, and mending what it gets wrong.
+
+As `tasks.looks`, but all looks go into one job: a step draws a look for each
+of its colours. Colours are uniform, those of photos, or half of each.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lutjax import errors, files
+from lutjax.data import images
+from lutjax.fit import fleet, loop
+from lutjax.models import lutflow
+from lutjax.tasks import experiment, looks, mending
+from lutjax.types import Array, Batch, Key, PyTree, Variables
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(looks.Config):
+  """How looks are presented and scored.
+
+  Attributes:
+    together: One network for all looks.
+    overshoot: Unused where colours are drawn at nodes.
+    colours: What a step draws: `uniform` in the cube, `natural` (those of
+      the images), or `mixed`, half of each.
+    at_nodes: Whether uniform colours are drawn at the nodes of each look,
+      faces half as often: one look-up instead of eight.
+    pool: Colours kept of all images together.
+  """
+
+  together: bool = True
+  overshoot: float = 0.0
+  colours: Literal['uniform', 'natural', 'mixed'] = 'uniform'
+  at_nodes: bool = True
+  pool: int = 1 << 18
+
+
+def gather(
+  config: Config, sources: experiment.Sources, say: Callable[[str], None]
+) -> experiment.Gathered:
+  """Reads the looks of `sources.luts`, and the colours of `sources.images`.
+
+  Args:
+    config: The task.
+    sources: What the user pointed at.
+    say: Told what is skipped or baked.
+
+  Returns:
+    One job, whose context is the presented looks by name.
+
+  Raises:
+    InputError: when there is no look, or no image where images are needed.
+  """
+  if not config.together:
+    raise errors.InputError('--set=together: found false, expected one network')
+  gathered = looks.gather(config, sources, say)
+  if config.colours == 'uniform':
+    return gathered
+  if not sources.images:
+    raise errors.InputError(
+      f'--images: found nothing, expected photos for colours={config.colours}'
+    )
+  found = images.find_images(sources.images, say=say)
+  pool = natural_colours([path for path, _ in found], config.pool)
+  (job,) = gathered.jobs
+  return gathered._replace(
+    jobs=[job._replace(data={**job.data, 'pool': pool})],
+    inputs={
+      **gathered.inputs,
+      **{str(relative): files.digest(path.read_bytes()) for path, relative in found},
+    },
+  )
+
+
+def natural_colours(paths: Sequence[pathlib.Path], count: int) -> np.ndarray:
+  """Draws the colours of photos, as many of each.
+
+  Args:
+    paths: Images.
+    count: Colours of all together, at most.
+
+  Returns:
+    `[P, 3]` float32 in [0, 1].
+  """
+  each = max(1, count // len(paths))
+  rng = np.random.default_rng(0)
+  parts = []
+  for path in paths:
+    pixels = images.read(path).pixels[..., :3].reshape(-1, 3)
+    chosen = pixels[rng.integers(0, len(pixels), each)]
+    parts.append(np.clip(images.to_float(chosen), 0.0, 1.0))
+  return np.concatenate(parts).astype(np.float32)
+
+
+def sampler(config: Config) -> loop.Sampler:
+  """Returns the function that draws looks, colours and their targets."""
+
+  def uniform(key: Key, data: PyTree, look: Array) -> Batch:
+    rgb = jax.random.uniform(key, (look.shape[0], 3))
+    if not config.at_nodes:
+      return {'rgb': rgb, 'lut': look, 'target': _trilinear(data, look, rgb)}
+    last = data['size'][look][:, None] - 1
+    node = jnp.round(rgb * last).astype(jnp.int32)
+    target = data['table'][look, node[:, 0], node[:, 1], node[:, 2]]
+    return {'rgb': node / last, 'lut': look, 'target': target}
+
+  def natural(key: Key, data: PyTree, look: Array) -> Batch:
+    pool = data['pool']
+    rgb = pool[jax.random.randint(key, look.shape, 0, pool.shape[0])]
+    return {'rgb': rgb, 'lut': look, 'target': _trilinear(data, look, rgb)}
+
+  def sample(key: Key, data: PyTree, batch_size: int) -> Batch:
+    look_key, uniform_key, natural_key = jax.random.split(key, 3)
+    look = jax.random.randint(look_key, (batch_size,), 0, data['table'].shape[0])
+    if config.colours == 'uniform':
+      return uniform(uniform_key, data, look)
+    if config.colours == 'natural':
+      return natural(natural_key, data, look)
+    half = batch_size // 2
+    return jax.tree.map(
+      lambda *parts: jnp.concatenate(parts),
+      uniform(uniform_key, data, look[:half]),
+      natural(natural_key, data, look[half:]),
+    )
+
+  return sample
+
+
+def finish(
+  config: Config,
+  model: lutflow.Config,
+  variables: Variables,
+  job: fleet.Job,
+  say: Callable[[str], None],
+) -> Variables:
+  """Spends what the budget leaves on mending; see `mending.mend`."""
+  del config
+  return mending.mend(model, variables, job.data, say)
+
+
+def scorer(
+  config: Config, gathered: experiment.Gathered
+) -> Callable[[bytes, fleet.Job], dict[str, Any]]:
+  """Returns what scores an artefact against all of its looks; see `looks`."""
+  return looks.scorer(config, gathered)
+
+
+def report(
+  wanted: experiment.Experiment,
+  folder: pathlib.Path,
+  records: Sequence[Mapping[str, Any]],
+  gathered: experiment.Gathered,
+  problems: Sequence[str],
+) -> pathlib.Path:
+  """Writes the report of a run; see `look_report.write`."""
+  return looks.report(wanted, folder, records, gathered, problems)
+
+
+def _trilinear(data: PyTree, look: Array, rgb: Array) -> Array:
+  """Samples many looks, a colour each, without gathering whole tables."""
+  last = data['size'][look][:, None] - 1
+  position = rgb * last
+  corner = jnp.clip(jnp.floor(position).astype(jnp.int32), 0, last - 1)
+  part = position - corner
+  total = jnp.zeros_like(rgb)
+  for vertex in np.ndindex(2, 2, 2):
+    node = corner + np.array(vertex)
+    share = jnp.prod(jnp.where(np.array(vertex) == 1, part, 1.0 - part), axis=-1)
+    total += share[:, None] * data['table'][look, node[:, 0], node[:, 1], node[:, 2]]
+  return total

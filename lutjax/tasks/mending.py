@@ -1,0 +1,147 @@
+"""Spending the rest of a LutFlow's budget on what its network gets wrong."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tqdm
+
+from lutjax.lut import interpolate, lattice
+from lutjax.models import lutflow, lutflow_mend
+from lutjax.types import Array, PyTree, Variables
+
+# Levels that looks are mended at; 0 is not at all.
+LEVELS = (1, 3, 5, 7, 9, 11)
+_ITERATIONS = 40
+# Bytes that a mended look takes at least, in a good choice.
+_LEAST_BYTES = 40
+
+
+def mend(
+  model: lutflow.Config,
+  variables: Variables,
+  data: PyTree,
+  say: Callable[[str], None],
+) -> Variables:
+  """Adds the mending that the budget leaves room for.
+
+  Args:
+    model: Its config, with the labels of its looks.
+    variables: Host arrays.
+    data: `table` `[L, M, M, M, 3]` and `size` `[L]`.
+    say: Told what was spent, and which looks miss the target.
+
+  Returns:
+    The model, its `stats` with `mending`.
+  """
+  bare = len(lutflow.export(model, variables))
+  left = model.total_bytes - bare
+  if not model.mended or left < 64:
+    if left < 0:
+      say(
+        f'{bare} bytes without mending, {-left} more than budget_bytes='
+        f'{model.total_bytes}'
+      )
+    return variables
+  rungs = climb(model, variables, data, most=-(-left // _LEAST_BYTES))
+  return spend(model, variables, rungs, left, say)
+
+
+def climb(
+  model: lutflow.Config, variables: Variables, data: PyTree, *, most: int | None = None
+) -> lutflow_mend.Rungs:
+  """Searches looks' spectra at every level, on all devices.
+
+  Args:
+    model: Its config.
+    variables: Host arrays.
+    data: As `mend` takes it.
+    most: Looks that are searched, those with the largest errors; others get
+      no rung above the first. All of them by default.
+
+  Returns:
+    What there is to choose from.
+  """
+  flow, codes = lutflow.codes_of(model, variables)
+  levels = jnp.array(LEVELS, jnp.float32)
+
+  @jax.jit
+  def before(flow: PyTree, code: Array, table: Array, size: Array) -> Array:
+    base = lutflow.raw_lattice(model.flow, flow, code, lutflow_mend.SIZE)
+    return lutflow_mend.error_of(base, at_size(table, size))
+
+  @jax.jit
+  def search(flow: PyTree, code: Array, table: Array, size: Array) -> tuple:
+    base = lutflow.raw_lattice(model.flow, flow, code, lutflow_mend.SIZE)
+    target = at_size(table, size)
+
+    def at_level(level: Array) -> tuple:
+      return lutflow_mend.search(base, target, level, iterations=_ITERATIONS)
+
+    return jax.lax.map(at_level, levels)
+
+  devices = jax.local_devices()
+  placed = [jax.device_put((flow, codes), device) for device in devices]
+
+  def each(function: Callable[..., PyTree], looks: np.ndarray, told: str) -> list:
+    """Calls a function for every look, as many at once as there are devices."""
+    found = []
+    with tqdm.tqdm(total=len(looks), desc=told, unit='look') as bar:
+      for start in range(0, len(looks), len(devices)):
+        asked = []
+        for i, (weights, known), device in zip(looks[start:], placed, devices):
+          look = jax.device_put((data['table'][i], data['size'][i]), device)
+          asked.append(function(weights, known[i], *look))
+        found += jax.device_get(asked)
+        bar.update(len(asked))
+    return found
+
+  count, order = codes.shape[0], lutflow_mend.ORDER
+  shape = (len(LEVELS) + 1, count)
+  errors = np.tile(each(before, np.arange(count), 'measuring'), (shape[0], 1))
+  spectra = np.zeros((*shape, order, order, order, 3), np.int16)
+  size_bytes = np.zeros(shape)
+  worst = np.argsort(-errors[0])[:most]
+  for i, found in zip(worst, each(search, worst, 'mending')):
+    spectra[1:, i], errors[1:, i], size_bytes[1:, i] = found
+  return lutflow_mend.Rungs(np.array([0, *LEVELS]), spectra, errors, size_bytes)
+
+
+def spend(
+  model: lutflow.Config,
+  variables: Variables,
+  rungs: lutflow_mend.Rungs,
+  budget_bytes: int,
+  say: Callable[[str], None],
+) -> Variables:
+  """Chooses among the rungs what so many bytes afford; see `mend`."""
+  looks = np.arange(rungs.errors.shape[1])
+
+  def chosen_mending(chosen: np.ndarray) -> PyTree:
+    return {'levels': rungs.levels[chosen], 'spectra': rungs.spectra[chosen, looks]}
+
+  chosen = lutflow_mend.choose(
+    rungs,
+    lambda chosen: lutflow_mend.size_of(chosen_mending(chosen)),
+    budget_bytes=budget_bytes,
+    target=model.target_cie76,
+  )
+  errors = rungs.errors[chosen, looks]
+  aim = model.target_cie76 or 2.0 * float(errors.mean())
+  missed = [model.looks[i].name for i in np.argsort(-errors) if errors[i] > aim]
+  listed = ', '.join(missed[:8]) + (', ...' if len(missed) > 8 else '')
+  say(
+    f'{int((chosen > 0).sum())} of {len(looks)} looks mended; mean CIE76 at nodes '
+    f'{rungs.errors[0].mean():.3f} before, {errors.mean():.3f} after; '
+    f'{len(missed)} above {aim:.2f}' + (f': {listed}' if missed else '')
+  )
+  stats = {**variables.stats, 'mending': chosen_mending(chosen)}
+  return variables._replace(stats=stats)
+
+
+def at_size(table: Array, size: Array) -> Array:
+  """Returns the look `[M, M, M, 3]`, of `size` nodes, on mending's own lattice."""
+  nodes = jnp.asarray(lattice.identity(lutflow_mend.SIZE))
+  scale = (size - 1) / (table.shape[0] - 1)
+  return interpolate.trilinear(table, nodes * scale)

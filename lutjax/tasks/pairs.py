@@ -1,0 +1,244 @@
+"""Fitting networks to pictures before and after.
+
+A look is then known only at the colours that the pictures show. Half of what
+is drawn are pixels as they come, half are evenly spread over the cells that
+are visited at all, so that rare colours count as well.
+"""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lutjax import errors, models
+from lutjax.codec import labels
+from lutjax.data import pairs
+from lutjax.fit import fleet, loop
+from lutjax.tasks import experiment, looks, pair_report, scoring, styles
+from lutjax.types import Array, Batch, Key, PyTree, Variables
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """How pictures are drawn from and scored.
+
+  Attributes:
+    together: One network for all styles, or one for each.
+    drawn: See `styles.Config`.
+    blend_points: See `styles.Config`.
+    colours: Drawn in advance from all pictures of a style.
+    spread: Share of these that is spread over the visited cells.
+    cells: Per axis.
+    scored: Pixels per style that are scored, evenly spaced over all.
+  """
+
+  together: bool = False
+  drawn: str = 'each'
+  blend_points: int = 1
+  colours: int = 1 << 19
+  spread: float = 0.5
+  cells: int = 16
+  scored: int = 1 << 18
+
+
+def from_looks(config: Any) -> Config:
+  """Returns the task on pictures that stands for one on LUTs.
+
+  Raises:
+    InputError: when that task cannot be done on pictures.
+  """
+  if isinstance(config, Config):
+    return config
+  if isinstance(config, styles.Config):
+    return Config(together=True, drawn=config.drawn, blend_points=config.blend_points)
+  if type(config) is not looks.Config:
+    raise errors.InputError(
+      f'--pairs: found a config for {type(config).__module__.split(".")[-1]}, expected '
+      'one that is fitted to looks, such as configs/nilut.py'
+    )
+  return Config()
+
+
+def gather(
+  config: Config, sources: experiment.Sources, say: Callable[[str], None]
+) -> experiment.Gathered:
+  """Reads the pictures of `sources.pairs`.
+
+  Args:
+    config: The task.
+    sources: What the user pointed at.
+    say: Told what is left out.
+
+  Returns:
+    One job per style, or one; the context holds what is scored by style.
+
+  Raises:
+    InputError: when there is no pair, a picture cannot be read, or, with one
+      network for all styles, a picture lacks a style.
+  """
+  if not sources.pairs:
+    raise errors.InputError('--pairs: found nothing, expected a folder or BEFORE,AFTER')
+  found = pairs.find(sources.pairs, say=say)
+  read = [pairs.read(pair, say=say) for pair in found]
+  names = sorted({name for one in read for name in one.after if name != pairs.BLEND})
+  if not names:
+    raise errors.InputError('--pairs: found blends only, expected styles beside them')
+  if config.together:
+    for pair, one in zip(found, read):
+      if missing := [name for name in names if name not in one.after]:
+        raise errors.InputError(f'{pair.before}: found no {missing[0]} picture of it')
+    jobs = [fleet.Job('model', _drawn(config, read, names))]
+    held = {'model': tuple(map(labels.Label, names))}
+  else:
+    jobs = [fleet.Job(name, _drawn(config, read, [name])) for name in names]
+    held = {name: (labels.Label(name),) for name in names}
+  shown = [*names, pairs.BLEND] if config.together else names
+  context = {name: _scored(config, read, name) for name in shown}
+  return experiment.Gathered(
+    jobs=jobs,
+    inputs={path: digest for one in read for path, digest in one.digests.items()},
+    problems=[],
+    single=len(jobs) == 1,
+    labels=held,
+    context={name: data for name, data in context.items() if data is not None},
+  )
+
+
+def sampler(config: Config) -> loop.Sampler:
+  """Returns the function that draws pixels."""
+
+  def sample(key: Key, data: PyTree, batch_size: int) -> Batch:
+    pixel_key, style_key = jax.random.split(key)
+    index = jax.random.randint(pixel_key, (batch_size,), 0, data['rgb'].shape[0])
+    rgb, target = data['rgb'][index], data['target'][index]
+    if not config.together:
+      return {'rgb': rgb, 'target': target[:, 0]}
+    if config.drawn == 'each':
+      return {'rgb': rgb, 'target': target}
+    points = styles.Config(blend_points=config.blend_points)
+    style = styles.draw_weights(points, style_key, batch_size, target.shape[1])
+    mixed = jnp.sum(target * style[..., None], axis=-2)
+    return {'rgb': rgb, 'style': style, 'target': mixed}
+
+  return sample
+
+
+def scorer(
+  config: Config, gathered: experiment.Gathered
+) -> Callable[[bytes, fleet.Job], dict[str, Any]]:
+  """Returns what scores an artefact on the pictures.
+
+  Returns:
+    `(content, job) -> record`, of which `looks` holds the statistics of
+    `scoring.to_record` for each style by name, then for the `blend`.
+  """
+
+  def record(content: bytes, job: fleet.Job) -> dict[str, Any]:
+    loaded = models.load(content, job.name)
+    model = loaded.config
+    held = [label.name for label in gathered.labels[job.name]]
+    unit = np.eye(len(held), dtype=np.float32)
+    weights = dict(zip(held, unit))
+    if config.together and pairs.BLEND in gathered.context:
+      weights[pairs.BLEND] = np.full(len(held), 1.0 / len(held), np.float32)
+    found = {}
+    for name, mix in weights.items():
+      if name not in gathered.context:
+        continue
+      data = gathered.context[name]
+      gap = _score(model, loaded.variables, mix, data['before'], data['after'])
+      found[name] = scoring.to_record({'': gap}) | {'visited': data['visited']}
+    return {'looks': found}
+
+  return record
+
+
+def report(
+  wanted: experiment.Experiment,
+  folder: pathlib.Path,
+  records: Sequence[Mapping[str, Any]],
+  gathered: experiment.Gathered,
+  problems: Sequence[str],
+) -> pathlib.Path:
+  """Writes the report of a run; see `pair_report.write`."""
+  return pair_report.write(wanted, folder, records, gathered, problems)
+
+
+def cell_of(rgb: np.ndarray, cells: int) -> np.ndarray:
+  """Returns the number of the cell `[P]` that holds each colour `[P, 3]`."""
+  place = np.minimum((rgb * cells).astype(np.int64), cells - 1)
+  return (place[:, 0] * cells + place[:, 1]) * cells + place[:, 2]
+
+
+def balanced(
+  rgb: np.ndarray, count: int, *, spread: float, cells: int, seed: int
+) -> np.ndarray:
+  """Chooses pixels, some of them evenly over the cells that hold any.
+
+  Args:
+    rgb: `[P, 3]` float32.
+    count: How many are chosen, with repetition.
+    spread: Share of them that is chosen cell by cell.
+    cells: Per axis.
+    seed: Of the choice.
+
+  Returns:
+    `[count]` indices.
+  """
+  rng = np.random.default_rng(seed)
+  evenly = round(count * spread)
+  cell = cell_of(rgb, cells)
+  order = np.argsort(cell, kind='stable')
+  _, start, size = np.unique(cell[order], return_index=True, return_counts=True)
+  chosen = rng.integers(0, len(start), evenly)
+  within = (rng.random(evenly) * size[chosen]).astype(np.int64)
+  plain = rng.integers(0, len(rgb), count - evenly)
+  return np.concatenate([order[start[chosen] + within], plain])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _score(
+  model: Any, variables: Variables, weights: Array, before: Array, after: Array
+) -> scoring.Gap:
+  module = models.module_of(model)
+
+  def fitted(rgb: Array) -> Array:
+    return module.apply(model, variables, module.query(model, rgb, weights))
+
+  return scoring.compare(fitted, lambda _: after, before)
+
+
+def _drawn(
+  config: Config, read: Sequence[pairs.Colours], names: Sequence[str]
+) -> dict[str, np.ndarray]:
+  """Draws colours `rgb` `[M, 3]` and what styles made of them `[M, S, 3]`."""
+  held = [one for one in read if all(name in one.after for name in names)]
+  rgb = np.concatenate([one.before for one in held])
+  index = balanced(
+    rgb, config.colours, spread=config.spread, cells=config.cells, seed=0
+  )
+  target = [np.concatenate([one.after[name] for one in held])[index] for name in names]
+  return {'rgb': rgb[index], 'target': np.stack(target, axis=1)}
+
+
+def _scored(
+  config: Config, read: Sequence[pairs.Colours], name: str
+) -> dict[str, Any] | None:
+  held = [one for one in read if name in one.after]
+  if not held:
+    return None
+  before = np.concatenate([one.before for one in held])
+  after = np.concatenate([one.after[name] for one in held])
+  cells = np.bincount(cell_of(before, config.cells), minlength=config.cells**3)
+  index = np.linspace(0, len(before) - 1, min(config.scored, len(before))).astype(int)
+  return {
+    'before': before[index],
+    'after': after[index],
+    'visited': float(np.mean(cells > 0)),
+    'cells': cells.reshape((config.cells,) * 3),
+  }

@@ -1,0 +1,128 @@
+"""Tests of `lutjax.models.lutflow_mend`."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest
+
+from lutjax.codec import spectrum
+from lutjax.lut import lattice
+from lutjax.models import lutflow_mend
+
+_SIZE = lutflow_mend.SIZE
+_search = jax.jit(lutflow_mend.search, static_argnames='iterations')
+
+
+def _look():
+  rgb = lattice.identity(_SIZE)
+  wave = 0.05 * np.sin(4.0 * rgb[..., ::-1]) + 0.04 * np.cos(3 * rgb[..., :1])
+  return np.clip(rgb + wave, 0, 1).astype(np.float32)
+
+
+def _rungs():
+  rng = np.random.default_rng(0)
+  errors = np.sort(rng.uniform(0.2, 4.0, (4, 6)), axis=0)[::-1]
+  sizes = np.array([0, 30, 80, 200])[:, None] * rng.uniform(0.5, 1.5, (1, 6))
+  return lutflow_mend.Rungs(np.arange(4), np.zeros((4, 6, 1)), errors, sizes)
+
+
+class MendTest(absltest.TestCase):
+  def test_colours_and_nodes_agree(self):
+    rng = np.random.default_rng(0)
+    order = lutflow_mend.ORDER
+    spectra = np.zeros((2, order, order, order, 3), np.int16)
+    spectra[:, :4, :4, :4] = rng.integers(-3, 4, (2, 4, 4, 4, 3))
+    mending = {'levels': np.array([2, 5]), 'spectra': spectra}
+    for size in (9, _SIZE):
+      want = lutflow_mend.lattice(mending, jnp.int32(1), size)
+      got = lutflow_mend.at(mending, jnp.asarray(lattice.identity(size)), jnp.int32(1))
+      np.testing.assert_allclose(got, want, atol=2e-5)
+
+  def test_each_colour_may_have_a_look_of_its_own(self):
+    rng = np.random.default_rng(0)
+    order = lutflow_mend.ORDER
+    spectra = np.zeros((2, order, order, order, 3), np.int16)
+    spectra[:, :3, :3, :3] = rng.integers(-3, 4, (2, 3, 3, 3, 3))
+    mending = {'levels': np.array([3, 0]), 'spectra': spectra}
+    rgb = jnp.asarray(rng.uniform(size=(5, 3)), jnp.float32)
+    looks = jnp.array([0, 1, 0, 1, 1])
+    got = lutflow_mend.at(mending, rgb, looks)
+    want = [lutflow_mend.at(mending, c, i) for c, i in zip(rgb, looks)]
+    np.testing.assert_allclose(got, want, atol=1e-6)
+    self.assertGreater(float(jnp.abs(got[0]).max()), 1e-3)
+
+  def test_unmended_looks_stay(self):
+    order = lutflow_mend.ORDER
+    spectra = np.zeros((1, order, order, order, 3), np.int16)
+    mending = {'levels': np.zeros(1, int), 'spectra': spectra}
+    self.assertEqual(float(jnp.abs(lutflow_mend.lattice(mending, 0, 5)).max()), 0.0)
+
+  def test_finer_levels_cost_more_and_come_closer(self):
+    base, target = jnp.asarray(lattice.identity(_SIZE)), jnp.asarray(_look())
+    first = float(lutflow_mend.error_of(base, target))
+    found = [
+      _search(base, target, jnp.float32(level), iterations=20) for level in (1, 5, 9)
+    ]
+    errors = [first, *(float(error) for _, error, _ in found)]
+    sizes = [0.0, *(float(size) for _, _, size in found)]
+    self.assertEqual(errors, sorted(errors, reverse=True))
+    self.assertEqual(sizes, sorted(sizes))
+    self.assertLess(errors[-1], 0.1 * errors[0])
+
+  def test_error_is_that_of_what_is_decoded(self):
+    base, target = jnp.asarray(lattice.identity(_SIZE)), jnp.asarray(_look())
+    spectra, error, _ = _search(base, target, jnp.float32(5), iterations=20)
+    mending = {'levels': np.array([5]), 'spectra': np.asarray(spectra)[None]}
+    got = base + lutflow_mend.lattice(mending, 0, _SIZE)
+    self.assertAlmostEqual(
+      float(lutflow_mend.error_of(got, target)), float(error), delta=0.1 * float(error)
+    )
+
+  def test_choice_is_near_the_best_of_all(self):
+    rungs, budget = _rungs(), 400.0
+    columns = np.arange(6)
+
+    def cost(chosen):
+      return rungs.errors[chosen, columns].sum()
+
+    best = min(
+      cost(np.array(chosen))
+      for chosen in itertools.product(range(4), repeat=6)
+      if rungs.size_bytes[np.array(chosen), columns].sum() <= budget
+    )
+    chosen = lutflow_mend.choose(
+      rungs,
+      lambda chosen: int(np.ceil(rungs.size_bytes[chosen, columns].sum())),
+      budget_bytes=int(budget),
+      target=100.0,
+    )
+    self.assertLessEqual(rungs.size_bytes[chosen, columns].sum(), budget)
+    self.assertLessEqual(cost(chosen), 1.15 * best)
+
+  def test_what_misses_the_target_is_mended_first(self):
+    errors = np.array([[1.0, 3.0], [0.5, 2.4]])
+    sizes = np.array([[0.0, 0.0], [50.0, 100.0]])
+    rungs = lutflow_mend.Rungs(np.arange(2), np.zeros((2, 2, 1)), errors, sizes)
+
+    def size_of(chosen):
+      return int(sizes[chosen, [0, 1]].sum())
+
+    found = [
+      list(lutflow_mend.choose(rungs, size_of, budget_bytes=110, target=target))
+      for target in (2.0, 100.0)
+    ]
+    self.assertEqual(found[0], [0, 1])
+
+  def test_size_is_that_of_the_code(self):
+    order = lutflow_mend.ORDER
+    spectra = np.zeros((3, order, order, order, 3), np.int16)
+    spectra[1, :3, :3, :3] = 1
+    mending = {'levels': np.array([0, 4, 0]), 'spectra': spectra}
+    packed = len(spectrum.pack(spectra[1:2]))
+    self.assertBetween(lutflow_mend.size_of(mending), packed, packed + 32)
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,88 @@
+"""Tests of `lutjax.nn.residual_flow`."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lutjax.nn import residual_flow
+
+_PAPER = residual_flow.Shape(conditioned=(1,), rescaled=False, small=True)
+_RGB = np.random.default_rng(0).uniform(size=(64, 3)).astype(np.float32)
+
+
+def _still(shape):
+  params = residual_flow.init(jax.random.key(0), shape)
+  return {**params, 'scales': jnp.zeros_like(params['scales'])}
+
+
+class ResidualFlowTest(parameterized.TestCase):
+  def test_is_the_papers_network(self):
+    params = residual_flow.init(jax.random.key(1), _PAPER)
+    params = jax.tree.map(lambda leaf: 40.0 * leaf, params)
+    params['scales'] = jnp.full((3, 3), 0.7)
+    code = 0.3 * np.random.default_rng(1).normal(size=96).astype(np.float32)
+    z = np.arctanh(2 * 0.83 * (_RGB.astype(np.float64) - 0.5))
+    for block, layers in enumerate(params['weights']):
+      hidden = z @ np.asarray(layers[0], np.float64) + code[32 * block :][:32]
+      for layer in layers[1:]:
+        hidden = hidden / (1 + np.exp(-hidden)) / 1.1
+        hidden = hidden @ np.asarray(layer, np.float64)
+      z = z + 0.7 * hidden
+    got = residual_flow.apply(_PAPER, params, _RGB, code)
+    np.testing.assert_allclose(got, (np.tanh(z) + 1) / 2, atol=2e-6)
+
+  def test_has_the_papers_number_of_parameters(self):
+    params = residual_flow.init(jax.random.key(0), _PAPER)
+    codes = residual_flow.init_codes(jax.random.key(0), _PAPER, 512)
+    count = sum(leaf.size for leaf in jax.tree.leaves((params, codes)))
+    self.assertEqual(4 * count, 248_100)
+
+  @settings(deadline=None, max_examples=30)
+  @given(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3))
+  def test_without_blocks_colours_stay(self, rgb):
+    for shape in (residual_flow.Shape(), residual_flow.Shape(ends=False)):
+      code = jnp.zeros(shape.code_size)
+      got = residual_flow.apply(shape, _still(shape), jnp.array(rgb), code)
+      np.testing.assert_allclose(got, rgb, atol=1e-6)
+
+  def test_unscaled_output_shrinks_towards_grey(self):
+    got = residual_flow.apply(_PAPER, _still(_PAPER), _RGB, jnp.zeros(96))
+    np.testing.assert_allclose(got, 0.5 + 0.83 * (_RGB - 0.5), atol=1e-6)
+
+  @parameterized.parameters('lipswish', 'rational')
+  def test_activations_have_slopes_within_one(self, name):
+    slope = jax.vmap(jax.grad(residual_flow.ACTIVATIONS[name]))
+    self.assertLessEqual(float(jnp.abs(slope(jnp.linspace(-9, 9, 4001))).max()), 1.0)
+
+  def test_gradients_are_finite_at_the_corners(self):
+    shape = residual_flow.Shape(activation='rational')
+    params = residual_flow.init(jax.random.key(0), shape)
+    corners = jnp.array([[0.0, 0, 0], [1, 1, 1], [0.5, 0.5, 0.5], [0, 1, 0]])
+    code = jnp.zeros(shape.code_size)
+    slope = jax.grad(lambda rgb: residual_flow.apply(shape, params, rgb, code).sum())
+    self.assertTrue(np.isfinite(slope(corners)).all())
+
+  def test_reenters_where_it_left(self):
+    shape = residual_flow.Shape()
+    state = np.random.default_rng(0).uniform(-1, 1, (50, 3)).astype(np.float32)
+    back = residual_flow.reenter(shape, residual_flow.leave(shape, state))
+    np.testing.assert_allclose(back, state, atol=1e-5)
+
+  def test_refuses_codes_of_another_length(self):
+    params = residual_flow.init(jax.random.key(0), _PAPER)
+    with self.assertRaisesRegex(ValueError, r'codes \[..., 96\], got .* \(5,\)'):
+      residual_flow.apply(_PAPER, params, _RGB, jnp.zeros(5))
+
+  @parameterized.parameters(
+    ({'activation': 'swish'}, 'activation of'), ({'conditioned': (4,)}, 'conditioned')
+  )
+  def test_refuses_forms(self, fields, message):
+    with self.assertRaisesRegex(ValueError, message):
+      residual_flow.Shape(**fields)
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,197 @@
+"""Tests of `lutjax.tasks.flows` and `lutjax.tasks.mending`, from the shell's side."""
+
+import dataclasses
+import json
+import pathlib
+import tempfile
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from configs import lutflow_tiny
+from lutjax import errors, models
+from lutjax.data import images, luts
+from lutjax.lut import interpolate, lattice
+from lutjax.models import lutflow
+from lutjax.tasks import evaluating, experiment, fitting, flows, shipping
+
+_RGB = lattice.identity(9)
+_LOOKS = {
+  'warm': _RGB * [1.0, 0.9, 0.7] + [0.0, 0.02, 0.0],
+  'faded': 0.15 + 0.7 * _RGB,
+  'contrast': _RGB**2 * (3 - 2 * _RGB),
+  'grey': np.repeat(_RGB @ [[0.3], [0.6], [0.1]], 3, axis=-1),
+}
+
+
+def _write_looks(folder):
+  for name, table in _LOOKS.items():
+    lut = lattice.from_table(np.asarray(table, np.float32))
+    shipping.write(lut, folder / f'{name}.cube', 'cube')
+
+
+def _experiment(**fields):
+  wanted = lutflow_tiny.get_config()
+  return dataclasses.replace(wanted, pictures='none', **fields)
+
+
+class SamplerTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    rng = np.random.default_rng(0)
+    tables = rng.uniform(size=(3, 7, 7, 7, 3)).astype(np.float32)
+    self.data = {
+      'table': tables,
+      'size': np.array([7, 7, 5], np.int32),
+      'pool': rng.uniform(size=(50, 3)).astype(np.float32),
+    }
+
+  @parameterized.parameters(
+    ('uniform', True), ('uniform', False), ('natural', True), ('mixed', True)
+  )
+  def test_targets_are_the_looks(self, colours, at_nodes):
+    config = flows.Config(colours=colours, at_nodes=at_nodes)
+    batch = jax.jit(flows.sampler(config), static_argnums=2)(
+      jax.random.key(0), self.data, 256
+    )
+    for look in range(3):
+      mine = np.asarray(batch['lut']) == look
+      self.assertGreater(mine.sum(), 40)
+      size = self.data['size'][look]
+      table = self.data['table'][look][:size, :size, :size]
+      want = interpolate.trilinear(jnp.asarray(table), batch['rgb'][mine])
+      np.testing.assert_allclose(batch['target'][mine], want, atol=1e-5)
+
+  def test_natural_colours_are_those_of_the_pool(self):
+    config = flows.Config(colours='natural')
+    batch = flows.sampler(config)(jax.random.key(0), self.data, 64)
+    pool = {tuple(row) for row in self.data['pool']}
+    self.assertTrue(all(tuple(row) in pool for row in np.asarray(batch['rgb'])))
+
+  def test_pool_holds_the_colours_of_photos(self):
+    with tempfile.TemporaryDirectory() as name:
+      path = pathlib.Path(name) / 'red.png'
+      pixels = np.zeros((4, 4, 3), np.uint8)
+      pixels[..., 0] = 255
+      images.write(path, images.Image(pixels))
+      got = flows.natural_colours([path], 20)
+    np.testing.assert_array_equal(got, np.tile(np.float32([[1, 0, 0]]), (20, 1)))
+
+  def test_natural_colours_need_photos(self):
+    with tempfile.TemporaryDirectory() as name:
+      _write_looks(pathlib.Path(name))
+      sources = experiment.Sources(luts=[name])
+      with self.assertRaisesRegex(errors.InputError, '--images: found nothing'):
+        flows.gather(flows.Config(colours='natural'), sources, print)
+
+
+class FitTest(parameterized.TestCase):
+  """One fit, looked at from all sides."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+    cls.looks = cls.folder / 'looks'
+    cls.looks.mkdir()
+    _write_looks(cls.looks)
+    cls.run_folder = cls.folder / 'run'
+    cls.sources = experiment.Sources(luts=[str(cls.looks)])
+    cls.said = []
+    cls.problems = fitting.fit(
+      _experiment(), cls.sources, cls.run_folder, say=cls.said.append
+    )
+    cls.artefact = cls.run_folder / 'model.lutjax'
+
+  def test_stays_within_its_budget(self):
+    self.assertEqual(list(self.problems), [])
+    self.assertLessEqual(self.artefact.stat().st_size, 4000)
+    self.assertTrue(any('looks mended' in line for line in self.said), self.said)
+
+  def test_looks_come_back(self):
+    named = shipping.named_luts(model=str(self.run_folder), look='all', size=9)
+    self.assertEqual(set(named), set(_LOOKS))
+    for name, lut in named.items():
+      gap = np.abs(np.asarray(lut.table) - _LOOKS[name]).mean()
+      self.assertLess(gap, 0.01, name)
+
+  def test_a_blend_is_the_mix_of_lattices(self):
+    named = shipping.named_luts(model=str(self.run_folder), look='all', size=9)
+    blend = ['warm:1', 'grey:2', 'faded:1']
+    (mixed,) = shipping.named_luts(
+      model=str(self.run_folder), blend=blend, size=9
+    ).values()
+    want = 0.25 * named['warm'].table + 0.5 * named['grey'].table
+    want = want + 0.25 * named['faded'].table
+    np.testing.assert_allclose(mixed.table, want, atol=1e-5)
+
+  def test_evaluate_reprints_the_figures_of_the_fit(self):
+    task = evaluating.task_config(str(self.artefact), [])
+    figures, problems = evaluating.evaluate(str(self.artefact), task, self.sources)
+    self.assertEqual(list(problems), [])
+    lines = (self.run_folder / 'metrics.jsonl').read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    (fitted,) = [event for event in events if event['event'] == 'model']
+    for name, stats in fitted['looks'].items():
+      for key, value in stats.items():
+        self.assertAlmostEqual(figures['looks'][name][key], value, places=4)
+    self.assertGreater(figures['names_bytes'], 10)
+    self.assertIn('mean of medians', evaluating.render(figures))
+
+  def test_fitting_again_does_nothing(self):
+    before = self.artefact.read_bytes()
+    said = []
+    fitting.fit(_experiment(), self.sources, self.run_folder, say=said.append)
+    self.assertEqual(self.artefact.read_bytes(), before)
+    self.assertTrue(any('1 of 1 models are done' in line for line in said))
+
+  def test_refuses_a_run_of_another_config(self):
+    with self.assertRaisesRegex(errors.InputError, 'seed: 0, now 1'):
+      fitting.fit(_experiment(seed=1), self.sources, self.run_folder)
+
+  def test_names_the_nearest_look(self):
+    with self.assertRaisesRegex(errors.InputError, 'did you mean faded'):
+      shipping.named_luts(model=str(self.run_folder), look='fadde')
+    with self.assertRaisesRegex(errors.InputError, 'no such look among 4'):
+      shipping.named_luts(model=str(self.run_folder), look='17')
+
+  def test_refuses_to_run_a_free_network_backwards(self):
+    with self.assertRaisesRegex(errors.InputError, 'lutflow_bijective'):
+      shipping.named_luts(model=str(self.run_folder), look='warm', inverse=True)
+
+  def test_a_bijective_network_runs_backwards(self):
+    loaded = models.load(self.artefact.read_bytes())
+    config = dataclasses.replace(
+      loaded.config, coefficient=0.9, mended=False, aware=True, precision='int8'
+    )
+    variables = lutflow.init(config, jax.random.key(0))
+    path = self.folder / 'bijective.lutjax'
+    path.write_bytes(lutflow.export(config, variables))
+    forward, back = (
+      shipping.named_luts(model=str(path), look='warm', size=17, inverse=inverse)
+      for inverse in (False, True)
+    )
+    rgb = np.random.default_rng(0).uniform(0.2, 0.8, (100, 3)).astype(np.float32)
+    middle = interpolate.sample(forward['warm'], rgb)
+    got = interpolate.sample(back['warm-inverse'], middle)
+    np.testing.assert_allclose(got, rgb, atol=2e-3)
+
+  def test_looks_of_one_name_are_told_apart(self):
+    twice = self.folder / 'twice'
+    twice.mkdir()
+    content = (self.looks / 'warm.cube').read_bytes()
+    for folder in ('a', 'b'):
+      (twice / folder).mkdir()
+      (twice / folder / 'warm.cube').write_bytes(content)
+    try:
+      looks, _ = luts.load([str(twice)])
+    except errors.InputError as error:
+      self.assertIn('warm', str(error))
+    else:
+      self.assertLen({look.name for look in looks}, 2)
+
+
+if __name__ == '__main__':
+  absltest.main()
