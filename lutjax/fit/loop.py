@@ -19,7 +19,8 @@ class Config:
   """How a model is fitted.
 
   Attributes:
-    steps: Optimizer steps in all.
+    steps: Optimizer steps in all; 0, with a `constant` schedule, for models
+      that are not trained.
     batch_size: Samples that a step draws.
     optimizer: `adam`, or `gauss_newton` where the model can be linearised.
     learning_rate: Peak rate.
@@ -49,7 +50,8 @@ class Config:
 
   def __post_init__(self):
     counts = (self.steps, self.batch_size, self.halving_steps, self.segment_steps)
-    if min(counts) < 1:
+    untrained = self.steps == 0 and self.schedule == 'constant'
+    if min(counts[1:] if untrained else counts) < 1:
       raise ValueError(
         'Expected steps, batch_size, halving_steps and segment_steps of 1 or more, '
         f'got {counts}.'

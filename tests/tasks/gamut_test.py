@@ -21,6 +21,7 @@ SMALL = (
   '--config=configs/gamut_mlp.py',
   '--set=codec=seeded',
   '--set=model.waves.waves=16',
+  '--set=pictures=none',
 )
 
 
@@ -196,9 +197,10 @@ class GamutTest(absltest.TestCase):
     self.write('one.png', wide_gamut(5, (40, 40)))
     run = self.folder / 'run'
     code, _, stderr = self.launch(
-      'fit', *SMALL, f'--images={self.folder}/in', f'--out={run}'
+      'fit', *SMALL, '--set=pictures=all', f'--images={self.folder}/in', f'--out={run}'
     )
     self.assertEqual(code, 0, stderr)
+    self.assertTrue((run / 'report/one.png').is_file())
     path = run / 'images/one.png'
     stored = images.read(path)
     blob = carriers.extract(path.read_bytes())
