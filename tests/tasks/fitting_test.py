@@ -62,7 +62,7 @@ class FittingTest(absltest.TestCase):
         recorded |= event['looks']
     self.assertGreater(min(stats['psnr'] for stats in recorded.values()), 25)
     self.assertLess(recorded['soft']['ciede2000_mean'], 3)
-    task = evaluating.task_config(str(run), [])
+    task = evaluating.task_config(str(run), [], experiment.Sources())
     self.assertEqual(task, TINY.task)
     sources = experiment.Sources(luts=[str(self.folder / 'luts')])
     figures, problems = evaluating.evaluate(
