@@ -152,12 +152,16 @@ def mended(bench: Bench, run: str, budgets: list[int]) -> None:
   bare = lutflow.Variables(loaded.variables.params, {})
   config = dataclasses.replace(loaded.config, mended=True)
   bench.add_model('ours', 'network alone', [lutflow.export(config, bare)])
-  rungs = mending.climb(config, bare, bench.data)
+  climbed: dict[tuple[int, ...], lutflow_mend.Rungs] = {}
   for budget in budgets:
     total = budget + lutflow.names_bytes(config)
     wanted = dataclasses.replace(config, budget_bytes=total)
     left = total - len(lutflow.export(wanted, bare))
     if left > 0:
+      levels = mending.levels_for(left, len(config.looks))
+      if levels not in climbed:
+        climbed[levels] = mending.climb(config, bare, bench.data, levels=levels)
+      rungs = climbed[levels]
       found = mending.spend(wanted, bare, rungs, left, print)
       bench.add_model('ours', f'{budget:,} B', [lutflow.export(wanted, found)])
 

@@ -13,7 +13,10 @@ from lutjax.types import Array, PyTree, Variables
 
 # Levels that looks are mended at; 0 is not at all.
 LEVELS = (1, 3, 5, 7, 9, 11)
-_ITERATIONS = 40
+# The same where a look has `_AMPLE` bytes or more: closer, and none that is coarse.
+FINE_LEVELS = (4, 5, 6, 7, 8, 9, 11)
+_AMPLE = 100
+_ITERATIONS = 60
 # Bytes that a mended look takes at least, in a good choice.
 _LEAST_BYTES = 40
 
@@ -44,12 +47,28 @@ def mend(
         f'{model.total_bytes}'
       )
     return variables
-  rungs = climb(model, variables, data, most=-(-left // _LEAST_BYTES))
+  rungs = climb(
+    model,
+    variables,
+    data,
+    levels=levels_for(left, len(model.looks)),
+    most=-(-left // _LEAST_BYTES),
+  )
   return spend(model, variables, rungs, left, say)
 
 
+def levels_for(budget_bytes: int, looks: int) -> tuple[int, ...]:
+  """Returns the levels worth searching where so many looks share a budget."""
+  return FINE_LEVELS if budget_bytes >= _AMPLE * looks else LEVELS
+
+
 def climb(
-  model: lutflow.Config, variables: Variables, data: PyTree, *, most: int | None = None
+  model: lutflow.Config,
+  variables: Variables,
+  data: PyTree,
+  *,
+  levels: tuple[int, ...] = LEVELS,
+  most: int | None = None,
 ) -> lutflow_mend.Rungs:
   """Searches looks' spectra at every level, on all devices.
 
@@ -57,6 +76,7 @@ def climb(
     model: Its config.
     variables: Host arrays.
     data: As `mend` takes it.
+    levels: Levels searched.
     most: Looks that are searched, those with the largest errors; others get
       no rung above the first. All of them by default.
 
@@ -64,7 +84,7 @@ def climb(
     What there is to choose from.
   """
   flow, codes = lutflow.codes_of(model, variables)
-  levels = jnp.array(LEVELS, jnp.float32)
+  steps = jnp.array(levels, jnp.float32)
 
   @jax.jit
   def before(flow: PyTree, code: Array, table: Array, size: Array) -> Array:
@@ -79,7 +99,7 @@ def climb(
     def at_level(level: Array) -> tuple:
       return lutflow_mend.search(base, target, level, iterations=_ITERATIONS)
 
-    return jax.lax.map(at_level, levels)
+    return jax.lax.map(at_level, steps)
 
   devices = jax.local_devices()
   placed = [jax.device_put((flow, codes), device) for device in devices]
@@ -98,14 +118,14 @@ def climb(
     return found
 
   count, order = codes.shape[0], lutflow_mend.ORDER
-  shape = (len(LEVELS) + 1, count)
+  shape = (len(levels) + 1, count)
   errors = np.tile(each(before, np.arange(count), 'measuring'), (shape[0], 1))
   spectra = np.zeros((*shape, order, order, order, 3), np.int16)
   size_bytes = np.zeros(shape)
   worst = np.argsort(-errors[0])[:most]
   for i, found in zip(worst, each(search, worst, 'mending')):
     spectra[1:, i], errors[1:, i], size_bytes[1:, i] = found
-  return lutflow_mend.Rungs(np.array([0, *LEVELS]), spectra, errors, size_bytes)
+  return lutflow_mend.Rungs(np.array([0, *levels]), spectra, errors, size_bytes)
 
 
 def spend(
