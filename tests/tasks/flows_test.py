@@ -128,11 +128,7 @@ class FitTest(parameterized.TestCase):
     np.testing.assert_allclose(mixed.table, want, atol=1e-5)
 
   def test_evaluate_reprints_the_figures_of_the_fit(self):
-<<<<<<< HEAD
-    task = evaluating.task_config(str(self.artefact), [], experiment.Sources())
-=======
     task = evaluating.task_config(str(self.artefact), [], self.sources)
->>>>>>> lutflow
     figures, problems = evaluating.evaluate(str(self.artefact), task, self.sources)
     self.assertEqual(list(problems), [])
     lines = (self.run_folder / 'metrics.jsonl').read_text().splitlines()
