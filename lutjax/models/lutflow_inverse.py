@@ -70,10 +70,8 @@ def invert(
     state = solved.x
     counts.append(solved.iterations)
     residuals.append(solved.residual)
-  centred = jnp.tanh(state) / residual_flow.REACH if shape.ends else state
-  return Inverted(
-    jnp.clip(0.5 * (centred + 1.0), 0.0, 1.0), jnp.stack(counts), jnp.stack(residuals)
-  )
+  rgb = residual_flow.reset(shape, state)
+  return Inverted(rgb, jnp.stack(counts), jnp.stack(residuals))
 
 
 def lipschitz(

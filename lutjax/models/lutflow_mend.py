@@ -29,6 +29,8 @@ _SLOPE = 0.2
 # Price of a byte at a level, over the step: where both curves have one slope.
 _PRICE = 0.075
 _RATE = 0.15
+# Of all that was searched, budgets that a curve shows.
+_CURVE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 
 
 class Rungs(NamedTuple):
@@ -188,6 +190,32 @@ def choose(
       break
     scale = max(size / max(_total(rungs.size_bytes, chosen), 1.0), 0.1)
   return best
+
+
+def curve(
+  rungs: Rungs, taken_bytes: int, budget_bytes: int, *, target: float | None
+) -> list[tuple[int, float]]:
+  """Returns what other budgets would give, by the estimates of the rungs.
+
+  Args:
+    rungs: What there is to choose from.
+    taken_bytes: That the choice for `budget_bytes` came to, by which estimates
+      are corrected.
+    budget_bytes: Of that choice.
+    target: As `choose` takes it.
+
+  Returns:
+    Bytes and mean error over looks, from none to all that was searched.
+  """
+  chosen = _knapsack(rungs, rungs.size_bytes, float(budget_bytes), target)
+  scale = taken_bytes / max(_total(rungs.size_bytes, chosen), 1.0)
+  most = scale * float(rungs.size_bytes.max(axis=0).sum())
+  points = {0: float(rungs.errors[0].mean())}
+  for share in _CURVE:
+    chosen = _knapsack(rungs, scale * rungs.size_bytes, share * most, target)
+    size = round(scale * _total(rungs.size_bytes, chosen))
+    points[size] = _total(rungs.errors, chosen) / len(chosen)
+  return sorted(points.items())
 
 
 def size_of(mending: PyTree) -> int:

@@ -4,7 +4,8 @@ After section 3 of "Efficient Neural Network Encoding for 3D Color Look-Up
 Tables" (arXiv 2412.15438): colours in (0, 1) become `z = atanh(2 a (rgb -
 0.5))`, each block adds `scale * perceptron(z, code)`, and `tanh` leads back.
 A code holds the biases that a look adds to some of the layers, one after the
-other, block by block. It is gathered by index, never multiplied by a one-hot.
+other, block by block, each block's gate behind them where there is one. It is
+gathered by index, never multiplied by a one-hot.
 
 Parameters are a dict: `weights`, per block a list of `[fan_in, fan_out]`;
 `scales` `[D, 3]`; `bias` `[T]`, shared by all looks, where there is one. The
@@ -39,6 +40,12 @@ class Shape:
     rescaled: Whether tanh is divided by `REACH`, so that without blocks
       colours come back unchanged. The released forms leave it out.
     residual: Whether blocks add to what enters them.
+    stretch: What colours are multiplied by where they enter. Layers of bounded norm
+      bend over distances of about 1, and so bend a larger cube in more places; a
+      block's Lipschitz constant stays what it is.
+    gated: Whether a code also holds three numbers a block, through `tanh(1 + g)`
+      the shares of what the block adds to the channels: so a look says which
+      blocks serve it, and a contraction stays one.
     small: Whether weights start a hundredth of the usual size and no bias is
       shared, as in the paper.
   """
@@ -50,6 +57,8 @@ class Shape:
   ends: bool = True
   rescaled: bool = True
   residual: bool = True
+  stretch: float = 1.0
+  gated: bool = False
   small: bool = False
 
   def __post_init__(self):
@@ -62,6 +71,8 @@ class Shape:
         f'Expected at most 64 blocks and widths up to 4096, got {self.blocks} and '
         f'{self.widths}.'
       )
+    if not 0.01 <= self.stretch <= 100.0:
+      raise ValueError(f'Expected a stretch of 0.01 to 100, got {self.stretch}.')
     layers = range(1, len(self.widths) + 1)
     if self.blocks < 1 or not self.conditioned or set(self.conditioned) - {*layers}:
       raise ValueError(
@@ -77,7 +88,8 @@ class Shape:
   @property
   def code_size(self) -> int:
     """Numbers in a code, T."""
-    return self.blocks * sum(self.widths[layer - 1] for layer in self.conditioned)
+    biases = sum(self.widths[layer - 1] for layer in self.conditioned)
+    return self.blocks * (biases + 3 * self.gated)
 
 
 def lipswish(inputs: Array) -> Array:
@@ -168,11 +180,12 @@ def apply(shape: Shape, params: PyTree, rgb: Array, code: Array) -> Array:
 def enter(shape: Shape, rgb: Array) -> Array:
   """Maps colours in [0, 1] to where blocks work."""
   centred = 2.0 * rgb - 1.0
-  return jnp.arctanh(REACH * centred) if shape.ends else centred
+  return shape.stretch * (jnp.arctanh(REACH * centred) if shape.ends else centred)
 
 
 def leave(shape: Shape, state: Array) -> Array:
   """Maps what blocks give back to colours; undoes `enter` when rescaled."""
+  state = state / shape.stretch
   if not shape.ends:
     return 0.5 * (state + 1.0)
   return 0.5 * (jnp.tanh(state) / (REACH if shape.rescaled else 1.0) + 1.0)
@@ -182,9 +195,16 @@ def reenter(shape: Shape, rgb: Array) -> Array:
   """Undoes `leave`; colours beyond what it can give are held just within."""
   centred = 2.0 * rgb - 1.0
   if not shape.ends:
-    return centred
+    return shape.stretch * centred
   scaled = centred * (REACH if shape.rescaled else 1.0)
-  return jnp.arctanh(jnp.clip(scaled, -0.9999, 0.9999))
+  return shape.stretch * jnp.arctanh(jnp.clip(scaled, -0.9999, 0.9999))
+
+
+def reset(shape: Shape, state: Array) -> Array:
+  """Undoes `enter`, clamped to [0, 1]."""
+  state = state / shape.stretch
+  centred = jnp.tanh(state) / REACH if shape.ends else state
+  return jnp.clip(0.5 * (centred + 1.0), 0.0, 1.0)
 
 
 def block_delta(
@@ -205,4 +225,7 @@ def block_delta(
       at += weight.shape[1]
     if i < len(layers) - 1:
       hidden = activation(hidden)
-  return params['scales'][block] * hidden
+  scales = params['scales'][block]
+  if shape.gated:
+    scales = scales * jnp.tanh(1.0 + code[..., at : at + 3])
+  return scales * hidden

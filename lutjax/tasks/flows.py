@@ -17,7 +17,7 @@ from lutjax import errors, files
 from lutjax.data import images
 from lutjax.fit import fleet, loop
 from lutjax.models import lutflow
-from lutjax.tasks import experiment, looks, mending
+from lutjax.tasks import experiment, flow_report, looks, mending
 from lutjax.types import Array, Batch, Key, PyTree, Variables
 
 
@@ -139,17 +139,10 @@ def finish(
   variables: Variables,
   job: fleet.Job,
   say: Callable[[str], None],
-) -> Variables:
+) -> tuple[Variables, Mapping[str, Any]]:
   """Spends what the budget leaves on mending; see `mending.mend`."""
   del config
   return mending.mend(model, variables, job.data, say)
-
-
-def scorer(
-  config: Config, gathered: experiment.Gathered
-) -> Callable[[bytes, fleet.Job], dict[str, Any]]:
-  """Returns what scores an artefact against all of its looks; see `looks`."""
-  return looks.scorer(config, gathered)
 
 
 def report(
@@ -159,8 +152,8 @@ def report(
   gathered: experiment.Gathered,
   problems: Sequence[str],
 ) -> pathlib.Path:
-  """Writes the report of a run; see `look_report.write`."""
-  return looks.report(wanted, folder, records, gathered, problems)
+  """Writes the report of a run; see `flow_report.write`."""
+  return flow_report.write(wanted, folder, records, gathered, problems)
 
 
 def _trilinear(data: PyTree, look: Array, rgb: Array) -> Array:

@@ -1,6 +1,7 @@
 """Spending the rest of a LutFlow's budget on what its network gets wrong."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,7 @@ def mend(
   variables: Variables,
   data: PyTree,
   say: Callable[[str], None],
-) -> Variables:
+) -> tuple[Variables, dict[str, Any]]:
   """Adds the mending that the budget leaves room for.
 
   Args:
@@ -36,17 +37,21 @@ def mend(
     say: Told what was spent, and which looks miss the target.
 
   Returns:
-    The model, its `stats` with `mending`.
+    The model, its `stats` with `mending`; and, where looks were mended, `curve`:
+    bytes of the artefact and mean CIE76 at nodes, at more or less of mending;
+    or `unmet`, a line, where the network alone takes more than the budget.
   """
   bare = len(lutflow.export(model, variables))
   left = model.total_bytes - bare
   if not model.mended or left < 64:
-    if left < 0:
-      say(
-        f'{bare} bytes without mending, {-left} more than budget_bytes='
-        f'{model.total_bytes}'
-      )
-    return variables
+    if left >= 0 or model.precision != 'learned':
+      return variables, {}
+    unmet = (
+      f'{bare} bytes without mending, {-left} more than budget_bytes='
+      f'{model.total_bytes}'
+    )
+    say(unmet)
+    return variables, {'unmet': unmet}
   rungs = climb(
     model,
     variables,
@@ -54,7 +59,10 @@ def mend(
     levels=levels_for(left, len(model.looks)),
     most=-(-left // _LEAST_BYTES),
   )
-  return spend(model, variables, rungs, left, say)
+  mended = spend(model, variables, rungs, left, say)
+  taken = len(lutflow.export(model, mended)) - bare
+  curve = lutflow_mend.curve(rungs, taken, left, target=model.target_cie76)
+  return mended, {'curve': [(bare + size, error) for size, error in curve]}
 
 
 def levels_for(budget_bytes: int, looks: int) -> tuple[int, ...]:

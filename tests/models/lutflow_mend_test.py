@@ -115,6 +115,18 @@ class MendTest(absltest.TestCase):
     ]
     self.assertEqual(found[0], [0, 1])
 
+  def test_a_curve_falls_from_no_mending_to_all_of_it(self):
+    rungs = _rungs()
+    points = lutflow_mend.curve(rungs, 900, 450, target=100.0)
+    sizes, errors = zip(*points)
+    self.assertEqual((sizes[0], errors[0]), (0, rungs.errors[0].mean()))
+    self.assertGreater(len(points), 4)
+    self.assertTrue(np.all(np.diff(sizes) > 0))
+    self.assertTrue(np.all(np.diff(errors) < 0))
+    # What was taken for half of the bytes came to twice the estimate.
+    chosen = rungs.size_bytes[-1].sum()
+    self.assertAlmostEqual(sizes[-1], chosen * 900 / 450, delta=0.25 * sizes[-1])
+
   def test_size_is_that_of_the_code(self):
     order = lutflow_mend.ORDER
     spectra = np.zeros((3, order, order, order, 3), np.int16)

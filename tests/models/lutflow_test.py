@@ -18,7 +18,10 @@ _SHAPE = residual_flow.Shape(
   blocks=2, widths=(12, 16, 12), conditioned=(1, 3), activation='rational'
 )
 _CONFIG = lutflow.Config(flow=_SHAPE, looks=_NAMES, mended=False)
-_BIJECTIVE = dataclasses.replace(_CONFIG, coefficient=0.95, precision='int8')
+_BACK = dataclasses.replace(_SHAPE, gated=True, stretch=3.0)
+_BIJECTIVE = dataclasses.replace(
+  _CONFIG, flow=_BACK, coefficient=0.95, precision='int8'
+)
 _apply = jax.jit(lutflow.apply, static_argnums=0)
 _loss = jax.jit(lutflow.loss, static_argnums=0)
 _slope = jax.jit(jax.grad(lutflow.loss, argnums=1, has_aux=True), static_argnums=0)
@@ -215,18 +218,18 @@ class InverseTest(parameterized.TestCase):
     super().setUpClass()
     cls.loaded = _reload(_BIJECTIVE, _model(_BIJECTIVE))
     cls.flow, cls.codes = lutflow.codes_of(cls.loaded.config, cls.loaded.variables)
-    cls.mapped = residual_flow.apply(_SHAPE, cls.flow, _RGB, cls.codes[0])
+    cls.mapped = residual_flow.apply(_BACK, cls.flow, _RGB, cls.codes[0])
 
   @parameterized.parameters(('newton', 20), ('anderson', 20), ('banach', 200))
   def test_forward_then_inverse(self, method, limit):
     solved = lutflow_inverse.invert(
-      _SHAPE, self.flow, self.mapped, self.codes[0], method=method, limit=limit
+      _BACK, self.flow, self.mapped, self.codes[0], method=method, limit=limit
     )
     np.testing.assert_allclose(solved.rgb, _RGB, atol=1e-4)
     self.assertLessEqual(int(solved.iterations.max()), limit)
 
   def test_blocks_are_contractions(self):
-    norms = lutflow_inverse.lipschitz(_SHAPE, self.flow, _RGB, self.codes[0])
+    norms = lutflow_inverse.lipschitz(_BACK, self.flow, _RGB, self.codes[0])
     self.assertLess(float(norms.max()), 1.0)
     for layers in self.flow['weights']:
       for weight in layers:
@@ -234,8 +237,8 @@ class InverseTest(parameterized.TestCase):
         self.assertLess(largest, 0.97)
 
   def test_lipschitz_sees_a_block_that_is_none(self):
-    flow = {**self.flow, 'scales': 30.0 * self.flow['scales']}
-    norms = lutflow_inverse.lipschitz(_SHAPE, flow, _RGB, self.codes[0])
+    flow = {**self.flow, 'scales': 100.0 * self.flow['scales']}
+    norms = lutflow_inverse.lipschitz(_BACK, flow, _RGB, self.codes[0])
     self.assertGreater(float(norms.max()), 1.0)
 
   def test_inverse_lattice_undoes_the_lattice(self):
@@ -245,11 +248,11 @@ class InverseTest(parameterized.TestCase):
     solved = lutflow.inverse_lattice(config, self.loaded.variables, jnp.int32(0), 5)
     inside = np.all((solved.rgb > 0) & (solved.rgb < 1), axis=-1)
     self.assertGreater(inside.sum(), 5)
-    back = residual_flow.apply(_SHAPE, self.flow, solved.rgb, self.codes[0])
+    back = residual_flow.apply(_BACK, self.flow, solved.rgb, self.codes[0])
     np.testing.assert_allclose(back[inside], lattice.identity(5)[inside], atol=1e-4)
 
   def test_refuses_blocks_that_add_nothing(self):
-    shape = dataclasses.replace(_SHAPE, residual=False)
+    shape = dataclasses.replace(_BACK, residual=False)
     with self.assertRaisesRegex(ValueError, 'no inverse'):
       lutflow_inverse.invert(shape, self.flow, self.mapped, self.codes[0])
 

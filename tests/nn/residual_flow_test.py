@@ -43,7 +43,8 @@ class ResidualFlowTest(parameterized.TestCase):
   @settings(deadline=None, max_examples=30)
   @given(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3))
   def test_without_blocks_colours_stay(self, rgb):
-    for shape in (residual_flow.Shape(), residual_flow.Shape(ends=False)):
+    for fields in ({}, {'ends': False}, {'stretch': 4.0}, {'gated': True}):
+      shape = residual_flow.Shape(**fields)
       code = jnp.zeros(shape.code_size)
       got = residual_flow.apply(shape, _still(shape), jnp.array(rgb), code)
       np.testing.assert_allclose(got, rgb, atol=1e-6)
@@ -66,10 +67,25 @@ class ResidualFlowTest(parameterized.TestCase):
     self.assertTrue(np.isfinite(slope(corners)).all())
 
   def test_reenters_where_it_left(self):
-    shape = residual_flow.Shape()
-    state = np.random.default_rng(0).uniform(-1, 1, (50, 3)).astype(np.float32)
+    shape = residual_flow.Shape(stretch=2.0)
+    state = np.random.default_rng(0).uniform(-2, 2, (50, 3)).astype(np.float32)
     back = residual_flow.reenter(shape, residual_flow.leave(shape, state))
-    np.testing.assert_allclose(back, state, atol=1e-5)
+    np.testing.assert_allclose(back, state, atol=2e-5)
+    colours = residual_flow.reset(shape, residual_flow.enter(shape, _RGB))
+    np.testing.assert_allclose(colours, _RGB, atol=1e-6)
+
+  def test_a_gate_of_zero_takes_a_block_out(self):
+    shape = residual_flow.Shape(blocks=2, widths=(8, 8), conditioned=(1,), gated=True)
+    self.assertEqual(shape.code_size, 2 * (8 + 3))
+    params = residual_flow.init(jax.random.key(0), shape)
+    params = jax.tree.map(lambda leaf: 3.0 * leaf, params) | {'bias': jnp.zeros(22)}
+    code = np.zeros(22, np.float32)
+    state = residual_flow.enter(shape, _RGB)
+    open_ = residual_flow.block_delta(shape, params, 1, state, code)
+    self.assertGreater(float(jnp.abs(open_).max()), 1e-3)
+    code[-3:] = -1.0
+    shut = residual_flow.block_delta(shape, params, 1, state, code)
+    np.testing.assert_array_equal(shut, np.zeros_like(shut))
 
   def test_refuses_codes_of_another_length(self):
     params = residual_flow.init(jax.random.key(0), _PAPER)
@@ -77,7 +93,9 @@ class ResidualFlowTest(parameterized.TestCase):
       residual_flow.apply(_PAPER, params, _RGB, jnp.zeros(5))
 
   @parameterized.parameters(
-    ({'activation': 'swish'}, 'activation of'), ({'conditioned': (4,)}, 'conditioned')
+    ({'activation': 'swish'}, 'activation of'),
+    ({'conditioned': (4,)}, 'conditioned'),
+    ({'stretch': 0.0}, 'stretch'),
   )
   def test_refuses_forms(self, fields, message):
     with self.assertRaisesRegex(ValueError, message):
