@@ -20,7 +20,8 @@ class Inverted(NamedTuple):
   Attributes:
     rgb: `[..., 3]` float32 in [0, 1].
     iterations: `[D]` int32, per block, last block first.
-    residual: `[D]`, largest residual left per block.
+    residual: `[D]`, largest residual left per block, in the units of the
+      tolerance.
   """
 
   rgb: Array
@@ -46,7 +47,8 @@ def invert(
     rgb: `[..., 3]`, outputs of the flow before any clamp.
     code: `[T]`, of the look.
     method: Of `fixed_point.METHODS`.
-    tolerance: On the residual of each block, in its own units.
+    tolerance: On the residual of each block, in units of the state before it is
+      stretched.
     limit: Iterations per block at most.
 
   Returns:
@@ -64,12 +66,12 @@ def invert(
       lambda z, block=block: residual_flow.block_delta(shape, flow, block, z, code),
       state,
       method=method,
-      tolerance=tolerance,
+      tolerance=tolerance * shape.stretch,
       limit=limit,
     )
     state = solved.x
     counts.append(solved.iterations)
-    residuals.append(solved.residual)
+    residuals.append(solved.residual / shape.stretch)
   rgb = residual_flow.reset(shape, state)
   return Inverted(rgb, jnp.stack(counts), jnp.stack(residuals))
 

@@ -226,7 +226,8 @@ class InverseTest(parameterized.TestCase):
       _BACK, self.flow, self.mapped, self.codes[0], method=method, limit=limit
     )
     np.testing.assert_allclose(solved.rgb, _RGB, atol=1e-4)
-    self.assertLessEqual(int(solved.iterations.max()), limit)
+    self.assertLess(int(solved.iterations.max()), limit)
+    self.assertLessEqual(float(solved.residual.max()), 1e-6)
 
   def test_blocks_are_contractions(self):
     norms = lutflow_inverse.lipschitz(_BACK, self.flow, _RGB, self.codes[0])
