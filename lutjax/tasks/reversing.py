@@ -139,8 +139,8 @@ def picture(
     f'under {name}',
     f'brought back: CIE76 mean {stats["undone_cie76_mean"]:.2f}, '
     f'max {stats["undone_cie76_max"]:.1f}',
-    f'CIEDE2000, white at {canvas.ERROR_LIMIT:g} and more; '
-    f'{100 * stats["folded"]:.1f} % folded, {100 * stats["flat"]:.1f} % flat',
+    f'CIEDE2000 to {canvas.ERROR_LIMIT:g}; folded {100 * stats["folded"]:.1f} %, '
+    f'flat {100 * stats["flat"]:.1f} %',
   ]
   heat = canvas.error_colours(np.asarray(errors.ciede2000))
   pictures = [shown, graded, np.asarray(found), heat]
