@@ -71,7 +71,7 @@ def _watched(folder: pathlib.Path, side: int) -> dict[str, float]:
   )
   samples: list[tuple[int, float]] = []
   metrics = folder / 'out' / runs.METRICS
-  done, read, seconds = 0, 0, 0.0
+  done, read, seconds, peak = 0, 0, 0.0, 0.0
   while process.poll() is None:
     if metrics.exists():
       with open(metrics, 'rb') as file:
@@ -80,14 +80,14 @@ def _watched(folder: pathlib.Path, side: int) -> dict[str, float]:
       done, read = done + added.count(b'"event": "model"'), read + len(added)
     if done < _COUNT.value:
       seconds = time.perf_counter() - began
-    samples.append((done, _resident(process.pid)))
+    samples.append((done, _resident(process.pid, 'VmRSS')))
+    peak = max(peak, _resident(process.pid, 'VmHWM'))
     time.sleep(0.2)
   usage = resource.getrusage(resource.RUSAGE_CHILDREN)
   settling = min(500, max(_COUNT.value // 4, 1))
   settled = max(size for count, size in samples if count <= settling)
   late = [size for count, size in samples if settling < count < _COUNT.value]
   report = [size for count, size in samples if count >= _COUNT.value]
-  peak = usage.ru_maxrss / 1024
   return {
     'exit_code': process.returncode,
     'images': _COUNT.value,
@@ -102,12 +102,13 @@ def _watched(folder: pathlib.Path, side: int) -> dict[str, float]:
   }
 
 
-def _resident(process: int) -> float:
+def _resident(process: int, field: str) -> float:
+  """Returns megabytes that a process holds now (`VmRSS`) or held at most (`VmHWM`)."""
   try:
-    pages = int(pathlib.Path(f'/proc/{process}/statm').read_text().split()[1])
-  except (OSError, IndexError):
+    lines = pathlib.Path(f'/proc/{process}/status').read_text().splitlines()
+  except OSError:
     return 0.0
-  return pages * resource.getpagesize() / 2**20
+  return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
 if __name__ == '__main__':

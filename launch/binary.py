@@ -53,6 +53,21 @@ def run(main: Callable[[], Sequence[str]]) -> None:
   app.run(guarded)
 
 
+def refuse_beside(mode: str, names: Sequence[str]) -> None:
+  """Refuses flags that a user has given though they mean nothing in a mode.
+
+  Args:
+    mode: What is asked for, as the user would write it.
+    names: Of the flags.
+
+  Raises:
+    InputError: one line that names those that were given.
+  """
+  given = [f'--{name}' for name in names if flags.FLAGS[name].present]
+  if given:
+    raise errors.InputError(f'{", ".join(given)}: nothing to do with {mode}')
+
+
 def start_jax() -> None:
   """Sets JAX up for a launcher, before any device is started.
 

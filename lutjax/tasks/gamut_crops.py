@@ -19,7 +19,7 @@ import tqdm
 from lutjax import errors, files
 from lutjax.data import images, listing
 from lutjax.report import plots
-from lutjax.tasks import gamut_programs
+from lutjax.tasks import gamut_programs, gamut_sources
 
 _THUMBNAIL = 128
 # In a folder that a run owns.
@@ -117,11 +117,7 @@ def positions(length: int, side: int) -> list[int]:
 
 
 def _read(path: pathlib.Path) -> np.ndarray:
-  pixels = images.read(path).pixels[..., :3]
-  if pixels.dtype == np.uint8:
-    raise errors.ImageError(
-      f'{path}: found 8-bit pixels, expected 16-bit or float ProPhoto colours'
-    )
+  pixels = gamut_sources.read(path).image.pixels[..., :3]
   if pixels.dtype == np.uint16:
     return np.ascontiguousarray(pixels)
   return images.from_float(pixels, 16, source=str(path))

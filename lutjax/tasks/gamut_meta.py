@@ -60,10 +60,10 @@ class Config:
   outer_steps: int = 400
   outer_optimizer: Literal['sgd', 'adam'] = 'sgd'
   outer_rate: float = 0.5
-  inner_steps: int = 200
+  inner_steps: int = 100
   inner_optimizer: Literal['adam', 'sgd'] = 'adam'
   inner_rate: float = 2e-3
-  inner_batch: int = 4096
+  inner_batch: int = 2048
   crops_per_step: int = 3
 
   def __post_init__(self):
