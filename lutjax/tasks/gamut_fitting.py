@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lutjax import errors
+from lutjax.codec import carriers
 from lutjax.codec import payload as payload_lib
 from lutjax.color import profiles
 from lutjax.data import images
 from lutjax.models.gamut import codecs, leftover, recovery, seeded
 from lutjax.nn import encodings
-from lutjax.tasks import gamut_decoding, gamut_programs
+from lutjax.tasks import gamut_decoding, gamut_programs, gamut_sources
 
 # Clipped pixels that candidates are compared on; all of them in most images.
 _CHOICE = 1 << 21
@@ -41,6 +41,7 @@ class Prepared(NamedTuple):
       selection where they are too many.
     samples: What the ridge regression takes, padded.
     bounds: `(low, high)` of a soft clip, or None.
+    space: What the colours of the source were.
   """
 
   encoded: np.ndarray
@@ -49,6 +50,7 @@ class Prepared(NamedTuple):
   index: np.ndarray
   samples: tuple[np.ndarray, ...]
   bounds: tuple[float, float] | None = None
+  space: str = ''
 
 
 class Candidate(NamedTuple):
@@ -91,25 +93,23 @@ def prepare(
   quantiser: recovery.Quantiser,
   *,
   soft: bool = False,
+  space: gamut_sources.Space = 'auto',
 ) -> Prepared:
   """Reads an image and reduces it to sRGB.
 
   Args:
     programs: Compiled programs.
-    path: A 16-bit or float image in ProPhoto.
+    path: A 16-bit or float image.
     kind: Format of the reduced file.
     quality: Of JPEG and WebP.
     quantiser: See `recovery.reduce`.
     soft: Whether colours are clipped softly, which changes the visible image.
+    space: See `gamut_sources.read`.
 
   Raises:
     ImageError: if it cannot be read, has 8 bits, or does not fit the format.
   """
-  image = images.read(path)
-  if image.pixels.dtype == np.uint8:
-    raise errors.ImageError(
-      f'{path}: found 8-bit pixels, expected 16-bit or float ProPhoto colours'
-    )
+  image, space_found = gamut_sources.read(path, space)
   encoded = np.ascontiguousarray(image.pixels[..., :3])
   flat = encoded.reshape(-1, 3)
   bounds = programs.soft_bounds(flat) if soft else None
@@ -124,7 +124,7 @@ def prepare(
     found = images.decode(content, str(path)).pixels[..., :3]
     codes = np.ascontiguousarray(found)
   index, samples = _gather(encoded, codes)
-  return Prepared(encoded, codes, content, index, samples, bounds)
+  return Prepared(encoded, codes, content, index, samples, bounds, space_found)
 
 
 def _gather(
@@ -143,8 +143,17 @@ def _gather(
   return index, (*filled, np.array(len(taken), np.int32))
 
 
-def affordable(config: codecs.Config) -> codecs.Config:
-  """Returns the config with as many waves as a small budget can hold."""
+def affordable(config: codecs.Config, kind: str) -> codecs.Config:
+  """Returns the config with what a file and a small budget can hold.
+
+  Args:
+    config: As wanted.
+    kind: Format of the outputs; a JPEG file holds one segment.
+  """
+  if kind == 'JPEG':
+    most = carriers.SEGMENT_BYTES
+    budget = min(config.budget_bytes or most, most)
+    config = dataclasses.replace(config, budget_bytes=budget)
   if not config.budget_bytes:
     return config
   held = int((config.budget_bytes - 120) / 2.9) // 16 * 16

@@ -75,7 +75,7 @@ class Fleet:
     say: Callable[[str], None],
   ):
     self._wanted = wanted
-    self._model: codecs.Config = gamut_fitting.affordable(wanted.model)
+    self._model: codecs.Config = gamut_fitting.affordable(wanted.model, kind)
     self._kind = kind
     self._run = run
     self._devices = devices
@@ -201,6 +201,7 @@ class Fleet:
       task.quality,
       task.quantiser,
       soft=self._model.codec == 'soft',
+      space=task.space,
     )
     return _Loaded(job, digest, prepared, 0.0)
 
@@ -226,6 +227,7 @@ class Fleet:
         'bytes': job.size_bytes,
         'modified': job.modified,
         'digest': loaded.digest,
+        'space': prepared.space,
       }
       with self._lock:
         self._run.commit(job.name, content, {**record, 'source': source})

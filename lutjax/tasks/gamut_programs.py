@@ -246,9 +246,12 @@ def whereabouts(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 def clipped(codes: np.ndarray) -> np.ndarray:
   """Returns the flat numbers of pixels `[..., 3]` with a code of 0 or 255."""
-  # 255 + 1 wraps to 0, so both ends give 0 or 1.
-  flat = (codes.reshape(-1, 3) + np.uint8(1)) < 2
-  return np.flatnonzero(flat[:, 0] | flat[:, 1] | flat[:, 2])
+  flat, parts = codes.reshape(-1, 3), [np.zeros(0, np.int64)]
+  for start in range(0, len(flat), BLOCK):
+    # 255 + 1 wraps to 0, so both ends give 0 or 1.
+    ends = (flat[start : start + BLOCK] + np.uint8(1)) < 2
+    parts.append(start + np.flatnonzero(ends[:, 0] | ends[:, 1] | ends[:, 2]))
+  return np.concatenate(parts)
 
 
 def _reduce(
