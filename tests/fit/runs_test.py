@@ -44,7 +44,7 @@ class RunsTest(absltest.TestCase):
     run.artefact_path('a').write_bytes(b'artefacT')
     run.close()
     again = self.open()
-    self.assertEqual(again.done, {})
+    self.assertEmpty(again.done)
     again.close()
 
   def test_names_what_differs(self):
@@ -62,7 +62,7 @@ class RunsTest(absltest.TestCase):
     run.close()
     (self.folder / 'notes.txt').write_text('mine')
     again = self.open(Config(steps=20), overwrite=True)
-    self.assertEqual(again.done, {})
+    self.assertEmpty(again.done)
     again.close()
     self.assertEqual(
       sorted(p.name for p in self.folder.iterdir()), ['notes.txt', 'run.json']
