@@ -85,6 +85,8 @@ class Config:
   def __post_init__(self):
     if not 0.0 <= self.coefficient < 1.0:
       raise ValueError(f'Expected a coefficient in [0, 1), got {self.coefficient}.')
+    if self.coefficient and (self.flow.turned or self.flow.gains):
+      raise ValueError('Expected no coefficient where codes turn or scale: no bound.')
 
   @property
   def total_bytes(self) -> int:
