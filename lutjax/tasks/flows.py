@@ -153,9 +153,9 @@ def finish(
   """Spends what the budget leaves on mending, of the colours that are drawn."""
   shares = None
   if config.colours != 'uniform':
-    shares = lutflow_mend.shares_of(job.data['pool'])
-  if config.colours == 'mixed':
-    shares = 0.5 * (shares + lutflow_mend.even_shares(lutflow_mend.SIZE))
+    shares = jnp.asarray(lutflow_mend.shares_of(job.data['pool']))
+    if config.colours == 'mixed':
+      shares = 0.5 * (shares + lutflow_mend.even_shares(lutflow_mend.SIZE))
   return mending.mend(model, variables, job.data, say, shares=shares)
 
 

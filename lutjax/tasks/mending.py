@@ -27,7 +27,7 @@ def mend(
   data: PyTree,
   say: Callable[[str], None],
   *,
-  shares: np.ndarray | None = None,
+  shares: Array | None = None,
 ) -> Variables:
   """Adds the mending that the budget leaves room for.
 
@@ -79,7 +79,7 @@ def climb(
   *,
   levels: tuple[int, ...] = LEVELS,
   most: int | None = None,
-  shares: np.ndarray | None = None,
+  shares: Array | None = None,
 ) -> lutflow_mend.Rungs:
   """Searches looks' spectra at every level, on all devices.
 

@@ -130,7 +130,7 @@ class LutflowTest(parameterized.TestCase):
       'target': targets.reshape(-1, 3),
       'lut': look,
     }
-    optimizer = optax.adam(0.01)
+    optimizer = optax.adam(optax.cosine_decay_schedule(0.02, 400))
 
     def fit(config):
       params, stats = lutflow.init(config, jax.random.key(0))
