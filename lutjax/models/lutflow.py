@@ -94,6 +94,8 @@ class Config:
           f'--set=budget_bytes={self.budget_bytes}: the names of {len(self.looks)} '
           f'looks and the smallest network take {least}, expected that at least'
         )
+    if self.coefficient and (self.flow.turned or self.flow.gains):
+      raise ValueError('Expected no coefficient where codes turn or scale: no bound.')
 
   @property
   def total_bytes(self) -> int:

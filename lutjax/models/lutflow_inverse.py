@@ -42,7 +42,7 @@ def invert(
   """Finds the colours that a flow maps to given ones.
 
   Args:
-    shape: The flow's form, `residual`.
+    shape: The flow's form, `residual` and not `turned`.
     flow: Its parameters, within the spectral bound (`lutflow.codes_of`).
     rgb: `[..., 3]`, outputs of the flow before any clamp.
     code: `[T]`, of the look.
@@ -55,10 +55,10 @@ def invert(
     The colours, and how it went.
 
   Raises:
-    ValueError: when blocks are not residual.
+    ValueError: when blocks are not residual, or colours are turned.
   """
-  if not shape.residual:
-    raise ValueError('Expected residual blocks: others have no inverse.')
+  if not shape.residual or shape.turned:
+    raise ValueError('Expected residual blocks and no turn: others have no inverse.')
   state = residual_flow.reenter(shape, rgb)
   counts, residuals = [], []
   for block in reversed(range(shape.blocks)):

@@ -218,8 +218,8 @@ def _of_luts(
   sampled = config.colours == 'sampled'
   more: Mapping[str, np.ndarray] = {}
   if sampled and sources.images:
-    paths = [path for path, _ in images.find_images(sources.images, say=say)]
-    pool = flows.natural_colours(paths, _POOL)
+    named = flows.colour_sources(sources.images, say)
+    pool = flows.natural_colours([*named.values()], _POOL)
     more = scoring.colour_sets(pool, config.task.random_colours)
   score = looks.look_scorer(config.task, gathered, more)
   sets = {key: _SETS[key] for key in ('', 'nodes_', 'photo_', *more)}

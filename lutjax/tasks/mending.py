@@ -27,6 +27,8 @@ def mend(
   variables: Variables,
   data: PyTree,
   say: Callable[[str], None],
+  *,
+  shares: Array | None = None,
 ) -> tuple[Variables, dict[str, Any]]:
   """Adds the mending that the budget leaves room for.
 
@@ -35,6 +37,8 @@ def mend(
     variables: Host arrays.
     data: `table` `[L, M, M, M, 3]` and `size` `[L]`.
     say: Told what was spent, and which looks miss the target.
+    shares: `[33, 33, 33]`, what each node counts (`lutflow_mend.shares_of`);
+      the part of the cube that it stands for unless given.
 
   Returns:
     The model, its `stats` with `mending`; and, where looks were mended, `curve`:
@@ -57,7 +61,8 @@ def mend(
     variables,
     data,
     levels=levels_for(left, len(model.looks)),
-    most=-(-left // _LEAST_BYTES),
+    most=looks_for(left),
+    shares=shares,
   )
   mended = spend(model, variables, rungs, left, say)
   taken = len(lutflow.export(model, mended)) - bare
@@ -70,6 +75,11 @@ def levels_for(budget_bytes: int, looks: int) -> tuple[int, ...]:
   return FINE_LEVELS if budget_bytes >= _AMPLE * looks else LEVELS
 
 
+def looks_for(budget_bytes: int) -> int:
+  """Returns how many looks are worth searching where all share a budget."""
+  return -(-budget_bytes // _LEAST_BYTES)
+
+
 def climb(
   model: lutflow.Config,
   variables: Variables,
@@ -77,6 +87,7 @@ def climb(
   *,
   levels: tuple[int, ...] = LEVELS,
   most: int | None = None,
+  shares: Array | None = None,
 ) -> lutflow_mend.Rungs:
   """Searches looks' spectra at every level, on all devices.
 
@@ -87,6 +98,7 @@ def climb(
     levels: Levels searched.
     most: Looks that are searched, those with the largest errors; others get
       no rung above the first. All of them by default.
+    shares: As `mend` takes them.
 
   Returns:
     What there is to choose from.
@@ -97,7 +109,7 @@ def climb(
   @jax.jit
   def before(flow: PyTree, code: Array, table: Array, size: Array) -> Array:
     base = lutflow.raw_lattice(model.flow, flow, code, lutflow_mend.SIZE)
-    return lutflow_mend.error_of(base, at_size(table, size))
+    return lutflow_mend.error_of(base, at_size(table, size), shares)
 
   @jax.jit
   def search(flow: PyTree, code: Array, table: Array, size: Array) -> tuple:
@@ -105,7 +117,9 @@ def climb(
     target = at_size(table, size)
 
     def at_level(level: Array) -> tuple:
-      return lutflow_mend.search(base, target, level, iterations=_ITERATIONS)
+      return lutflow_mend.search(
+        base, target, level, iterations=_ITERATIONS, shares=shares
+      )
 
     return jax.lax.map(at_level, steps)
 

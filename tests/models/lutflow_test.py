@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from absl.testing import absltest, parameterized
 
 from lutjax import errors, models
@@ -17,7 +18,8 @@ _NAMES = tuple(labels.Label(name) for name in ('velvia', 'sepia', 'teal', 'noir'
 _SHAPE = residual_flow.Shape(
   blocks=2, widths=(12, 16, 12), conditioned=(1, 3), activation='rational'
 )
-_CONFIG = lutflow.Config(flow=_SHAPE, looks=_NAMES, mended=False)
+_STEERED = dataclasses.replace(_SHAPE, conditioned=(1,), gains=(3,), turned=True)
+_CONFIG = lutflow.Config(flow=_STEERED, looks=_NAMES, mended=False)
 _BACK = dataclasses.replace(_SHAPE, gated=True, stretch=3.0)
 _BIJECTIVE = dataclasses.replace(
   _CONFIG, flow=_BACK, coefficient=0.95, precision='int8'
@@ -121,6 +123,41 @@ class LutflowTest(parameterized.TestCase):
     coded = len(content) - lutflow.names_bytes(config)
     self.assertAlmostEqual(float(told['size_bytes']) / coded, 1.0, delta=0.15)
 
+  def test_four_bits_are_lived_with_when_trained_for(self):
+    targets = jnp.stack([_RGB**2.0, _RGB[:, ::-1] ** 1.5, 1.0 - _RGB, 0.3 + 0.5 * _RGB])
+    look = jnp.arange(4).repeat(len(_RGB))
+    batch = {
+      'rgb': jnp.tile(_RGB, (4, 1)),
+      'target': targets.reshape(-1, 3),
+      'lut': look,
+    }
+    optimizer = optax.adam(optax.cosine_decay_schedule(0.02, 400))
+
+    def fit(config):
+      params, stats = lutflow.init(config, jax.random.key(0))
+
+      def body(carry, _):
+        params, state = carry
+        slopes, _ = jax.grad(lutflow.loss, argnums=1, has_aux=True)(
+          config, params, stats, batch, jax.random.key(0)
+        )
+        updates, state = optimizer.update(slopes, state)
+        return (optax.apply_updates(params, updates), state), None
+
+      first = (params, optimizer.init(params))
+      return jax.lax.scan(body, first, length=400)[0][0]
+
+    four = dataclasses.replace(_CONFIG, precision='int4')
+    errors = []
+    for trained_as in ('int4', 'fp32'):
+      params = jax.jit(fit, static_argnums=0)(
+        dataclasses.replace(four, precision=trained_as)
+      )
+      loaded = _reload(four, lutflow.Variables(params))
+      got = _apply(loaded.config, loaded.variables, batch)
+      errors.append(float(jnp.abs(got - batch['target']).mean()))
+    self.assertLess(errors[0], 0.6 * errors[1])
+
   def test_loss_leaves_out_what_the_clamp_hides(self):
     config = dataclasses.replace(_CONFIG, loss='l1', precision='fp32')
     variables = _model(config)
@@ -169,7 +206,7 @@ class LutflowTest(parameterized.TestCase):
 
   @parameterized.parameters('cpu', 'cuda', 'tpu')
   def test_trains_on_every_backend(self, platform):
-    config = dataclasses.replace(_CONFIG, coefficient=0.9)
+    config = dataclasses.replace(_CONFIG, flow=_SHAPE, coefficient=0.9)
     variables = lutflow.init(config, jax.random.key(0))
     batch = {'rgb': _RGB, 'target': _RGB, 'lut': np.zeros(300, np.int32)}
     traced = _slope.trace(
@@ -253,9 +290,16 @@ class InverseTest(parameterized.TestCase):
     np.testing.assert_allclose(back[inside], lattice.identity(5)[inside], atol=1e-4)
 
   def test_refuses_blocks_that_add_nothing(self):
-    shape = dataclasses.replace(_BACK, residual=False)
-    with self.assertRaisesRegex(ValueError, 'no inverse'):
-      lutflow_inverse.invert(shape, self.flow, self.mapped, self.codes[0])
+    for fields in ({'residual': False}, {'turned': True}):
+      shape = dataclasses.replace(_BACK, **fields)
+      with self.assertRaisesRegex(ValueError, 'no inverse'):
+        lutflow_inverse.invert(shape, self.flow, self.mapped, self.codes[0])
+
+  def test_a_bound_holds_for_biases_only(self):
+    for fields in ({'turned': True}, {'gains': (3,)}):
+      shape = dataclasses.replace(_SHAPE, **fields)
+      with self.assertRaisesRegex(ValueError, 'no coefficient'):
+        dataclasses.replace(_BIJECTIVE, flow=shape)
 
 
 if __name__ == '__main__':

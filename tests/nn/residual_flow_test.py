@@ -43,7 +43,13 @@ class ResidualFlowTest(parameterized.TestCase):
   @settings(deadline=None, max_examples=30)
   @given(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3))
   def test_without_blocks_colours_stay(self, rgb):
-    for fields in ({}, {'ends': False}, {'stretch': 4.0}, {'gated': True}):
+    for fields in (
+      {},
+      {'ends': False},
+      {'stretch': 4.0},
+      {'gated': True},
+      {'turned': True},
+    ):
       shape = residual_flow.Shape(**fields)
       code = jnp.zeros(shape.code_size)
       got = residual_flow.apply(shape, _still(shape), jnp.array(rgb), code)
@@ -65,6 +71,44 @@ class ResidualFlowTest(parameterized.TestCase):
     code = jnp.zeros(shape.code_size)
     slope = jax.grad(lambda rgb: residual_flow.apply(shape, params, rgb, code).sum())
     self.assertTrue(np.isfinite(slope(corners)).all())
+
+  def test_turns_before_the_first_block_and_after_the_last(self):
+    shape = residual_flow.Shape(turned=True)
+    params = residual_flow.init(jax.random.key(1), shape)
+    plain = residual_flow.Shape()
+    self.assertEqual(shape.code_size, plain.code_size + 18)
+    rng = np.random.default_rng(2)
+    code = 0.2 * rng.normal(size=(5, shape.code_size)).astype(np.float32)
+    got = residual_flow.apply(shape, params, _RGB[:5], code)
+    at = shape.blocks * shape.block_size
+    first, last = np.eye(3) + 0.3 * code[:, at:].astype(np.float64).reshape(
+      5, 2, 3, 3
+    ).swapaxes(0, 1)
+    state = np.arctanh(0.83 * (2.0 * _RGB[:5].astype(np.float64) - 1.0))
+    state = np.einsum('bi,bij->bj', state, first)
+    held = {**params, 'bias': params['bias'][:at]}
+    for block in range(3):
+      state = state + residual_flow.block_delta(
+        plain, held, block, jnp.asarray(state, jnp.float32), code[:, :at]
+      )
+    state = np.einsum('bi,bij->bj', state, last)
+    np.testing.assert_allclose(got, (np.tanh(state) / 0.83 + 1) / 2, atol=2e-6)
+
+  def test_gains_scale_units(self):
+    shape = residual_flow.Shape(conditioned=(1,), gains=(3,))
+    params = residual_flow.init(jax.random.key(1), shape)
+    code = jax.random.normal(jax.random.key(2), (shape.code_size,))
+    self.assertEqual(shape.code_size, 3 * (32 + 32))
+    steered = (code + params['bias']).reshape(3, 2, 32)
+    plain = residual_flow.Shape(conditioned=(1,))
+    layers = [
+      [*w[:-1], (1.0 + g)[:, None] * w[-1]]
+      for w, (_, g) in zip(params['weights'], steered)
+    ]
+    held = {'weights': layers, 'scales': params['scales']}
+    want = residual_flow.apply(plain, held, _RGB, steered[:, 0].ravel())
+    got = residual_flow.apply(shape, params, _RGB, code)
+    np.testing.assert_allclose(got, want, atol=2e-6)
 
   def test_reenters_where_it_left(self):
     shape = residual_flow.Shape(stretch=2.0)
@@ -96,6 +140,7 @@ class ResidualFlowTest(parameterized.TestCase):
     ({'activation': 'swish'}, 'activation of'),
     ({'conditioned': (4,)}, 'conditioned'),
     ({'stretch': 0.0}, 'stretch'),
+    ({'gains': (0,)}, 'gains'),
   )
   def test_refuses_forms(self, fields, message):
     with self.assertRaisesRegex(ValueError, message):

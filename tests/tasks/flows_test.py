@@ -13,8 +13,9 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from configs import lutflow_tiny
+from lutjax import config as config_lib
 from lutjax import errors, models
-from lutjax.data import images, luts, synthetic
+from lutjax.data import histogram, images, luts, synthetic
 from lutjax.lut import interpolate, lattice
 from lutjax.models import lutflow
 from lutjax.tasks import (
@@ -102,6 +103,50 @@ class SamplerTest(parameterized.TestCase):
       sources = experiment.Sources(luts=[name])
       with self.assertRaisesRegex(errors.InputError, '--images: found nothing'):
         flows.gather(flows.Config(colours='natural'), sources, print)
+
+
+class NaturalTest(parameterized.TestCase):
+  """Colours of photos, through a stored histogram."""
+
+  def test_a_histogram_stands_for_photos(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    _write_looks(folder)
+    counts = np.zeros((8, 8, 8))
+    counts[2, 3, 4] = 5
+    histogram.write(folder / 'seen.npz', counts)
+    sources = experiment.Sources(
+      luts=[str(folder / '*.cube')], images=[str(folder / 'seen.npz')]
+    )
+    config = flows.Config(colours='natural', pool=256)
+    gathered = flows.gather(config, sources, print)
+    (job,) = gathered.jobs
+    low, high = np.array([2, 3, 4]) / 8, np.array([3, 4, 5]) / 8
+    self.assertEqual(job.data['pool'].shape, (256, 3))
+    self.assertTrue((job.data['pool'] >= low).all())
+    self.assertTrue((job.data['pool'] <= high).all())
+    self.assertIn(str(folder / 'seen.npz'), gathered.inputs)
+
+  def test_fits_and_mends_natural_colours(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    _write_looks(folder)
+    counts = np.zeros((8, 8, 8))
+    counts[:3, :3, :3] = 1
+    histogram.write(folder / 'seen.npz', counts)
+    sources = experiment.Sources(
+      luts=[str(folder / '*.cube')], images=[str(folder / 'seen.npz')]
+    )
+    wanted = config_lib.override(_experiment(), ['colours=natural', 'steps=300'])
+    self.assertEqual(list(fitting.fit(wanted, sources, folder / 'run')), [])
+    stored = histogram.read(folder / 'run' / flows.COLOURS)
+    self.assertEqual(stored[12:].sum(), 0)
+    named = shipping.named_luts(model=str(folder / 'run'), look='all', size=9)
+    dark, bright = ([], [])
+    for name, lut in named.items():
+      gap = np.abs(np.asarray(lut.table) - _LOOKS[name])
+      dark.append(gap[:3, :3, :3].mean())
+      bright.append(gap[6:, 6:, 6:].mean())
+    self.assertLess(np.mean(dark), 0.015)
+    self.assertLess(np.mean(dark), np.mean(bright))
 
 
 class FitTest(parameterized.TestCase):
