@@ -5,7 +5,7 @@ from launch import apply, export
 from lutjax import errors
 
 
-class FlagsTest(parameterized.TestCase):
+class BinaryTest(parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
