@@ -41,7 +41,7 @@ def main(argv: list[str]) -> None:
     pixels = prepared.codes.size / 3e6
 
     def fit(ready: gamut_fitting.Prepared = prepared) -> np.ndarray:
-      return programs.solve(config.waves, [ready.samples], alone, 1)[0]
+      return programs.solve(config.waves, (1.0,), [ready.samples], alone, 1)[0]
 
     choosing = gamut_fitting.Choosing(programs, config, prepared)
     best, _ = choosing.best(fit())

@@ -75,7 +75,7 @@ class Decoder:
       return np.clip(self._network(codes, index), 0.0, 1.0)
     excess = np.zeros((len(codes), 3), np.float32)
     if self._drawn is not None and model.weight is not None:
-      where = gamut_programs.places(index, self.size)
+      where = gamut_programs.whereabouts(index, self._codes)
       excess += self._programs.predict_waves(self._drawn, model.weight, codes, where)
     if model.layers is not None:
       excess += self._programs.excess_of(self._network(codes, index), codes)

@@ -149,7 +149,11 @@ class Fleet:
     samples = [loaded.prepared.samples for loaded in bucket]
     began = time.perf_counter() - self._programs.compile_seconds
     weights = self._programs.solve(
-      self._model.waves, samples, self._devices, self._group_size
+      self._model.waves,
+      gamut_fitting.in_gamut_weights(self._model),
+      samples,
+      self._devices,
+      self._group_size,
     )
     ended = time.perf_counter() - self._programs.compile_seconds
     each = (ended - began) / len(bucket)

@@ -127,6 +127,7 @@ class Programs:
   def solve(
     self,
     config: seeded.Config,
+    in_gamut: tuple[float, ...],
     samples: list[tuple[np.ndarray, ...]],
     devices: jax.sharding.Mesh,
     group_size: int,
@@ -135,21 +136,23 @@ class Programs:
 
     Args:
       config: Of the waves.
+      in_gamut: K weights of clipped pixels that lie in the gamut after all, each
+        giving a fit of its own.
       samples: Per image what `_solve` takes, padded alike; at most as many as
         `devices.size * group_size`.
       devices: Over which images are spread.
       group_size: Images vmapped together on a device.
 
     Returns:
-      Weights `[waves + 6, 3]` per image.
+      Weights `[K, waves + 9, 3]` per image.
     """
     full = devices.size * group_size
     filled = [*samples, *[samples[-1]] * (full - len(samples))]
     stacked = [np.stack(leaves) for leaves in zip(*filled)]
-    one = functools.partial(_solve, config)
+    one = functools.partial(_solve, config, in_gamut)
     many = mesh_lib.over_models(one, devices, group_size)
     placed = mesh_lib.place(stacked, devices)
-    weights = np.asarray(self.call(('solve', config, full), many, *placed))
+    weights = np.asarray(self.call(('solve', config, in_gamut, full), many, *placed))
     return list(weights[: len(samples)])
 
   def predict_waves(
@@ -157,10 +160,10 @@ class Programs:
     drawn: encodings.Waves,
     weight: np.ndarray,
     codes: np.ndarray,
-    places: np.ndarray,
+    where: np.ndarray,
   ) -> np.ndarray:
     """Predicts the excess of pixels by seeded waves; `[n, 3]`."""
-    fixed, arrays = (drawn, weight), (codes, places)
+    fixed, arrays = (drawn, weight), (codes, where)
     return self.in_blocks('waves', _predict_waves, fixed, arrays, CLIPPED_BLOCK)
 
   def predict_network(
@@ -215,6 +218,32 @@ def places(index: np.ndarray, size: tuple[int, int]) -> np.ndarray:
   return np.stack([row * steps[0] - 1, column * steps[1] - 1], axis=-1).astype('f4')
 
 
+def whereabouts(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
+  """Tells what surrounds pixels, beyond their own codes.
+
+  Args:
+    index: Flat pixel numbers, ascending.
+    codes: `[H, W, 3]` uint8, the whole image.
+
+  Returns:
+    `[n, 5]` float32: `places`, and `recovery.surroundings` as shares of nine.
+  """
+  height, width = codes.shape[:2]
+  around = np.empty((len(index), 3), np.int8)
+  step = max(1, BLOCK // width)
+  first = index[0] // width // step * step if len(index) else height
+  for start in range(first, height, step):
+    inside = slice(*np.searchsorted(index, (start * width, (start + step) * width)))
+    if inside.start == len(index):
+      break
+    above = min(start, 1)
+    band = recovery.surroundings(codes[start - above : start + step + 1])[above:]
+    around[inside] = band.reshape(-1, 3)[index[inside] - start * width]
+  return np.concatenate(
+    [places(index, (height, width)), around / np.float32(9)], axis=-1
+  )
+
+
 def clipped(codes: np.ndarray) -> np.ndarray:
   """Returns the flat numbers of pixels `[..., 3]` with a code of 0 or 255."""
   flat, parts = codes.reshape(-1, 3), [np.zeros(0, np.int64)]
@@ -244,18 +273,29 @@ def _target(encoded: Array, codes: Array) -> Array:
 
 
 def _inputs(codes: Array, where: Array) -> Array:
-  return jnp.concatenate([where, 2.0 * recovery.expand(codes) - 1.0], axis=-1)
+  colour = 2.0 * recovery.expand(codes) - 1.0
+  return jnp.concatenate([where[:, :2], colour, where[:, 2:]], axis=-1)
 
 
 def _solve(
-  config: seeded.Config, encoded: Array, codes: Array, where: Array, count: Array
+  config: seeded.Config,
+  in_gamut: tuple[float, ...],
+  encoded: Array,
+  codes: Array,
+  where: Array,
+  count: Array,
 ) -> Array:
   prophoto = transfer.romm_to_linear(encoded)
   target = recovery.excess(prophoto, codes)
   outside = gamut.out_of_gamut(recovery.prophoto_to_linear(prophoto))
-  importance = jnp.where(outside, 1.0, config.in_gamut_weight)
-  importance *= jnp.arange(len(codes)) < count
-  return seeded.solve(config, _inputs(codes, where), target, importance, count)
+  counted = jnp.arange(len(codes)) < count
+  if in_gamut == (1.0,):
+    groups, mixes = counted[:, None], jnp.ones((1, 1))
+  else:
+    groups = jnp.stack([counted & outside, counted & ~outside], axis=-1)
+    mixes = jnp.stack([jnp.ones(len(in_gamut)), jnp.array(in_gamut)], axis=-1)
+  inputs = _inputs(codes, where)
+  return seeded.solve(config, inputs, target, groups.astype('f4'), mixes, count)
 
 
 def _predict_waves(
@@ -265,7 +305,7 @@ def _predict_waves(
     return seeded.predict(drawn, weight, _inputs(*part))
 
   step = _CPU_ROWS if jax.default_backend() == 'cpu' else len(codes)
-  parts = codes.reshape(-1, step, 3), where.reshape(-1, step, 2)
+  parts = codes.reshape(-1, step, 3), where.reshape(-1, step, 5)
   return jax.lax.map(rows, parts).reshape(-1, 3)
 
 

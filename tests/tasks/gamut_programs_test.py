@@ -16,14 +16,15 @@ def _samples(seed, padded):
   rng = np.random.default_rng(seed)
   encoded = rng.uniform(size=(700, 3)).astype(np.float32)
   codes = gamut_programs.Programs().reduce(encoded, 'round')
-  where = rng.uniform(-1, 1, (700, 2)).astype(np.float32)
+  where = rng.uniform(-1, 1, (700, 5)).astype(np.float32)
   arrays = [gamut_programs.pad(array, padded) for array in (encoded, codes, where)]
   return (*arrays, np.array(700, np.int32))
 
 
 def _solve(samples, devices=1, group=1):
   chosen = mesh.make_mesh(jax.devices()[:devices])
-  return gamut_programs.Programs().solve(_WAVES, samples, chosen, group)
+  found = gamut_programs.Programs().solve(_WAVES, (1.0,), samples, chosen, group)
+  return [weights[0] for weights in found]
 
 
 def _predict(weight, samples):
@@ -37,10 +38,10 @@ class GamutProgramsTest(unittest.TestCase):
   def test_a_fit_is_the_same_alone_mapped_vmapped_and_padded(self):
     several = [_samples(seed, 1024) for seed in range(3)]
     alone = [_solve([samples])[0] for samples in several]
-    one = functools.partial(gamut_programs._solve, _WAVES)
+    one = functools.partial(gamut_programs._solve, _WAVES, (1.0,))
     mapped = jax.jit(lambda *stacked: jax.lax.map(lambda leaves: one(*leaves), stacked))
     stacked = [np.stack(leaves) for leaves in zip(*several)]
-    for got, want in zip(np.asarray(mapped(*stacked)), alone):
+    for got, want in zip(np.asarray(mapped(*stacked))[:, 0], alone):
       np.testing.assert_array_equal(got, want)
     vmapped = _solve(several, group=3)
     filled = _solve(several[:2], group=3)

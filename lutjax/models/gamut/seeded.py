@@ -1,9 +1,11 @@
 """The seeded-wave codec: a closed-form fit of which only the last layer is stored.
 
 The excess of the clipped channels (`recovery.excess`) is modelled as a linear
-combination of seeded waves of position and clip-expanded colour, plus those
-five inputs and a constant. The waves come back from the seed; their weights
-solve a ridge regression and are stored as entropy-coded integers.
+combination of seeded waves of position, clip-expanded colour, and of how many
+of the pixels around are clipped (`recovery.surroundings`, which tells the edge of
+a clipped region from its depth at no cost in bytes), plus those eight inputs and
+a constant. The waves come back from the seed; their weights solve a ridge
+regression and are stored as entropy-coded integers.
 """
 
 import dataclasses
@@ -18,8 +20,9 @@ from lutjax.codec import entropy
 from lutjax.nn import encodings
 from lutjax.types import Array
 
-_LINEAR = 6
-_HEAD = struct.Struct('<HBBB')
+# The inputs themselves, and a constant.
+_LINEAR = 9
+_HEAD = struct.Struct('<HBBBB')
 _MAX_WAVES = 4096
 _MAX_LEVEL = 127
 # Rows of features made and multiplied at a time: they stay in the cache.
@@ -35,18 +38,18 @@ class Config:
     space_spread: Spread of the waves' frequencies along row and column,
       radians per half picture; a multiple of 1/8 below 32.
     colour_spread: The same along R, G and B, per half of [0, 1].
+    around_spread: The same along the share of clipped pixels around.
     ridge: Regularisation per sample.
     levels: Steps of a stored weight either side of zero, 1 to 127.
-    in_gamut_weight: Of clipped pixels that lie in the gamut after all.
     seed: Of the waves.
   """
 
   waves: int = 256
   space_spread: float = 5.0
   colour_spread: float = 2.5
+  around_spread: float = 0.5
   ridge: float = 1e-5
   levels: int = 127
-  in_gamut_weight: float = 1.0
   seed: int = 0
 
   def __post_init__(self):
@@ -55,18 +58,21 @@ class Config:
         f'Expected 1 to {_MAX_WAVES} waves and 1 to {_MAX_LEVEL} levels, got '
         f'{self.waves} and {self.levels}.'
       )
-    spreads = [8 * self.space_spread, 8 * self.colour_spread]
-    if any(s != int(s) or not 0 < s < 256 for s in spreads):
+    if any(8 * s != int(8 * s) or not 0 < s < 32 for s in self.spreads):
       raise ValueError(
-        'Expected spreads that are multiples of 1/8 below 32, got '
-        f'{self.space_spread} and {self.colour_spread}.'
+        f'Expected spreads that are multiples of 1/8 below 32, got {self.spreads}.'
       )
+
+  @property
+  def spreads(self) -> tuple[float, float, float]:
+    """The spreads along position, colour and surroundings."""
+    return self.space_spread, self.colour_spread, self.around_spread
 
 
 def waves_of(config: Config) -> encodings.Waves:
   """Draws the waves of a config."""
-  spread = (config.space_spread,) * 2 + (config.colour_spread,) * 3
-  return encodings.draw_waves(config.seed, config.waves, spread)
+  spread = np.repeat(config.spreads, (2, 3, 3)).tolist()
+  return encodings.draw_waves(config.seed, config.waves, tuple(spread))
 
 
 def features(drawn: encodings.Waves, inputs: Array) -> Array:
@@ -74,10 +80,11 @@ def features(drawn: encodings.Waves, inputs: Array) -> Array:
 
   Args:
     drawn: From `waves_of`.
-    inputs: `[..., 5]` float32: row, column, R, G, B, each in [-1, 1].
+    inputs: `[..., 8]` float32: row, column, R, G, B, and the signed share of
+      clipped pixels around in each channel, each in [-1, 1].
 
   Returns:
-    `[..., waves + 6]` float32.
+    `[..., waves + 9]` float32.
   """
   ones = jnp.ones((*inputs.shape[:-1], 1), inputs.dtype)
   return jnp.concatenate([encodings.waves(drawn, inputs), inputs, ones], axis=-1)
@@ -88,8 +95,8 @@ def predict(drawn: encodings.Waves, weight: Array, inputs: Array) -> Array:
 
   Args:
     drawn: From `waves_of`.
-    weight: `[waves + 6, 3]` float32.
-    inputs: `[..., 5]` float32.
+    weight: `[waves + 9, 3]` float32.
+    inputs: `[..., 8]` float32.
 
   Returns:
     `[..., 3]` float32, linear sRGB.
@@ -99,46 +106,64 @@ def predict(drawn: encodings.Waves, weight: Array, inputs: Array) -> Array:
 
 
 def solve(
-  config: Config, inputs: Array, target: Array, importance: Array, count: Array
+  config: Config,
+  inputs: Array,
+  target: Array,
+  groups: Array,
+  mixes: Array,
+  count: Array,
 ) -> Array:
-  """Fits the weights by ridge regression.
+  """Fits the weights by ridge regression, once for each mix of groups of samples.
 
   Normal equations are summed over fixed blocks of rows, so that padding
-  changes no bit; only blocks that hold samples are visited. Where rounding
-  leaves the factorisation without a real root, the ridge grows tenfold until
-  it has one: no setting gives NaN.
+  changes no bit; only blocks that hold samples are visited, once for all mixes.
+  Where rounding leaves a factorisation without a real root, the ridge grows
+  tenfold until it has one: no setting gives NaN.
 
   Args:
     config: The codec's.
-    inputs: `[N, 5]` float32, N a multiple of 1,024, padded.
+    inputs: `[N, 8]` float32, N a multiple of 1,024, padded.
     target: `[N, 3]` float32, the excess.
-    importance: `[N]` float32 weights; padding is 0.
+    groups: `[N, G]` float32, how much a sample belongs to each group; padding
+      is 0.
+    mixes: `[K, G]` float32, how much the groups weigh.
     count: int32 scalar, rows before the padding.
 
   Returns:
-    `[waves + 6, 3]` float32.
+    `[K, waves + 9, 3]` float32.
   """
   drawn = waves_of(config)
-  size = config.waves + _LINEAR
+  size, kinds = config.waves + _LINEAR, groups.shape[1]
 
   def add(block: Array, total: tuple[Array, Array]) -> tuple[Array, Array]:
     def rows(array: Array) -> Array:
       return jax.lax.dynamic_slice_in_dim(array, block * _ROWS, _ROWS)
 
     seen = features(drawn, rows(inputs))
-    weighted = seen * rows(importance)[:, None]
-    gram = jnp.matmul(weighted.T, seen, precision='highest')
-    moment = jnp.matmul(weighted.T, rows(target), precision='highest')
+    weighted = seen * rows(groups).T[..., None]
+    gram = jnp.matmul(weighted.mT, seen, precision='highest')
+    moment = jnp.matmul(weighted.mT, rows(target), precision='highest')
     return total[0] + gram, total[1] + moment
 
-  zero = (jnp.zeros((size, size)), jnp.zeros((size, 3)))
+  zero = (jnp.zeros((kinds, size, size)), jnp.zeros((kinds, size, 3)))
   blocks = (count + _ROWS - 1) // _ROWS
-  gram, moment = jax.lax.fori_loop(0, blocks, add, zero)
-  scale = jnp.maximum(jnp.sum(importance), 1.0)
-  gram, moment = gram / scale, moment / scale
+  grams, moments = jax.lax.fori_loop(0, blocks, add, zero)
+  sums = jnp.sum(groups, axis=0)
+
+  def one(mix: Array) -> Array:
+    scale = jnp.maximum(jnp.sum(mix * sums), 1.0)
+    gram = jnp.tensordot(mix, grams, 1, precision='highest') / scale
+    moment = jnp.tensordot(mix, moments, 1, precision='highest') / scale
+    return _ridge(gram, moment, config.ridge)
+
+  return jax.lax.map(one, mixes)
+
+
+def _ridge(gram: Array, moment: Array, least: float) -> Array:
+  """Solves `gram + ridge` for the least ridge that can be factorised."""
 
   def attempt(ridge: Array) -> Array:
-    factor = jax.scipy.linalg.cho_factor(gram + ridge * jnp.eye(size))
+    factor = jax.scipy.linalg.cho_factor(gram + ridge * jnp.eye(len(gram)))
     return jax.scipy.linalg.cho_solve(factor, moment)
 
   def fails(state: tuple[Array, Array]) -> Array:
@@ -148,7 +173,7 @@ def solve(
     ridge = 10.0 * jnp.maximum(state[0], 1e-7)
     return ridge, attempt(ridge)
 
-  first = jnp.float32(config.ridge)
+  first = jnp.float32(least)
   _, weight = jax.lax.while_loop(fails, retry, (first, attempt(first)))
   return jnp.where(jnp.isfinite(weight), weight, 0.0)
 
@@ -158,10 +183,10 @@ def quantise(config: Config, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
   Args:
     config: The codec's.
-    weight: `[waves + 6, 3]` float32.
+    weight: `[waves + 9, 3]` float32.
 
   Returns:
-    Integers `[waves + 6, 3]` and scales `[3]` float16, zero where an output is
+    Integers `[waves + 9, 3]` and scales `[3]` float16, zero where an output is
     not needed.
   """
   largest = np.abs(weight).max(axis=0)
@@ -176,7 +201,7 @@ def to_bytes(config: Config, codes: np.ndarray, scale: np.ndarray) -> bytes:
 
   Args:
     config: The codec's.
-    codes: `[waves + 6, 3]` integers.
+    codes: `[waves + 9, 3]` integers.
     scale: `[3]` float16.
 
   Returns:
@@ -185,8 +210,7 @@ def to_bytes(config: Config, codes: np.ndarray, scale: np.ndarray) -> bytes:
   used = [c for c in range(3) if scale[c] > 0]
   head = _HEAD.pack(
     config.waves,
-    round(8 * config.space_spread),
-    round(8 * config.colour_spread),
+    *(round(8 * spread) for spread in config.spreads),
     sum(1 << c for c in used),
   )
   coded = entropy.encode(codes[:, used], entropy.by_lane, max(len(used), 1))
@@ -202,15 +226,15 @@ def from_bytes(body: bytes, seed: int, source: str) -> tuple[Config, np.ndarray,
     source: Named in errors.
 
   Returns:
-    The config, as far as decoding needs it; the weights `[waves + 6, 3]`
+    The config, as far as decoding needs it; the weights `[waves + 9, 3]`
     float32; what follows.
 
   Raises:
     ArtefactError: if the body is cut short or altered.
   """
   try:
-    waves, space, colour, channels = _HEAD.unpack_from(body)
-    config = Config(waves, space / 8, colour / 8, seed=seed)
+    waves, space, colour, around, channels = _HEAD.unpack_from(body)
+    config = Config(waves, space / 8, colour / 8, around / 8, seed=seed)
     used = [c for c in range(3) if channels >> c & 1]
     offset = _HEAD.size + 2 * len(used)
     scale = np.frombuffer(body[_HEAD.size : offset], '<f2').astype(np.float32)

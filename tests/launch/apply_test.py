@@ -5,7 +5,7 @@ from launch import apply, export
 from lutjax import errors
 
 
-class BinaryTest(parameterized.TestCase):
+class ApplyTest(parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
