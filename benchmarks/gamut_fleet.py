@@ -60,11 +60,12 @@ def _make(folder: pathlib.Path, side: int) -> None:
 
 def _watched(folder: pathlib.Path, side: int) -> dict[str, float]:
   """Runs the launcher and returns what was seen of it."""
+  shutil.rmtree(folder / 'out', ignore_errors=True)
   began = time.perf_counter()
   process = subprocess.Popen(
     [
       *(sys.executable, '-m', 'launch.fit', '--config=configs/gamut_mlp.py'),
-      *(f'--images={folder / "in"}', f'--out={folder / "out"}', '--overwrite'),
+      *(f'--images={folder / "in"}', f'--out={folder / "out"}'),
       *(f'--set={field}' for field in _SET.value),
     ],
     cwd=_ROOT,

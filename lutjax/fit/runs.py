@@ -72,12 +72,21 @@ class Run:
     return self.folder / self._artefact_name(name)
 
   def log(self, event: str, **fields: Any) -> None:
-    """Appends one line to `metrics.jsonl` and flushes it to the disk."""
+    """Appends one line to `metrics.jsonl` and flushes it to the disk.
+
+    Raises:
+      InputError: if it cannot be written, for instance because the disk is full.
+    """
     line = json.dumps({'event': event, **fields}, ensure_ascii=False)
-    with open(self.folder / METRICS, 'a', encoding='utf-8') as file:
-      file.write(line + '\n')
-      file.flush()
-      os.fsync(file.fileno())
+    path = self.folder / METRICS
+    try:
+      with open(path, 'a', encoding='utf-8') as file:
+        file.write(line + '\n')
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError as error:
+      reason = error.strerror or error
+      raise errors.InputError(f'{path}: cannot be written: {reason}') from error
 
   def commit(self, name: str, artefact: bytes, record: Mapping[str, Any]) -> None:
     """Writes the artefact of a model, then the line that makes it count."""

@@ -1,6 +1,5 @@
 """One wide-gamut image: reduced, fitted, and the best code for it picked."""
 
-import bisect
 import dataclasses
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ _SCALES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _LARGEST_PICTURE = {'full': 1_300_000, 'fast': 330_000}
 _SPEED = {'full': 6, 'fast': 9}
 _LEAST_SIDE = 12
-_THRESHOLDS = (0.0, *(2.0 ** (step / 2) for step in range(-24, -3)))
+_THRESHOLDS = [2.0 ** (step / 2) for step in range(-24, -3)]
 # Weights of in-gamut pixels that the strict guard tries: the least that holds
 # costs the least.
 _STRICT = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4)
@@ -93,6 +92,7 @@ def prepare(
   quantiser: recovery.Quantiser,
   *,
   soft: bool = False,
+  strict: bool = False,
   space: gamut_sources.Space = 'auto',
 ) -> Prepared:
   """Reads an image and reduces it to sRGB.
@@ -104,6 +104,7 @@ def prepare(
     quality: Of JPEG and WebP.
     quantiser: See `recovery.reduce`.
     soft: Whether colours are clipped softly, which changes the visible image.
+    strict: Whether a strict guard asks for as many samples as can be had.
     space: See `gamut_sources.read`.
 
   Raises:
@@ -123,16 +124,16 @@ def prepare(
   if kind == 'JPEG' or (kind == 'WebP' and quality < 100):
     found = images.decode(content, str(path)).pixels[..., :3]
     codes = np.ascontiguousarray(found)
-  index, samples = _gather(encoded, codes)
+  index, samples = _gather(encoded, codes, gamut_programs.SAMPLES[-1 if strict else -2])
   return Prepared(encoded, codes, content, index, samples, bounds, space_found)
 
 
 def _gather(
-  encoded: np.ndarray, codes: np.ndarray
+  encoded: np.ndarray, codes: np.ndarray, most: int
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
   """Returns the clipped pixels to compare on, and samples of them to fit."""
   index = spread(gamut_programs.clipped(codes), _CHOICE)
-  taken = spread(index, gamut_programs.SAMPLES[-1])
+  taken = spread(index, most)
   padded = next(n for n in gamut_programs.SAMPLES if n >= len(taken))
   arrays = (
     images.to_float(encoded.reshape(-1, 3)[taken]),
@@ -324,11 +325,14 @@ class Choosing:
       square = self._programs.square_errors(recovered, self._encoded)
       return Candidate(stored, _size(stored), _summed(square), label)
 
-    if self.config.guard != 'strict':
-      return at(0.0)
-    holds = lambda threshold: self._holds(at(threshold))  # noqa: E731
-    first = bisect.bisect_left(_THRESHOLDS, True, key=holds)
-    return at(_THRESHOLDS[min(first, len(_THRESHOLDS) - 1)])
+    found = at(0.0)
+    if self.config.guard == 'strict':
+      # One by one: a larger threshold does not always disturb less.
+      for threshold in _THRESHOLDS:
+        if self._holds(found):
+          break
+        found = at(threshold)
+    return found
 
   def _fits(self, candidate: Candidate) -> bool:
     budget = self.config.budget_bytes

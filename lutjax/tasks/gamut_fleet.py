@@ -201,6 +201,7 @@ class Fleet:
       task.quality,
       task.quantiser,
       soft=self._model.codec == 'soft',
+      strict=self._model.guard == 'strict',
       space=task.space,
     )
     return _Loaded(job, digest, prepared, 0.0)

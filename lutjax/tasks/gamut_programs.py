@@ -27,8 +27,9 @@ BLOCK = 1 << 18
 CLIPPED_BLOCK = 1 << 15
 # Rows of waves that stay in a CPU's cache: fifteen times as fast as whole blocks.
 _CPU_ROWS = 1 << 9
-# Samples of a ridge regression: one program for small images, one for others.
-SAMPLES = (8 * 1024, 100 * 1024)
+# Samples of a ridge regression: one program for small images, one for others, and
+# one for the strict guard, which cannot hold on pixels that the fit has not seen.
+SAMPLES = (8 * 1024, 100 * 1024, 512 * 1024)
 
 
 class Programs:

@@ -183,7 +183,8 @@ def _sheet(record: Mapping[str, Any], shown: Sequence[np.ndarray]) -> page.Pictu
       sheet.text(left, top - 26, f'error of {title}: CIEDE2000 {error.mean():.3f}')
       sheet.image(error, left, top, width, height)
     else:
-      sheet.error_bar(left, top + 20, width, 16)
+      sheet.text(left, top - 26, 'CIEDE2000, both maps')
+      sheet.error_bar(left, top + 4, width, 16)
     flat = prophoto.reshape(-1, 3)
     picked = flat[few.integers(0, len(flat), 6000)]
     chromaticity.draw(sheet, left, top + height + 60, _DIAGRAM - 40, picked, title)

@@ -1,5 +1,7 @@
 import dataclasses
+import errno
 import json
+import os
 import pathlib
 from unittest import mock
 
@@ -37,6 +39,17 @@ class RunsTest(absltest.TestCase):
     again = self.open()
     self.assertEqual(again.done['a']['psnr'], 50.0)
     again.close()
+
+  def test_a_full_disk_is_one_line(self):
+    run = self.open()
+    full = OSError(errno.ENOSPC, 'No space left on device')
+    line = 'metrics.jsonl: cannot be written: No space left'
+    with (
+      mock.patch.object(os, 'fsync', side_effect=full),
+      self.assertRaisesRegex(errors.InputError, line),
+    ):
+      run.log('end')
+    run.close()
 
   def test_an_altered_artefact_is_not_done(self):
     run = self.open()
