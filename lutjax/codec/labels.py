@@ -27,12 +27,17 @@ class Label:
   domain: tuple[tuple[float, ...], tuple[float, ...]] = UNIT_DOMAIN
   range: tuple[float, float] = UNIT_RANGE
 
+  @property
+  def usual(self) -> bool:
+    """Whether domain and range are the unit ones."""
+    return self.domain == UNIT_DOMAIN and self.range == UNIT_RANGE
+
 
 def to_header(looks: Sequence[Label]) -> list[Any]:
   """Returns what a container header holds: a bare name where the rest is usual."""
   header: list[Any] = []
   for look in looks:
-    if look.domain == UNIT_DOMAIN and look.range == UNIT_RANGE:
+    if look.usual:
       header.append(look.name)
     else:
       flat = [float(value) for row in look.domain for value in row]

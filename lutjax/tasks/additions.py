@@ -98,7 +98,7 @@ def solve(
     )
   content = lutflow.export(model, variables)
   seconds = time.perf_counter() - began
-  return content, seconds, _figures(config, gathered, content)
+  return content, seconds, looks.scorer(config, gathered)(content, job)
 
 
 def add_look(
@@ -171,20 +171,6 @@ def _fit_code_of(
 
 
 _fit_code = jax.jit(_fit_code_of, static_argnums=0)
-
-
-def _figures(
-  config: Config, gathered: experiment.Gathered, content: bytes
-) -> dict[str, Any]:
-  """Scores the new looks, in a model of them alone."""
-  (job,) = gathered.jobs
-  new = [label.name for label in gathered.labels[job.name]]
-  if not new:
-    return {'looks': {}}
-  loaded = models.load(content)
-  at = [labels.find(loaded.config.looks, name) for name in new]
-  part = lutflow.export(*lutflow_edit.keep(loaded.config, loaded.variables, at))
-  return looks.scorer(config, gathered)(part, job)
 
 
 def _open(config: Config) -> models.Loaded:
