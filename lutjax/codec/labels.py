@@ -82,8 +82,13 @@ def from_header(header: Any, source: str) -> tuple[Label, ...]:
   return tuple(looks)
 
 
-def find(looks: Sequence[Label], name: str) -> int:
+def find(looks: Sequence[Label], name: str, flag: str = '--look') -> int:
   """Returns the index of a look, by its name or its number.
+
+  Args:
+    looks: Of a model.
+    name: What was asked for.
+    flag: Where; named in the error.
 
   Raises:
     InputError: when there is none; the nearest name is given.
@@ -94,5 +99,5 @@ def find(looks: Sequence[Label], name: str) -> int:
   if name.isdecimal() and int(name) < len(names):
     return int(name)
   raise errors.InputError(
-    f'--look={name}: no such look among {len(names)}{config.nearest(name, names)}'
+    f'{flag}={name}: no such look among {len(names)}{config.nearest(name, names)}'
   )

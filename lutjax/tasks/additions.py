@@ -183,5 +183,5 @@ def _open(config: Config) -> models.Loaded:
 
 
 def _kept(config: Config, model: lutflow.Config) -> list[int]:
-  gone = {labels.find(model.looks, name) for name in config.remove}
+  gone = {labels.find(model.looks, name, '--set=remove') for name in config.remove}
   return [i for i in range(len(model.looks)) if i not in gone]

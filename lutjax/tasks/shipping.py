@@ -164,7 +164,7 @@ def mix(
     raise errors.InputError(f'--look={look}: found --blend beside it, expected one')
   if blend:
     weights = sum(
-      _share(item) * unit[labels.find(looks, _named(item))] for item in blend
+      _share(item) * unit[labels.find(looks, _named(item), '--blend')] for item in blend
     )
     if not np.sum(weights) > 0:
       raise errors.InputError(f'--blend={",".join(blend)}: the weights are all zero')
