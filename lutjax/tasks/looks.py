@@ -15,6 +15,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+import tqdm
 
 from lutjax import errors, models
 from lutjax.data import luts, synthetic
@@ -25,6 +26,8 @@ from lutjax.types import Array, Batch, Key, PyTree, Variables
 
 # Of the table that holds all looks of one network, before large looks are resampled.
 _MOST_BYTES = 1 << 30
+# Looks of one network from which on scoring shows its progress.
+_MANY = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,7 +203,10 @@ def scorer(
     loaded = loaded._replace(variables=jax.device_put(loaded.variables))
     held = loaded.config.looks
     found = {}
-    for i, label in enumerate(held):
+    many = tqdm.tqdm(
+      held, desc='scoring', unit='look', leave=False, disable=len(held) < _MANY
+    )
+    for i, label in enumerate(many):
       look = source_of(gathered, label.name, alone=len(held) == 1)
       if look is not None:
         found[label.name] = score(loaded, len(content), i, look)
