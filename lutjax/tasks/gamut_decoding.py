@@ -78,7 +78,7 @@ class Decoder:
       where = gamut_programs.places(index, self.size)
       excess += self._programs.predict_waves(self._drawn, model.weight, codes, where)
     if model.layers is not None:
-      excess += self._programs.excess_of(self._network(codes, index), codes)
+      excess += self._network_excess(codes, index)
     if near is not None:
       excess = add_leftover(codes, excess, near)
     return self._programs.recover(codes, excess, model.threshold)
@@ -104,6 +104,11 @@ class Decoder:
     if model.network is None:
       raise ValueError(f'Expected a network, got codec {model.codec}.')
     return self._programs.predict_network(model.network, model.layers, codes, where)
+
+  def _network_excess(self, codes: np.ndarray, index: np.ndarray) -> np.ndarray:
+    found = self._network(codes, index)
+    solved = self._model.network is not None and self._model.network.solved
+    return found if solved else self._programs.excess_of(found, codes)
 
   def _large(self, start: int, stop: int) -> np.ndarray | None:
     if self._model.picture is None:

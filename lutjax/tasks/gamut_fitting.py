@@ -11,9 +11,10 @@ from lutjax import errors
 from lutjax.codec import payload as payload_lib
 from lutjax.color import profiles
 from lutjax.data import images
-from lutjax.models.gamut import codecs, leftover, recovery, seeded
+from lutjax.models.gamut import codecs, leftover, network, recovery, seeded
 from lutjax.nn import encodings
 from lutjax.tasks import gamut_decoding, gamut_programs
+from lutjax.types import PyTree
 
 # Clipped pixels that candidates are compared on; all of them in most images.
 _CHOICE = 1 << 21
@@ -35,7 +36,8 @@ class Prepared(NamedTuple):
     content: The sRGB file, still without payload.
     index: Flat numbers of the clipped pixels, ascending; a spread-out
       selection where they are too many.
-    samples: What the ridge regression takes, padded.
+    samples: Colours, codes and places of a pixel for each of its clipped
+      channels, those of R first, then G and B, padded; and where each ends.
     bounds: `(low, high)` of a soft clip, or None.
   """
 
@@ -112,15 +114,20 @@ def _gather(
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
   """Returns the clipped pixels to compare on, and samples of them to fit."""
   index = spread(gamut_programs.clipped(codes), _CHOICE)
-  taken = spread(index, gamut_programs.SAMPLES[-1])
+  kept = codes.reshape(-1, 3)[index]
+  sided = np.flatnonzero(((kept == 0) | (kept == 255)).T)
+  sided = spread(sided, gamut_programs.SAMPLES[-1])
+  channel, pixel = np.divmod(sided, max(len(index), 1))
+  taken = index[pixel]
   padded = next(n for n in gamut_programs.SAMPLES if n >= len(taken))
   arrays = (
     images.to_float(encoded.reshape(-1, 3)[taken]),
-    codes.reshape(-1, 3)[taken],
+    kept[pixel],
     gamut_programs.places(taken, codes.shape[:2]),
   )
   filled = [gamut_programs.pad(array, padded) for array in arrays]
-  return index, (*filled, np.array(len(taken), np.int32))
+  ends = np.searchsorted(channel, np.arange(3), side='right').astype(np.int32)
+  return index, (*filled, ends)
 
 
 def affordable(config: codecs.Config) -> codecs.Config:
@@ -184,21 +191,26 @@ class Choosing:
     clip = programs.expand(self._codes)
     self.clip = Candidate(codecs.Stored('clip', b''), 36, self._errors(clip), 'clip')
 
-  def best(self, weight: np.ndarray | None) -> tuple[Candidate, Sequence[Candidate]]:
+  def best(
+    self, weight: np.ndarray | None, layers: PyTree = None
+  ) -> tuple[Candidate, Sequence[Candidate]]:
     """Returns the best code within the budget, and all that were compared.
 
     Args:
       weight: Ridge solution `[waves + 6, 3]` float32, where the codec uses one.
+      layers: Of the solved network, where the codec uses one.
     """
     if not self.index.size:
       return self.clip, [self.clip]
-    found = [self.clip, *self._candidates(weight)]
+    found = [self.clip, *self._candidates(weight, layers)]
     held = [c for c in found if self._fits(c)]
     if self.config.guard == 'off' and self.config.codec != 'auto' and held[1:]:
       held = held[1:]
     return min(held, key=lambda c: (c.errors[0], c.size_bytes)), found
 
-  def _candidates(self, weight: np.ndarray | None) -> Iterator[Candidate]:
+  def _candidates(
+    self, weight: np.ndarray | None, layers: PyTree
+  ) -> Iterator[Candidate]:
     codec = self.config.codec
     base = np.zeros_like(self._target)
     packed = None
@@ -209,6 +221,13 @@ class Choosing:
     if codec in ('auto', 'mixed') and packed is not None:
       for planes in (1, 3) if self.config.effort == 'full' else (1,):
         yield from self._pictures(packed, base, planes, _CODINGS[:1])
+    if layers is not None:
+      net = self.config.network, layers
+      stored = network.stored(*net)
+      where = gamut_programs.places(self.index, self.size)
+      predict = self._programs.predict_network
+      excess = predict(self.config.network, stored, self._codes, where)
+      yield self._candidate({'net': net}, excess, 'mlp')
     if codec == 'picture' or (codec == 'auto' and self.config.effort == 'full'):
       zero = np.zeros_like(base)
       codings = _CODINGS if codec == 'picture' else _CODINGS[1:2]

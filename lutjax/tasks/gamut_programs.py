@@ -18,7 +18,7 @@ from lutjax.color import gamut, transfer
 from lutjax.data import images
 from lutjax.fit import mesh as mesh_lib
 from lutjax.models import gamut_mlp
-from lutjax.models.gamut import recovery, seeded
+from lutjax.models.gamut import recovery, ridge, seeded
 from lutjax.nn import encodings
 from lutjax.types import Array, PyTree
 
@@ -135,7 +135,7 @@ class Programs:
 
     Args:
       config: Of the waves.
-      samples: Per image what `_solve` takes, padded alike; at most as many as
+      samples: Per image `Prepared.samples`, padded alike; at most as many as
         `devices.size * group_size`.
       devices: Over which images are spread.
       group_size: Images vmapped together on a device.
@@ -170,7 +170,11 @@ class Programs:
     codes: np.ndarray,
     places: np.ndarray,
   ) -> np.ndarray:
-    """Predicts linear ProPhoto colours of pixels by a network; `[n, 3]`."""
+    """Runs a network on pixels; `[n, 3]`.
+
+    Returns:
+      Linear ProPhoto colours, or the excess if the network is a solved one.
+    """
     function = functools.partial(_predict_network, config)
     fixed, arrays = (layers,), (codes, places)
     return self.in_blocks(('network', config), function, fixed, arrays, CLIPPED_BLOCK)
@@ -240,26 +244,40 @@ def _target(encoded: Array, codes: Array) -> Array:
   return recovery.excess(transfer.romm_to_linear(encoded), codes)
 
 
-def _inputs(codes: Array, where: Array) -> Array:
+def samples_of(
+  encoded: Array,
+  codes: Array,
+  where: Array,
+  ends: Array,
+  *,
+  in_gamut_weight: float = 1.0,
+) -> ridge.Samples:
+  """Makes samples of the pixels that `Prepared.samples` names."""
+  prophoto = transfer.romm_to_linear(encoded)
+  lost = recovery.excess(prophoto, codes)
+  outside = gamut.out_of_gamut(recovery.prophoto_to_linear(prophoto))
+  importance = jnp.where(outside, 1.0, in_gamut_weight)
+  importance *= jnp.arange(len(codes)) < ends[2]
+  samples = ridge.Samples(inputs_of(codes, where), lost[:, 0], importance, ends)
+  channel = ridge.channel_of(samples)[:, None]
+  return samples._replace(target=jnp.take_along_axis(lost, channel, 1)[:, 0])
+
+
+def inputs_of(codes: Array, where: Array) -> Array:
+  """Returns row, column and clip-expanded colour in [-1, 1]; `[n, 5]`."""
   return jnp.concatenate([where, 2.0 * recovery.expand(codes) - 1.0], axis=-1)
 
 
-def _solve(
-  config: seeded.Config, encoded: Array, codes: Array, where: Array, count: Array
-) -> Array:
-  prophoto = transfer.romm_to_linear(encoded)
-  target = recovery.excess(prophoto, codes)
-  outside = gamut.out_of_gamut(recovery.prophoto_to_linear(prophoto))
-  importance = jnp.where(outside, 1.0, config.in_gamut_weight)
-  importance *= jnp.arange(len(codes)) < count
-  return seeded.solve(config, _inputs(codes, where), target, importance, count)
+def _solve(config: seeded.Config, *arrays: Array) -> Array:
+  samples = samples_of(*arrays, in_gamut_weight=config.in_gamut_weight)
+  return seeded.solve(config, samples)
 
 
 def _predict_waves(
   drawn: encodings.Waves, weight: Array, codes: Array, where: Array
 ) -> Array:
   def rows(part: tuple[Array, Array]) -> Array:
-    return seeded.predict(drawn, weight, _inputs(*part))
+    return seeded.predict(drawn, weight, inputs_of(*part))
 
   step = _CPU_ROWS if jax.default_backend() == 'cpu' else len(codes)
   parts = codes.reshape(-1, step, 3), where.reshape(-1, step, 2)
@@ -270,7 +288,8 @@ def _predict_network(
   config: gamut_mlp.Config, layers: PyTree, codes: Array, where: Array
 ) -> Array:
   batch = {'xy': where, 'rgb': recovery.expand(codes)}
-  return gamut_mlp.apply(config, gamut_mlp.Variables(layers), batch)
+  predict = gamut_mlp.excess if config.solved else gamut_mlp.apply
+  return predict(config, gamut_mlp.Variables(layers), batch)
 
 
 def _recover(threshold: Array, codes: Array, excess: Array) -> Array:

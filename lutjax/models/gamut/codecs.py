@@ -44,7 +44,8 @@ class Config:
     mode: `project` makes predictions agree with the stored codes; `gate`
       predicts clipped pixels alone; `plain` predicts every pixel, as the paper.
     waves: The seeded waves.
-    network: The network of `mlp`.
+    network: The network of `mlp`; a solved one is guarded and bound to the
+      budget as the other codes are, the published kind is taken as it is.
     sampled_side: Colours along either side of the grid of `sampled`.
   """
 
@@ -63,6 +64,8 @@ class Config:
         f'Expected a budget of 0 or more and a grid of 2 to 1024, got '
         f'{self.budget_bytes} and {self.sampled_side}.'
       )
+    if self.network.solved and self.codec == 'mlp' and self.mode != 'project':
+      raise ValueError(f'Expected mode project for a solved network, got {self.mode}.')
     if self.mode == 'plain' and self.codec not in ('mlp', 'soft', 'sampled'):
       raise ValueError(f'Expected codec mlp for mode plain, got {self.codec}.')
 
@@ -199,6 +202,10 @@ def unpack(payload: payload_lib.Payload, source: str = 'payload') -> Model:
     model = model._replace(waves=waves, weight=weight)
   if mask & _NETWORK:
     config, layers, rest = network.from_bytes(rest, source)
+    if config.solved and model.mode != 'project':
+      raise errors.ArtefactError(
+        f'{source}: found a solved network in {model.mode} mode'
+      )
     model = model._replace(network=config, layers=layers)
   if mask & _PICTURE:
     return model._replace(picture=leftover.from_bytes(rest, source))

@@ -7,14 +7,15 @@ solve a ridge regression and are stored as entropy-coded integers.
 """
 
 import dataclasses
+import functools
 import struct
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lutjax import errors
 from lutjax.codec import entropy
+from lutjax.models.gamut import ridge as ridge_lib
 from lutjax.nn import encodings
 from lutjax.types import Array
 
@@ -22,8 +23,6 @@ _LINEAR = 6
 _HEAD = struct.Struct('<HBBB')
 _MAX_WAVES = 4096
 _MAX_LEVEL = 127
-# Rows of features made and multiplied at a time: they stay in the cache.
-_ROWS = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,59 +97,18 @@ def predict(drawn: encodings.Waves, weight: Array, inputs: Array) -> Array:
   return jnp.matmul(seen, weight, precision='highest')
 
 
-def solve(
-  config: Config, inputs: Array, target: Array, importance: Array, count: Array
-) -> Array:
-  """Fits the weights by ridge regression.
-
-  Normal equations are summed over fixed blocks of rows, so that padding
-  changes no bit; only blocks that hold samples are visited. Where rounding
-  leaves the factorisation without a real root, the ridge grows tenfold until
-  it has one: no setting gives NaN.
+def solve(config: Config, samples: ridge_lib.Samples) -> Array:
+  """Fits the weights by ridge regression; see `ridge.solve`.
 
   Args:
     config: The codec's.
-    inputs: `[N, 5]` float32, N a multiple of 1,024, padded.
-    target: `[N, 3]` float32, the excess.
-    importance: `[N]` float32 weights; padding is 0.
-    count: int32 scalar, rows before the padding.
+    samples: Their inputs as for `features`.
 
   Returns:
     `[waves + 6, 3]` float32.
   """
-  drawn = waves_of(config)
-  size = config.waves + _LINEAR
-
-  def add(block: Array, total: tuple[Array, Array]) -> tuple[Array, Array]:
-    def rows(array: Array) -> Array:
-      return jax.lax.dynamic_slice_in_dim(array, block * _ROWS, _ROWS)
-
-    seen = features(drawn, rows(inputs))
-    weighted = seen * rows(importance)[:, None]
-    gram = jnp.matmul(weighted.T, seen, precision='highest')
-    moment = jnp.matmul(weighted.T, rows(target), precision='highest')
-    return total[0] + gram, total[1] + moment
-
-  zero = (jnp.zeros((size, size)), jnp.zeros((size, 3)))
-  blocks = (count + _ROWS - 1) // _ROWS
-  gram, moment = jax.lax.fori_loop(0, blocks, add, zero)
-  scale = jnp.maximum(jnp.sum(importance), 1.0)
-  gram, moment = gram / scale, moment / scale
-
-  def attempt(ridge: Array) -> Array:
-    factor = jax.scipy.linalg.cho_factor(gram + ridge * jnp.eye(size))
-    return jax.scipy.linalg.cho_solve(factor, moment)
-
-  def fails(state: tuple[Array, Array]) -> Array:
-    return ~jnp.all(jnp.isfinite(state[1])) & (state[0] < 1.0)
-
-  def retry(state: tuple[Array, Array]) -> tuple[Array, Array]:
-    ridge = 10.0 * jnp.maximum(state[0], 1e-7)
-    return ridge, attempt(ridge)
-
-  first = jnp.float32(config.ridge)
-  _, weight = jax.lax.while_loop(fails, retry, (first, attempt(first)))
-  return jnp.where(jnp.isfinite(weight), weight, 0.0)
+  seen = functools.partial(features, waves_of(config))
+  return ridge_lib.solve(seen, config.waves + _LINEAR, samples, config.ridge)
 
 
 def quantise(config: Config, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
