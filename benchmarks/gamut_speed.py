@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
 
     def solve(ready: gamut_fitting.Prepared = prepared) -> np.ndarray:
       waves = wanted.model.waves
-      return programs.solve(waves, [ready.samples], alone, 1)[0]
+      return programs.solve(waves, (1.0,), [ready.samples], alone, 1)[0]
 
     def train(ready: gamut_fitting.Prepared = prepared) -> PyTree:
       network = wanted.model.network

@@ -2,10 +2,10 @@
 
   python -m launch.fit --config=configs/gamut_mlp.py --images=FOLDER --out=RUN
 
-16-bit ProPhoto images in; RUN/images gets sRGB files of the same names, each with
-a payload of at most 5,120 bytes (`--set budget_bytes=1024` for less), from which
-`python -m launch.apply --expand` gives the wide-gamut image back. Figures and
-their commands stand in BUILD_NOTES.md.
+16-bit ProPhoto images in (others are converted by their ICC profile); RUN/images gets
+sRGB files of the same names, each with a payload of at most 5,120 bytes (`--set
+budget_bytes=1024` for less), from which `python -m launch.apply --expand` gives the
+wide-gamut image back. Figures and their commands stand in BUILD_NOTES.md.
 """
 
 from lutjax.fit import loop

@@ -63,7 +63,10 @@ _STRENGTH = flags.DEFINE_float(
   'strength', 1.0, '0 keeps the image, 1 gives the look.', allow_override=True
 )
 _BITS = flags.DEFINE_integer(
-  'bits', None, '8 or 16; the own of each image by default.', allow_override=True
+  'bits',
+  None,
+  '8 or 16, by default the own of each image; with --expand 16, or 32 for float TIFF.',
+  allow_override=True,
 )
 _BLEND = flags.DEFINE_list(
   'blend', [], 'NAME:WEIGHT of several looks, instead of --look.', allow_override=True
@@ -78,6 +81,8 @@ def main() -> Sequence[str]:
   if (_MODEL.value, _LUT.value, _EXPAND.value or None).count(None) != 2:
     raise errors.InputError('expected one of --model, --lut and --expand')
   if _EXPAND.value:
+    looks = ['look', 'blend', 'interpolation', 'strength']
+    binary.refuse_beside('--expand, which applies no look', looks)
     return recovering.expand_images(
       _IMAGES.value,
       _OUT.value,
@@ -86,6 +91,7 @@ def main() -> Sequence[str]:
       bits=_BITS.value,
       overwrite=_OVERWRITE.value,
     )
+  binary.refuse_beside('a look, but with --expand', ['space', 'on_mismatch'])
   named = shipping.named_luts(
     model=_MODEL.value,
     lut=_LUT.value,

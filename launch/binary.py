@@ -1,5 +1,6 @@
 """What the launchers share: start-up, manners, exit codes."""
 
+import ctypes
 import os
 import pathlib
 import sys
@@ -9,6 +10,9 @@ import jax
 from absl import app, flags, logging
 
 from lutjax import errors
+
+# glibc's number for the most heaps that threads spread over, and what suffices.
+_M_ARENA_MAX, _ARENAS = -8, 2
 
 # Beside this package both in a checkout and in an installation.
 CONFIGS = pathlib.Path(__file__).resolve().parent.parent / 'configs'
@@ -31,6 +35,7 @@ def run(main: Callable[[], Sequence[str]]) -> None:
           f'found {argv[1:]} beside the flags; lists are separated by commas, and '
           'globs are quoted'
         )
+      _share_heaps()
       start_jax()
       failures = main()
     except errors.InputError as error:
@@ -46,6 +51,21 @@ def run(main: Callable[[], Sequence[str]]) -> None:
 
   _show_in_help(main.__module__)
   app.run(guarded)
+
+
+def refuse_beside(mode: str, names: Sequence[str]) -> None:
+  """Refuses flags that a user has given though they mean nothing in a mode.
+
+  Args:
+    mode: What is asked for, as the user would write it.
+    names: Of the flags.
+
+  Raises:
+    InputError: one line that names those that were given.
+  """
+  given = [f'--{name}' for name in names if flags.FLAGS[name].present]
+  if given:
+    raise errors.InputError(f'{", ".join(given)}: nothing to do with {mode}')
 
 
 def start_jax() -> None:
@@ -67,6 +87,17 @@ def start_jax() -> None:
       'jax_compilation_cache_dir', str(pathlib.Path(cache).expanduser())
     )
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
+
+
+def _share_heaps() -> None:
+  """Makes threads share their heaps, where the C library is glibc.
+
+  By default each thread has its own, and what is freed in one serves no other:
+  a hundred megabytes lie idle, and more the longer images of many sizes pass.
+  """
+  mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
+  if mallopt is not None:
+    mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def _show_in_help(module: str) -> None:

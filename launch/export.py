@@ -58,6 +58,8 @@ def main() -> Sequence[str]:
   if (_MODEL.value is None) == (_LUT.value is None):
     raise errors.InputError('expected one of --model and --lut')
   if _INFO.value:
+    writing = ['lut', 'out', 'format', 'size', 'level', 'bits', 'look', 'blend']
+    binary.refuse_beside('--info, which writes no file', [*writing, 'inverse'])
     for line in recovering.describe(_MODEL.value or ''):
       print(line)
     return []

@@ -15,7 +15,8 @@ from lutjax.codec import payload as payload_lib
 _CHUNK = b'gmLp'
 _COMMENT, _APP0, _APP1 = 0xFE, 0xE0, 0xE1
 _EXIF = b'Exif\0\0'
-_SEGMENT_BYTES = 65533
+# The largest payload that a JPEG file holds.
+SEGMENT_BYTES = 65533
 _WEBP_EXIF_FLAG, _WEBP_ALPHA_FLAG = 0x08, 0x10
 
 
@@ -82,7 +83,7 @@ def extract(content: bytes, source: str = 'image') -> bytes | None:
 def _candidates(content: bytes, source: str) -> list[bytes]:
   if content.startswith(metadata.PNG_SIGNATURE):
     chunks = metadata.png_to_chunks(content, source)
-    own = [data for kind, data in chunks if kind == _CHUNK]
+    own = [bytes(data) for kind, data in chunks if kind == _CHUNK]
     return own + fields.blobs(metadata.png_exif(chunks) or b'')
   if content.startswith(b'\xff\xd8'):
     segments, _ = metadata.jpeg_to_segments(content, source)
@@ -108,15 +109,15 @@ def _embed_png(content: bytes, blob: bytes, source: str) -> bytes:
 
 
 def _embed_jpeg(content: bytes, blob: bytes, source: str) -> bytes:
-  if len(blob) > _SEGMENT_BYTES:
+  if len(blob) > SEGMENT_BYTES:
     raise errors.ImageError(
       f'{source}: found a payload of {len(blob)} bytes, expected at most '
-      f'{_SEGMENT_BYTES} for a JPEG file'
+      f'{SEGMENT_BYTES} for a JPEG file'
     )
   segments, scans = metadata.jpeg_to_segments(content, source)
   exif = _EXIF + fields.with_maker_note(metadata.jpeg_exif(segments), blob)
   own = [metadata.Segment(_COMMENT, blob)]
-  if len(exif) <= _SEGMENT_BYTES:
+  if len(exif) <= SEGMENT_BYTES:
     segments = [s for s in segments if s[0] != _APP1 or not s[1].startswith(_EXIF)]
     own.insert(0, metadata.Segment(_APP1, exif))
   magic = payload_lib.MAGIC

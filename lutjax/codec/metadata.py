@@ -23,10 +23,10 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 class Chunk(NamedTuple):
-  """A PNG chunk: its four-letter `kind` and its `data`."""
+  """A PNG chunk: its four-letter `kind` and its `data`, pixels as a view."""
 
   kind: bytes
-  data: bytes
+  data: bytes | memoryview
 
 
 class Segment(NamedTuple):
@@ -71,7 +71,9 @@ def png_to_chunks(content: bytes, source: str) -> list[Chunk]:
         f'{source}: found a wrong checksum in PNG chunk {name} at byte {offset}: '
         'the file is damaged'
       )
-    chunks.append(Chunk(kind, content[offset + 8 : end - 4]))
+    # Pixels may be most of the memory that there is.
+    held = memoryview(content) if kind == b'IDAT' else content
+    chunks.append(Chunk(kind, held[offset + 8 : end - 4]))
     offset = end
   if chunks[0].kind != b'IHDR' or len(chunks[0].data) != 13:
     raise errors.ImageError(f'{source}: found no PNG header, expected chunk IHDR')
@@ -95,7 +97,7 @@ def png_icc(chunks: Sequence[Chunk], source: str) -> bytes | None:
   """
   for kind, data in chunks:
     if kind == b'iCCP':
-      packed = data[data.find(b'\0') + 2 :]
+      packed = bytes(data)[bytes(data).find(b'\0') + 2 :]
       inflater = zlib.decompressobj()
       try:
         profile = inflater.decompress(packed, _MAX_PROFILE_BYTES)
@@ -116,7 +118,7 @@ def png_exif(chunks: Sequence[Chunk]) -> bytes | None:
   """Returns the EXIF stream of chunk eXIf."""
   for kind, data in chunks:
     if kind == b'eXIf':
-      return data.removeprefix(_EXIF)
+      return bytes(data).removeprefix(_EXIF)
   return None
 
 

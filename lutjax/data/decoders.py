@@ -63,7 +63,7 @@ def from_png(content: bytes, source: str, say: Say) -> Decoded:
   _check_size(head.height, head.width, source)
   if any(kind == b'acTL' for kind, _ in chunks):
     say(f'{source}: animated, only the first frame is read')
-  pixels = png.to_pixels(chunks, head, source)
+  pixels = png.to_pixels(content, chunks, head, source)
   icc, exif = metadata.png_icc(chunks, source), metadata.png_exif(chunks)
   return Decoded(pixels, png.COLOURS[head.colour], icc, exif)
 

@@ -62,10 +62,13 @@ def read_head(chunks: Sequence[metadata.Chunk], source: str) -> Head:
   return head
 
 
-def to_pixels(chunks: Sequence[metadata.Chunk], head: Head, source: str) -> np.ndarray:
+def to_pixels(
+  content: bytes, chunks: Sequence[metadata.Chunk], head: Head, source: str
+) -> np.ndarray:
   """Decodes the pixels, palettes and transparent colours resolved.
 
   Args:
+    content: The file.
     chunks: The file's, checked by `metadata.png_to_chunks`.
     head: From `read_head`.
     source: Named in errors.
@@ -88,7 +91,9 @@ def to_pixels(chunks: Sequence[metadata.Chunk], head: Head, source: str) -> np.n
   bare = metadata.png_bare(chunks)
   if head.interlace:
     return _deinterlace(bare, head)
-  return imagecodecs.png_decode(metadata.chunks_to_png(bare))
+  if len(bare) < len(chunks):
+    content = metadata.chunks_to_png(bare)
+  return imagecodecs.png_decode(content)
 
 
 def _deinterlace(chunks: Sequence[metadata.Chunk], head: Head) -> np.ndarray:

@@ -1,21 +1,21 @@
 """Checkpoints of whole fit states, through Orbax.
 
-States are stored as host arrays, keys as their words, so that a fit resumes
-on another number or kind of devices.
+A state is a named tuple with a typed `key` and an int32 `step` among its fields,
+such as `loop.State`. States are stored as host arrays, keys as their words, so
+that a fit resumes on another number or kind of devices.
 """
 
 import contextlib
 import logging
 import pathlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from lutjax.fit import loop
-from lutjax.types import PyTree
+_State = TypeVar('_State', bound=Any)
 
 
 @contextlib.contextmanager
@@ -36,7 +36,7 @@ def manager(folder: pathlib.Path) -> Iterator[ocp.CheckpointManager]:
     yield opened
 
 
-def save(opened: ocp.CheckpointManager, state: loop.State) -> None:
+def save(opened: ocp.CheckpointManager, state: _State) -> None:
   """Saves stacked states under the step that they have reached."""
   host = _to_host(state)
   step = int(np.max(host.step))
@@ -45,8 +45,8 @@ def save(opened: ocp.CheckpointManager, state: loop.State) -> None:
 
 
 def restore(
-  opened: ocp.CheckpointManager, like: PyTree, say: Callable[[str], None]
-) -> loop.State | None:
+  opened: ocp.CheckpointManager, like: _State, say: Callable[[str], None]
+) -> _State | None:
   """Returns the newest state that can be read, or None.
 
   Args:
@@ -71,9 +71,9 @@ def restore(
   return None
 
 
-def _raw(state: loop.State) -> loop.State:
+def _raw(state: _State) -> _State:
   return state._replace(key=jax.random.key_data(state.key))
 
 
-def _to_host(state: loop.State) -> loop.State:
+def _to_host(state: _State) -> _State:
   return jax.device_get(_raw(state))

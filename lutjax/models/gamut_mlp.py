@@ -28,6 +28,8 @@ from lutjax.types import Array, Batch, Key, PyTree, System, Variables
 
 _COLUMNS = {'xy': (0, 2), 'rgb': (2, 5), 'xyrgb': (0, 5)}
 _PADDING = 8
+# Surroundings in a solved network: one number a channel.
+_AROUND = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Config:
       the first only, made of constant inputs.
     residual: Whether the network adds to the colour or gives it.
     solved: Whether the network is a solved one (see above), with ReLU, biases
-      everywhere, and coordinates beside their encoding.
+      everywhere, and beside the encoding the coordinates and what surrounds a
+      pixel.
     precision: Of stored weights.
   """
 
@@ -71,7 +74,7 @@ def input_size(config: Config) -> int:
   start, stop = _COLUMNS[config.inputs]
   octaves = _octaves(config)[start:stop]
   if config.solved:
-    return sum(1 + 2 * k for k in octaves)
+    return sum(1 + 2 * k for k in octaves) + _AROUND
   return sum(max(1, 2 * k) for k in octaves)
 
 
@@ -126,7 +129,9 @@ def encode(config: Config, batch: Batch) -> Array:
 
   Args:
     config: The network's.
-    batch: `xy` `[..., 2]`, row and column in [-1, 1]; `rgb` `[..., 3]` in [0, 1].
+    batch: `xy` `[..., 2]`, row and column in [-1, 1]; `rgb` `[..., 3]` in [0, 1];
+      for a solved network `around` `[..., 3]`, the signed share of clipped
+      pixels around in each channel, in [-1, 1].
   """
   start, stop = _COLUMNS[config.inputs]
   values = jnp.concatenate([batch['xy'], 2.0 * batch['rgb'] - 1.0], axis=-1)
@@ -139,6 +144,8 @@ def encode(config: Config, batch: Batch) -> Array:
       parts.append(encodings.frequency(part, count) if count else part)
       if config.solved and count:
         parts.append(part)
+  if config.solved:
+    parts.append(batch['around'])
   return jnp.concatenate(parts, axis=-1)
 
 
@@ -168,7 +175,7 @@ def excess(config: Config, variables: Variables, batch: Batch) -> Array:
   Args:
     config: The network's.
     variables: The network.
-    batch: `xy` and `rgb` as for `encode`.
+    batch: As for `encode`.
 
   Returns:
     `[..., 3]` float32, linear sRGB; right in clipped channels only.

@@ -5,7 +5,7 @@ import numpy as np
 from lutjax.color import matrices, spaces
 from lutjax.report import canvas
 
-_GAMUTS = ('srgb', 'display_p3', 'prophoto')
+_GAMUTS = {'srgb': 'sRGB', 'display_p3': 'Display P3', 'prophoto': 'ProPhoto'}
 _SPAN = (-0.02, 0.80, -0.02, 0.90)
 
 
@@ -31,11 +31,12 @@ def draw(
   axes = sheet.axes(left + 30, top, side - 30, side - 30)
   axes.axis(_SPAN)
   axes.set_aspect('equal')
-  for name, style in zip(_GAMUTS, ('-', '--', ':')):
+  for (name, label), style in zip(_GAMUTS.items(), ('-', '--', ':')):
     corners = spaces.SPACES[name].primaries
     around = np.concatenate([corners, corners[:1]])
     axes.plot(*around.T, style, color=canvas.INK, linewidth=0.8)
-    axes.annotate(name, corners[1], fontsize=6, color=canvas.MUTED)
+    offset = {'xytext': (3, 3), 'textcoords': 'offset points'}
+    axes.annotate(label, corners[1], fontsize=6, color=canvas.MUTED, **offset)
   xy = chromaticities(prophoto)
   p3 = np.asarray(spaces.convert(prophoto, 'prophoto', 'display_p3'))
   shown = np.asarray(spaces.encode(np.clip(p3, 0.0, 1.0), 'display_p3'))

@@ -17,7 +17,7 @@ from lutjax.data import images
 from lutjax.fit import mesh, runs
 from lutjax.models.gamut import recovery
 from lutjax.tasks import experiment as experiment_lib
-from lutjax.tasks import gamut_fleet, gamut_report, gamut_scores
+from lutjax.tasks import gamut_fleet, gamut_report, gamut_scores, gamut_sources
 
 _KINDS = {'png': 'PNG', 'jpeg': 'JPEG', 'tiff': 'TIFF', 'webp': 'WebP'}
 SUFFIXES = {'png': '.png', 'jpeg': '.jpg', 'tiff': '.tif', 'webp': '.webp'}
@@ -30,6 +30,8 @@ class Config:
   Attributes:
     format: Of the sRGB files.
     quality: Of JPEG and WebP, 1 to 100; WebP is exact at 100.
+    space: What the sources' colours are; `auto` asks their ICC profiles, and
+      takes those without one as ProPhoto.
     quantiser: `round`, or the paper's `truncate`.
     sampling: What a network is fitted on; see `gamut_network.pool_of`.
     start: Artefact of a meta-initialisation that networks start from.
@@ -39,6 +41,7 @@ class Config:
 
   format: Literal['png', 'jpeg', 'tiff', 'webp'] = 'png'
   quality: int = 95
+  space: gamut_sources.Space = 'auto'
   quantiser: recovery.Quantiser = 'round'
   sampling: Literal['all', 'strided', 'outside', 'clipped'] = 'all'
   start: str = ''
@@ -126,16 +129,18 @@ def evaluate(
 
   Args:
     model: Run folder, or sRGB files with payloads.
-    config: Unused: an image says all that its decoding needs.
+    config: Says in which space the originals are.
     sources: The originals, matched by stem.
     say: Told what is skipped.
   """
-  del config
   if not sources.images:
     raise errors.InputError('--images: expected the originals to compare with')
   folder = pathlib.Path(model, 'images')
   found, problems = gamut_scores.score_images(
-    [str(folder) if folder.is_dir() else model], sources.images, say=say
+    [str(folder) if folder.is_dir() else model],
+    sources.images,
+    space=config.space,
+    say=say,
   )
   return {'model': model, 'images': found}, problems
 

@@ -75,7 +75,7 @@ class Decoder:
       return np.clip(self._network(codes, index), 0.0, 1.0)
     excess = np.zeros((len(codes), 3), np.float32)
     if self._drawn is not None and model.weight is not None:
-      where = gamut_programs.places(index, self.size)
+      where = gamut_programs.whereabouts(index, self._codes)
       excess += self._programs.predict_waves(self._drawn, model.weight, codes, where)
     if model.layers is not None:
       excess += self._network_excess(codes, index)
@@ -99,10 +99,13 @@ class Decoder:
     return np.clip(self._network(codes, index), 0.0, 1.0)
 
   def _network(self, codes: np.ndarray, index: np.ndarray) -> np.ndarray:
-    where = gamut_programs.places(index, self.size)
     model = self._model
     if model.network is None:
       raise ValueError(f'Expected a network, got codec {model.codec}.')
+    if model.network.solved:
+      where = gamut_programs.whereabouts(index, self._codes)
+    else:
+      where = gamut_programs.places(index, self.size)
     return self._programs.predict_network(model.network, model.layers, codes, where)
 
   def _network_excess(self, codes: np.ndarray, index: np.ndarray) -> np.ndarray:

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lutjax import errors
+from lutjax.codec import carriers
 from lutjax.codec import payload as payload_lib
 from lutjax.color import profiles
 from lutjax.data import images
 from lutjax.models.gamut import codecs, leftover, network, recovery, seeded
 from lutjax.nn import encodings
-from lutjax.tasks import gamut_decoding, gamut_programs
+from lutjax.tasks import gamut_decoding, gamut_programs, gamut_sources
 from lutjax.types import PyTree
 
 # Clipped pixels that candidates are compared on; all of them in most images.
@@ -23,7 +23,10 @@ _SCALES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _LARGEST_PICTURE = {'full': 1_300_000, 'fast': 330_000}
 _SPEED = {'full': 6, 'fast': 9}
 _LEAST_SIDE = 12
-_THRESHOLDS = 2.0 ** np.arange(-12, -1.5, 0.5)
+_THRESHOLDS = [2.0 ** (step / 2) for step in range(-24, -3)]
+# Weights of in-gamut pixels that the strict guard tries: the least that holds
+# costs the least.
+_STRICT = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4)
 _CODINGS = (('AVIF', '4:4:4'), ('AVIF', '4:2:0'), ('WEBP', '4:2:0'))
 
 
@@ -36,9 +39,10 @@ class Prepared(NamedTuple):
     content: The sRGB file, still without payload.
     index: Flat numbers of the clipped pixels, ascending; a spread-out
       selection where they are too many.
-    samples: Colours, codes and places of a pixel for each of its clipped
+    samples: Colours, codes and whereabouts of a pixel for each of its clipped
       channels, those of R first, then G and B, padded; and where each ends.
     bounds: `(low, high)` of a soft clip, or None.
+    space: What the colours of the source were.
   """
 
   encoded: np.ndarray
@@ -47,6 +51,7 @@ class Prepared(NamedTuple):
   index: np.ndarray
   samples: tuple[np.ndarray, ...]
   bounds: tuple[float, float] | None = None
+  space: str = ''
 
 
 class Candidate(NamedTuple):
@@ -65,6 +70,22 @@ class Candidate(NamedTuple):
   label: str
 
 
+class _Base(NamedTuple):
+  """Seeded waves that a picture may be added to, or nothing.
+
+  Attributes:
+    waves: Config, integers and scales, or None.
+    excess: What they predict at the compared pixels; `[n, 3]`.
+    alone: The code that they are by themselves.
+    in_gamut: What in-gamut pixels weighed in their fit.
+  """
+
+  waves: tuple[seeded.Config, np.ndarray, np.ndarray] | None
+  excess: np.ndarray
+  alone: Candidate
+  in_gamut: float
+
+
 def prepare(
   programs: gamut_programs.Programs,
   path: pathlib.Path,
@@ -73,25 +94,25 @@ def prepare(
   quantiser: recovery.Quantiser,
   *,
   soft: bool = False,
+  strict: bool = False,
+  space: gamut_sources.Space = 'auto',
 ) -> Prepared:
   """Reads an image and reduces it to sRGB.
 
   Args:
     programs: Compiled programs.
-    path: A 16-bit or float image in ProPhoto.
+    path: A 16-bit or float image.
     kind: Format of the reduced file.
     quality: Of JPEG and WebP.
     quantiser: See `recovery.reduce`.
     soft: Whether colours are clipped softly, which changes the visible image.
+    strict: Whether a strict guard asks for as many samples as can be had.
+    space: See `gamut_sources.read`.
 
   Raises:
     ImageError: if it cannot be read, has 8 bits, or does not fit the format.
   """
-  image = images.read(path)
-  if image.pixels.dtype == np.uint8:
-    raise errors.ImageError(
-      f'{path}: found 8-bit pixels, expected 16-bit or float ProPhoto colours'
-    )
+  image, space_found = gamut_sources.read(path, space)
   encoded = np.ascontiguousarray(image.pixels[..., :3])
   flat = encoded.reshape(-1, 3)
   bounds = programs.soft_bounds(flat) if soft else None
@@ -105,33 +126,40 @@ def prepare(
   if kind == 'JPEG' or (kind == 'WebP' and quality < 100):
     found = images.decode(content, str(path)).pixels[..., :3]
     codes = np.ascontiguousarray(found)
-  index, samples = _gather(encoded, codes)
-  return Prepared(encoded, codes, content, index, samples, bounds)
+  index, samples = _gather(encoded, codes, gamut_programs.SAMPLES[-1 if strict else -2])
+  return Prepared(encoded, codes, content, index, samples, bounds, space_found)
 
 
 def _gather(
-  encoded: np.ndarray, codes: np.ndarray
+  encoded: np.ndarray, codes: np.ndarray, most: int
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
   """Returns the clipped pixels to compare on, and samples of them to fit."""
   index = spread(gamut_programs.clipped(codes), _CHOICE)
   kept = codes.reshape(-1, 3)[index]
-  sided = np.flatnonzero(((kept == 0) | (kept == 255)).T)
-  sided = spread(sided, gamut_programs.SAMPLES[-1])
+  sided = spread(np.flatnonzero(((kept == 0) | (kept == 255)).T), most)
   channel, pixel = np.divmod(sided, max(len(index), 1))
-  taken = index[pixel]
-  padded = next(n for n in gamut_programs.SAMPLES if n >= len(taken))
+  padded = next(n for n in gamut_programs.SAMPLES if n >= len(sided))
   arrays = (
-    images.to_float(encoded.reshape(-1, 3)[taken]),
+    images.to_float(encoded.reshape(-1, 3)[index[pixel]]),
     kept[pixel],
-    gamut_programs.places(taken, codes.shape[:2]),
+    gamut_programs.whereabouts(index, codes)[pixel],
   )
   filled = [gamut_programs.pad(array, padded) for array in arrays]
   ends = np.searchsorted(channel, np.arange(3), side='right').astype(np.int32)
   return index, (*filled, ends)
 
 
-def affordable(config: codecs.Config) -> codecs.Config:
-  """Returns the config with as many waves as a small budget can hold."""
+def affordable(config: codecs.Config, kind: str) -> codecs.Config:
+  """Returns the config with what a file and a small budget can hold.
+
+  Args:
+    config: As wanted.
+    kind: Format of the outputs; a JPEG file holds one segment.
+  """
+  if kind == 'JPEG':
+    most = carriers.SEGMENT_BYTES
+    budget = min(config.budget_bytes or most, most)
+    config = dataclasses.replace(config, budget_bytes=budget)
   if not config.budget_bytes:
     return config
   held = int((config.budget_bytes - 120) / 2.9) // 16 * 16
@@ -139,6 +167,11 @@ def affordable(config: codecs.Config) -> codecs.Config:
   return dataclasses.replace(
     config, waves=dataclasses.replace(config.waves, waves=waves)
   )
+
+
+def in_gamut_weights(config: codecs.Config) -> tuple[float, ...]:
+  """Returns the weights of in-gamut pixels that ridge regressions are made for."""
+  return _STRICT if config.guard == 'strict' else (1.0,)
 
 
 def describe(
@@ -187,75 +220,80 @@ class Choosing:
     self._programs = programs
     self._codes = prepared.codes.reshape(-1, 3)[self.index]
     self._encoded = prepared.encoded.reshape(-1, 3)[self.index]
+    self._where = gamut_programs.whereabouts(self.index, prepared.codes)
     self._target = programs.target(self._encoded, self._codes)
-    clip = programs.expand(self._codes)
-    self.clip = Candidate(codecs.Stored('clip', b''), 36, self._errors(clip), 'clip')
+    square = programs.square_errors(programs.expand(self._codes), self._encoded)
+    self._outside = square[:, 2] > 0
+    self.clip = Candidate(codecs.Stored('clip', b''), 36, _summed(square), 'clip')
 
   def best(
-    self, weight: np.ndarray | None, layers: PyTree = None
+    self, weights: np.ndarray | None, layers: PyTree = None
   ) -> tuple[Candidate, Sequence[Candidate]]:
     """Returns the best code within the budget, and all that were compared.
 
     Args:
-      weight: Ridge solution `[waves + 6, 3]` float32, where the codec uses one.
+      weights: Ridge solutions `[K, waves + 9, 3]` float32, one for each of
+        `in_gamut_weights`, where the codec uses any.
       layers: Of the solved network, where the codec uses one.
     """
     if not self.index.size:
       return self.clip, [self.clip]
-    found = [self.clip, *self._candidates(weight, layers)]
+    found = [self.clip, *self._candidates(weights, layers)]
     held = [c for c in found if self._fits(c)]
     if self.config.guard == 'off' and self.config.codec != 'auto' and held[1:]:
       held = held[1:]
     return min(held, key=lambda c: (c.errors[0], c.size_bytes)), found
 
   def _candidates(
-    self, weight: np.ndarray | None, layers: PyTree
+    self, weights: np.ndarray | None, layers: PyTree
   ) -> Iterator[Candidate]:
     codec = self.config.codec
-    base = np.zeros_like(self._target)
-    packed = None
-    if codec in ('auto', 'seeded', 'mixed') and weight is not None:
-      packed, base = self._quantised(weight)
+    if codec in ('auto', 'seeded', 'mixed') and weights is not None:
+      bases = [self._base(*pair) for pair in self._ridges(weights)]
+      held = [base for base in bases if self._holds(base.alone)] or bases
+      base = min(held, key=lambda base: base.alone.errors[0])
       if codec != 'mixed':
-        yield self._candidate({'waves': packed}, base, 'seeded')
-    if codec in ('auto', 'mixed') and packed is not None:
-      for planes in (1, 3) if self.config.effort == 'full' else (1,):
-        yield from self._pictures(packed, base, planes, _CODINGS[:1])
+        yield base.alone
+      if codec != 'seeded':
+        for planes in (1, 3) if self.config.effort == 'full' else (1,):
+          yield from self._pictures(base, planes, _CODINGS[:1])
     if layers is not None:
-      net = self.config.network, layers
-      stored = network.stored(*net)
-      where = gamut_programs.places(self.index, self.size)
+      net = self.config.network
+      stored = network.stored(net, layers)
       predict = self._programs.predict_network
-      excess = predict(self.config.network, stored, self._codes, where)
-      yield self._candidate({'net': net}, excess, 'mlp')
+      excess = predict(net, stored, self._codes, self._where)
+      yield self._candidate({'net': (net, layers)}, excess, 'mlp')
     if codec == 'picture' or (codec == 'auto' and self.config.effort == 'full'):
-      zero = np.zeros_like(base)
+      none = _Base(None, np.zeros_like(self._target), self.clip, 1.0)
       codings = _CODINGS if codec == 'picture' else _CODINGS[1:2]
-      yield from self._pictures(None, zero, 3, codings)
+      yield from self._pictures(none, 3, codings)
 
-  def _quantised(self, weight: np.ndarray) -> tuple[Any, np.ndarray]:
+  def _ridges(self, weights: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
+    return zip(weights, in_gamut_weights(self.config), strict=True)
+
+  def _base(self, weight: np.ndarray, in_gamut: float) -> _Base:
     waves = self.config.waves
     codes, scale = seeded.quantise(waves, weight)
-    stored = codes * scale.astype(np.float32)
-    where = gamut_programs.places(self.index, self.size)
+    stored = (codes * scale.astype(np.float32)).astype(np.float32)
     drawn = seeded.waves_of(waves)
-    predict = self._programs.predict_waves
-    return (waves, codes, scale), predict(
-      drawn, stored.astype(np.float32), self._codes, where
-    )
+    excess = self._programs.predict_waves(drawn, stored, self._codes, self._where)
+    packed = waves, codes, scale
+    alone = self._candidate({'waves': packed}, excess, 'seeded')
+    return _Base(packed, excess, alone, in_gamut)
 
   def _pictures(
-    self, waves: Any, base: np.ndarray, planes: int, codings: Sequence[tuple[str, str]]
+    self, base: _Base, planes: int, codings: Sequence[tuple[str, str]]
   ) -> Iterator[Candidate]:
     """Yields the finest picture within the budget at each scale worth trying."""
-    rest = self._target - base
-    where = (self._codes == 0) | (self._codes == 255)
+    rest = self._target - base.excess
+    importance = np.where(self._outside, 1.0, base.in_gamut).astype(np.float32)
+    weights = ((self._codes == 0) | (self._codes == 255)) * importance[:, None]
     if planes == 1:
-      channel = gamut_decoding.strongest(self._codes, base)[:, None]
+      channel = gamut_decoding.strongest(self._codes, base.excess)[:, None]
       rest = np.take_along_axis(rest, channel, 1)
-      where = np.take_along_axis(where, channel, 1)
+      weights = np.take_along_axis(weights, channel, 1)
     budget = self.config.budget_bytes or payload_lib.MAX_BYTES
-    spent = _size(codecs.pack(waves=waves)) + (0 if waves else 4)
+    spent = _size(codecs.pack(waves=base.waves)) + (0 if base.waves else 4)
     effort = self.config.effort
     largest = _LARGEST_PICTURE[effort]
     for kind, sampling in codings:
@@ -264,15 +302,16 @@ class Choosing:
         large = self.size[0] * self.size[1] > largest * scale**2
         if large or (scale > 1 and min(self.size) < _LEAST_SIDE * scale):
           continue
-        picture = leftover.average(rest, where, self.index, self.size, scale)
+        picture = leftover.average(rest, weights, self.index, self.size, scale)
         coded = _finest(picture, kind, scale, sampling, budget - spent, _SPEED[effort])
         if coded is None:
           continue
         near = self._near(coded)
-        excess = gamut_decoding.add_leftover(self._codes, base, near)
+        excess = gamut_decoding.add_leftover(self._codes, base.excess, near)
         label = f'{kind} 1/{scale} {sampling if planes == 3 else "4:0:0"}'
-        label = f'seeded + {label}' if waves else label
-        found = self._candidate({'waves': waves, 'picture': coded}, excess, label)
+        label = f'seeded + {label}' if base.waves else label
+        parts = {'waves': base.waves, 'picture': coded}
+        found = self._candidate(parts, excess, label)
         yield found
         if found.errors[0] > least or effort == 'fast':
           break
@@ -294,17 +333,21 @@ class Choosing:
   def _candidate(
     self, parts: dict[str, Any], excess: np.ndarray, label: str
   ) -> Candidate:
-    recovered = self._programs.recover(self._codes, excess, 0.0)
-    stored = codecs.pack(**parts, mode='project')
-    found = Candidate(stored, _size(stored), self._errors(recovered), label)
-    if self.config.guard != 'strict':
-      return found
-    for threshold in _THRESHOLDS:
-      if self._holds(found):
-        break
-      stored = codecs.pack(**parts, mode='project', threshold=float(threshold))
-      recovered = self._programs.recover(self._codes, excess, float(threshold))
-      found = Candidate(stored, _size(stored), self._errors(recovered), label)
+    """Returns a code, the strict guard's with the least threshold that holds."""
+
+    def at(threshold: float) -> Candidate:
+      stored = codecs.pack(**parts, mode='project', threshold=threshold)
+      recovered = self._programs.recover(self._codes, excess, threshold)
+      square = self._programs.square_errors(recovered, self._encoded)
+      return Candidate(stored, _size(stored), _summed(square), label)
+
+    found = at(0.0)
+    if self.config.guard == 'strict':
+      # One by one: a larger threshold does not always disturb less.
+      for threshold in _THRESHOLDS:
+        if self._holds(found):
+          break
+        found = at(threshold)
     return found
 
   def _fits(self, candidate: Candidate) -> bool:
@@ -318,9 +361,9 @@ class Choosing:
     inside = gain[0] - gain[1]
     return bool((gain >= 0).all() and (self.config.guard != 'strict' or inside >= 0))
 
-  def _errors(self, recovered: np.ndarray) -> np.ndarray:
-    square = self._programs.square_errors(recovered, self._encoded)
-    return square[:, :2].sum(axis=0, dtype=np.float64)
+
+def _summed(square: np.ndarray) -> np.ndarray:
+  return square[:, :2].sum(axis=0, dtype=np.float64)
 
 
 def _size(stored: codecs.Stored) -> int:

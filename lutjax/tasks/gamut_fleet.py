@@ -75,7 +75,7 @@ class Fleet:
     say: Callable[[str], None],
   ):
     self._wanted = wanted
-    self._model: codecs.Config = gamut_fitting.affordable(wanted.model)
+    self._model: codecs.Config = gamut_fitting.affordable(wanted.model, kind)
     self._kind = kind
     self._run = run
     self._devices = devices
@@ -149,7 +149,11 @@ class Fleet:
     samples = [loaded.prepared.samples for loaded in bucket]
     began = time.perf_counter() - self._programs.compile_seconds
     weights = self._programs.solve(
-      self._model.waves, samples, self._devices, self._group_size
+      self._model.waves,
+      gamut_fitting.in_gamut_weights(self._model),
+      samples,
+      self._devices,
+      self._group_size,
     )
     ended = time.perf_counter() - self._programs.compile_seconds
     each = (ended - began) / len(bucket)
@@ -197,6 +201,8 @@ class Fleet:
       task.quality,
       task.quantiser,
       soft=self._model.codec == 'soft',
+      strict=self._model.guard == 'strict',
+      space=task.space,
     )
     return _Loaded(job, digest, prepared, 0.0)
 
@@ -228,6 +234,7 @@ class Fleet:
         'bytes': job.size_bytes,
         'modified': job.modified,
         'digest': loaded.digest,
+        'space': prepared.space,
       }
       with self._lock:
         self._run.commit(job.name, content, {**record, 'source': source})

@@ -1,35 +1,34 @@
-"""A meta-initialisation for the networks of the gamut task, and its data.
+"""A meta-initialisation for the networks of the gamut task.
 
-The run folder gets `manifest.json` (which images and crops there are, their
-digests and shares of out-of-gamut pixels, and whether they train or test),
-pictures of the masks, a histogram of the shares, and `model.lutjax`, which
+The run folder gets what `gamut_crops` writes and `model.lutjax`, which
 `--set start=RUN/model.lutjax` starts networks from.
 """
 
 import dataclasses
 import functools
-import hashlib
-import json
 import os
-import pathlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import tqdm
 
-from lutjax import errors, files
+from lutjax import errors
+from lutjax.color import transfer
 from lutjax.data import images
-from lutjax.fit import runs
+from lutjax.fit import checkpoint, runs
 from lutjax.models import gamut_mlp
-from lutjax.models.gamut import reptile
-from lutjax.report import plots
+from lutjax.models.gamut import recovery, reptile
 from lutjax.tasks import experiment as experiment_lib
-from lutjax.tasks import gamut_programs
-from lutjax.types import PyTree
+from lutjax.tasks import gamut_crops, gamut_programs
+from lutjax.types import Array, Batch, Key
 
-_THUMBNAIL = 128
+_OPTIMIZERS = {'adam': optax.adam, 'sgd': optax.sgd}
+# Outer steps between checkpoints.
+_SAVED = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,9 +39,14 @@ class Config:
     min_og: Least share of out-of-gamut pixels, of images and of crops.
     crop: Side of a crop; smaller images give none.
     test_share: Of images, by their digests; the others train.
-    outer_steps: Of the initialisation.
-    outer_rate: Of its Adam.
-    inner_steps: Gradient steps from it on each crop.
+    mirrored: Whether a crop is shown as in a mirror half of the time.
+    quantiser: Of the codes that the networks will see.
+    outer_steps: Of the initialisation; 0 makes the data only.
+    outer_optimizer: Of the initialisation; `sgd` at a rate of 1 takes the mean
+      of what the crops' fits came to.
+    outer_rate: Of that, falling linearly to nothing.
+    inner_steps: Of the fit of each crop.
+    inner_optimizer: Of those.
     inner_rate: Of those.
     inner_batch: Pixels of each.
     crops_per_step: Crops of an outer step.
@@ -51,12 +55,24 @@ class Config:
   min_og: float = 0.10
   crop: int = 512
   test_share: float = 0.2
-  outer_steps: int = 200
-  outer_rate: float = 1e-3
-  inner_steps: int = 200
-  inner_rate: float = 1e-2
-  inner_batch: int = 4096
+  mirrored: bool = True
+  quantiser: recovery.Quantiser = 'round'
+  outer_steps: int = 400
+  outer_optimizer: Literal['sgd', 'adam'] = 'sgd'
+  outer_rate: float = 0.5
+  inner_steps: int = 100
+  inner_optimizer: Literal['adam', 'sgd'] = 'adam'
+  inner_rate: float = 2e-3
+  inner_batch: int = 2048
   crops_per_step: int = 3
+
+  def __post_init__(self):
+    counts = (self.crop, self.inner_steps, self.inner_batch, self.crops_per_step)
+    if min(counts) < 1 or self.outer_steps < 0:
+      raise ValueError(
+        f'Expected counts of 1 or more, got {counts}, and {self.outer_steps} outer '
+        'steps.'
+      )
 
 
 def run(
@@ -74,7 +90,6 @@ def run(
   task, model = experiment.task, experiment.model
   if not sources.images:
     raise errors.InputError('--images: expected wide-gamut images to train on')
-  programs = gamut_programs.Programs()
   found = images.find_images(sources.images, say=say)
   opened = runs.open_run(
     out,
@@ -89,125 +104,93 @@ def run(
     if 'model' in opened.done:
       say(f'{opened.folder}: the initialisation is done')
       return []
-    problems: list[str] = []
-    crops: list[dict[str, np.ndarray]] = []
-    entries = [
-      *_entries(programs, task, found, opened.folder, crops, problems),
-    ]
-    text = json.dumps({'min_og': task.min_og, 'images': entries}, indent=1)
-    files.write_text(opened.folder / 'manifest.json', text + '\n')
-    shares = np.array([entry['out_of_gamut'] for entry in entries])
-    pixels = plots.histogram(
-      shares, metric='share of pixels out of gamut', count='images'
+    choice = gamut_crops.Choice(task.min_og, task.crop, task.test_share)
+    crops = gamut_crops.gather(gamut_programs.Programs(), found, opened.folder, choice)
+    count = len(crops.encoded)
+    say(
+      f'{len(crops.entries)} images, {count} crops to train on: '
+      f'{opened.folder / "manifest.json"}'
     )
-    plots.write_png(opened.folder / 'report/shares.png', pixels)
-    say(f'{len(entries)} images, {len(crops)} crops to train on')
-    if not crops:
+    if not task.outer_steps:
+      return crops.problems
+    if not count:
       raise errors.InputError(
         f'--images: found no {task.crop} x {task.crop} crop with at least '
         f'{task.min_og:.0%} out-of-gamut pixels to train on'
       )
-    state, loss = _train(model, task, crops, experiment.seed)
+    state, loss = _train(experiment, crops.encoded, opened, say)
     content = gamut_mlp.export(model, gamut_mlp.Variables(jax.device_get(state.params)))
     opened.commit('model', content, {'size_bytes': len(content), 'loss': loss})
   finally:
     opened.close()
   say(f'{opened.folder / "model.lutjax"}: {len(content):,} bytes')
-  return problems
+  return crops.problems
 
 
-def _entries(
-  programs: gamut_programs.Programs,
-  task: Config,
-  found: Sequence[Any],
-  folder: pathlib.Path,
-  crops: list[dict[str, np.ndarray]],
-  problems: list[str],
-) -> Iterator[dict[str, Any]]:
-  """Yields what the manifest says of each image; keeps the crops that train."""
-  for path, relative in tqdm.tqdm(found, unit='image'):
-    try:
-      pixels = images.read(path).pixels[..., :3]
-    except errors.InputError as error:
-      problems.append(str(error))
-      continue
-    digest = files.digest(path.read_bytes())
-    codes = programs.reduce(pixels.reshape(-1, 3), 'round')
-    errors_ = programs.square_errors(programs.expand(codes), pixels.reshape(-1, 3))
-    mask = errors_[:, 2].reshape(pixels.shape[:2]) > 0
-    step = max(1, max(mask.shape) // _THUMBNAIL)
-    picture = np.repeat(mask[::step, ::step, None], 3, axis=2).astype(np.uint8) * 255
-    name = relative.with_suffix('.png').as_posix()
-    plots.write_png(folder / 'report/masks' / name, picture)
-    tests = int(digest[:8], 16) / 2**32 < task.test_share
-    places = _places(mask, task) if mask.mean() >= task.min_og else []
-    if not tests:
-      crops += [_crop(programs, pixels, codes, place, task.crop) for place in places]
-    yield {
-      'path': str(path),
-      'digest': digest,
-      'size': [mask.shape[1], mask.shape[0]],
-      'out_of_gamut': float(mask.mean()),
-      'used_for': 'test' if tests else 'train',
-      'crops': [[int(y), int(x)] for y, x in places],
-    }
+def pool(crop: Array, quantiser: recovery.Quantiser) -> Batch:
+  """Returns what `sample` draws from: a crop reduced and expanded once.
+
+  Args:
+    crop: `[side, side, 3]` uint16, ROMM-encoded.
+    quantiser: See `recovery.reduce`.
+
+  Returns:
+    `rgb` and `target`, `[side, side, 3]` float32 linear ProPhoto.
+  """
+  target = transfer.romm_to_linear(crop.astype(jnp.float32) / 65535.0)
+  return {'rgb': recovery.expand(recovery.reduce(target, quantiser)), 'target': target}
 
 
-def _places(mask: np.ndarray, task: Config) -> list[tuple[int, int]]:
-  """Returns the corners of crops, side by side, that are wide enough in gamut."""
-  side = task.crop
-  return [
-    (y, x)
-    for y in range(0, mask.shape[0] - side + 1, side)
-    for x in range(0, mask.shape[1] - side + 1, side)
-    if mask[y : y + side, x : x + side].mean() >= task.min_og
-  ]
-
-
-def _crop(
-  programs: gamut_programs.Programs,
-  pixels: np.ndarray,
-  codes: np.ndarray,
-  place: tuple[int, int],
-  side: int,
-) -> dict[str, np.ndarray]:
-  y, x = place
-  window = (slice(y, y + side), slice(x, x + side))
-  inside = np.ascontiguousarray(codes.reshape(pixels.shape)[window]).reshape(-1, 3)
-  encoded = images.to_float(pixels[window].reshape(-1, 3))
-  toe = encoded < 1 / 32
-  return {
-    'xy': gamut_programs.places(np.arange(side * side), (side, side)),
-    'rgb': programs.expand(inside),
-    'target': np.where(toe, encoded / 16, encoded**1.8).astype(np.float32),
-  }
+def sample(key: Key, drawn_from: Batch, batch_size: int) -> Batch:
+  """Draws pixels with replacement."""
+  side = len(drawn_from['rgb'])
+  place = jax.random.randint(key, (batch_size, 2), 0, side)
+  drawn = {name: v[place[:, 0], place[:, 1]] for name, v in drawn_from.items()}
+  return drawn | {'xy': place * (2.0 / (side - 1)) - 1.0}
 
 
 def _train(
-  model: gamut_mlp.Config, task: Config, crops: list[dict[str, np.ndarray]], seed: int
+  experiment: experiment_lib.Experiment,
+  crops: np.ndarray,
+  opened: runs.Run,
+  say: Callable[[str], None],
 ) -> tuple[reptile.State, float]:
-  init_key, loop_key = jax.random.split(jax.random.key(seed))
-  state = reptile.init(model, init_key, task.outer_rate)
-  step = jax.jit(
-    functools.partial(
-      reptile.step,
-      model,
-      inner_steps=task.inner_steps,
-      inner_rate=task.inner_rate,
-      batch_size=task.inner_batch,
-      rate=task.outer_rate,
+  """Takes the outer steps that are left, with checkpoints on the way."""
+  task, model = experiment.task, experiment.model
+  schedule = optax.linear_schedule(task.outer_rate, 0.0, task.outer_steps)
+  outer = _OPTIMIZERS[task.outer_optimizer](schedule)
+  inner = _OPTIMIZERS[task.inner_optimizer](task.inner_rate)
+  state = reptile.init(model, outer, jax.random.key(experiment.seed))
+  draw = functools.partial(sample, batch_size=task.inner_batch)
+
+  @jax.jit
+  def step(state: reptile.State, picked: Array) -> tuple[reptile.State, Array]:
+    batch = jax.lax.map(lambda crop: pool(crop, task.quantiser), picked)
+    return reptile.step(
+      model, outer, inner, state, batch, inner_steps=task.inner_steps, sample=draw
     )
-  )
-  loss = float('nan')
-  order = int(hashlib.sha256(str(seed).encode()).hexdigest()[:8], 16)
-  rng = np.random.default_rng(order)
-  with tqdm.trange(task.outer_steps, unit='step') as bar:
-    for i in bar:
-      picked = rng.integers(0, len(crops), task.crops_per_step)
-      batch: PyTree = jax.tree.map(
-        lambda *leaves: np.stack(leaves), *[crops[j] for j in picked]
-      )
-      state, last = step(state, batch, jax.random.fold_in(loop_key, i))
-      loss = float(last)
-      bar.set_postfix_str(f'loss {loss:.3g}')
+
+  with checkpoint.manager(opened.folder / 'checkpoints/reptile') as manager:
+    saved = checkpoint.restore(manager, state, say)
+    state, loss = state if saved is None else saved, float('nan')
+    first = int(state.step)
+    with tqdm.trange(first, task.outer_steps, unit='step') as bar:
+      for i in bar:
+        state, last = step(state, _picked(crops, task, experiment.seed, i))
+        loss = float(last)
+        bar.set_postfix_str(f'loss {loss:.3g}')
+        if (i + 1) % _SAVED == 0:
+          checkpoint.save(manager, state)
+          opened.log('segment', step=i + 1, loss=loss)
   return state, loss
+
+
+def _picked(crops: np.ndarray, task: Config, seed: int, step: int) -> np.ndarray:
+  """Picks the crops of an outer step, some of them mirrored."""
+  rng = np.random.default_rng((seed, step))
+  few = len(crops) < task.crops_per_step
+  picked = rng.choice(len(crops), task.crops_per_step, replace=few)
+  turned = rng.random(len(picked)) < (0.5 if task.mirrored else 0.0)
+  return np.stack(
+    [crops[i][:, ::-1] if t else crops[i] for i, t in zip(picked, turned)]
+  )

@@ -89,12 +89,13 @@ def solve_network(
 def _solve_network(
   network: gamut_mlp.Config, fitting: loop.Config, key: Key, *arrays: Array
 ) -> PyTree:
-  samples = gamut_programs.samples_of(*arrays)
+  samples, mixes = gamut_programs.mixed(gamut_programs.samples_of(*arrays), (1.0,))
   encoding = functools.partial(_encoding, network)
   sizes = gamut_mlp.input_size(network) + 1
-  linear = ridge.solve(encoding, sizes, samples, _RIDGE)
-  mean_square = jnp.sum(samples.importance * jnp.square(samples.target))
-  scale = jnp.sqrt(mean_square / jnp.maximum(jnp.sum(samples.importance), 1.0)) + 1e-6
+  (linear,) = ridge.solve(encoding, sizes, samples, mixes, _RIDGE)
+  counted = samples.groups[:, 0]
+  mean_square = jnp.sum(counted * jnp.square(samples.target))
+  scale = jnp.sqrt(mean_square / jnp.maximum(jnp.sum(counted), 1.0)) + 1e-6
   data = {
     'inputs': samples.inputs,
     'target': samples.target / scale,
@@ -122,7 +123,7 @@ def _solve_network(
     encoded = gamut_mlp.encode(network, _coordinates(inputs))
     return gamut_mlp.features(network, [*layers, {}], encoded)
 
-  last = ridge.solve(seen, network.width + sizes, samples, _RIDGE)
+  (last,) = ridge.solve(seen, network.width + sizes, samples, mixes, _RIDGE)
   return [*layers, {'weight': last[:-1], 'bias': last[-1]}]
 
 
@@ -136,8 +137,9 @@ def _encoding(network: gamut_mlp.Config, inputs: Array) -> Array:
 
 
 def _coordinates(inputs: Array) -> Batch:
-  """Returns what a network takes, of inputs `[n, 5]` in [-1, 1]."""
-  return {'xy': inputs[:, :2], 'rgb': 0.5 * (inputs[:, 2:] + 1.0)}
+  """Returns what a solved network takes, of inputs `[n, 8]` in [-1, 1]."""
+  rgb = 0.5 * (inputs[:, 2:5] + 1.0)
+  return {'xy': inputs[:, :2], 'rgb': rgb, 'around': inputs[:, 5:]}
 
 
 def _sample_solved(key: Key, data: PyTree, batch_size: int) -> Batch:

@@ -27,8 +27,9 @@ BLOCK = 1 << 18
 CLIPPED_BLOCK = 1 << 15
 # Rows of waves that stay in a CPU's cache: fifteen times as fast as whole blocks.
 _CPU_ROWS = 1 << 9
-# Samples of a ridge regression: one program for small images, one for others.
-SAMPLES = (8 * 1024, 100 * 1024)
+# Samples of a ridge regression: one program for small images, one for others, and
+# one for the strict guard, which cannot hold on pixels that the fit has not seen.
+SAMPLES = (8 * 1024, 100 * 1024, 512 * 1024)
 
 
 class Programs:
@@ -127,6 +128,7 @@ class Programs:
   def solve(
     self,
     config: seeded.Config,
+    in_gamut: tuple[float, ...],
     samples: list[tuple[np.ndarray, ...]],
     devices: jax.sharding.Mesh,
     group_size: int,
@@ -135,21 +137,23 @@ class Programs:
 
     Args:
       config: Of the waves.
-      samples: Per image `Prepared.samples`, padded alike; at most as many as
+      in_gamut: K weights of clipped pixels that lie in the gamut after all, each
+        giving a fit of its own.
+      samples: Per image what `samples_of` takes, padded alike; at most as many as
         `devices.size * group_size`.
       devices: Over which images are spread.
       group_size: Images vmapped together on a device.
 
     Returns:
-      Weights `[waves + 6, 3]` per image.
+      Weights `[K, waves + 9, 3]` per image.
     """
     full = devices.size * group_size
     filled = [*samples, *[samples[-1]] * (full - len(samples))]
     stacked = [np.stack(leaves) for leaves in zip(*filled)]
-    one = functools.partial(_solve, config)
+    one = functools.partial(_solve, config, in_gamut)
     many = mesh_lib.over_models(one, devices, group_size)
     placed = mesh_lib.place(stacked, devices)
-    weights = np.asarray(self.call(('solve', config, full), many, *placed))
+    weights = np.asarray(self.call(('solve', config, in_gamut, full), many, *placed))
     return list(weights[: len(samples)])
 
   def predict_waves(
@@ -157,10 +161,10 @@ class Programs:
     drawn: encodings.Waves,
     weight: np.ndarray,
     codes: np.ndarray,
-    places: np.ndarray,
+    where: np.ndarray,
   ) -> np.ndarray:
     """Predicts the excess of pixels by seeded waves; `[n, 3]`."""
-    fixed, arrays = (drawn, weight), (codes, places)
+    fixed, arrays = (drawn, weight), (codes, where)
     return self.in_blocks('waves', _predict_waves, fixed, arrays, CLIPPED_BLOCK)
 
   def predict_network(
@@ -219,11 +223,40 @@ def places(index: np.ndarray, size: tuple[int, int]) -> np.ndarray:
   return np.stack([row * steps[0] - 1, column * steps[1] - 1], axis=-1).astype('f4')
 
 
+def whereabouts(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
+  """Tells what surrounds pixels, beyond their own codes.
+
+  Args:
+    index: Flat pixel numbers, ascending.
+    codes: `[H, W, 3]` uint8, the whole image.
+
+  Returns:
+    `[n, 5]` float32: `places`, and `recovery.surroundings` as shares of nine.
+  """
+  height, width = codes.shape[:2]
+  around = np.empty((len(index), 3), np.int8)
+  step = max(1, BLOCK // width)
+  first = index[0] // width // step * step if len(index) else height
+  for start in range(first, height, step):
+    inside = slice(*np.searchsorted(index, (start * width, (start + step) * width)))
+    if inside.start == len(index):
+      break
+    above = min(start, 1)
+    band = recovery.surroundings(codes[start - above : start + step + 1])[above:]
+    around[inside] = band.reshape(-1, 3)[index[inside] - start * width]
+  return np.concatenate(
+    [places(index, (height, width)), around / np.float32(9)], axis=-1
+  )
+
+
 def clipped(codes: np.ndarray) -> np.ndarray:
   """Returns the flat numbers of pixels `[..., 3]` with a code of 0 or 255."""
-  # 255 + 1 wraps to 0, so both ends give 0 or 1.
-  flat = (codes.reshape(-1, 3) + np.uint8(1)) < 2
-  return np.flatnonzero(flat[:, 0] | flat[:, 1] | flat[:, 2])
+  flat, parts = codes.reshape(-1, 3), [np.zeros(0, np.int64)]
+  for start in range(0, len(flat), BLOCK):
+    # 255 + 1 wraps to 0, so both ends give 0 or 1.
+    ends = (flat[start : start + BLOCK] + np.uint8(1)) < 2
+    parts.append(start + np.flatnonzero(ends[:, 0] | ends[:, 1] | ends[:, 2]))
+  return np.concatenate(parts)
 
 
 def _reduce(
@@ -245,32 +278,42 @@ def _target(encoded: Array, codes: Array) -> Array:
 
 
 def samples_of(
-  encoded: Array,
-  codes: Array,
-  where: Array,
-  ends: Array,
-  *,
-  in_gamut_weight: float = 1.0,
+  encoded: Array, codes: Array, where: Array, ends: Array
 ) -> ridge.Samples:
-  """Makes samples of the pixels that `Prepared.samples` names."""
+  """Makes samples of the pixels that `Prepared.samples` names.
+
+  Returns:
+    Samples in two groups: of pixels out of gamut, and in it.
+  """
   prophoto = transfer.romm_to_linear(encoded)
   lost = recovery.excess(prophoto, codes)
   outside = gamut.out_of_gamut(recovery.prophoto_to_linear(prophoto))
-  importance = jnp.where(outside, 1.0, in_gamut_weight)
-  importance *= jnp.arange(len(codes)) < ends[2]
-  samples = ridge.Samples(inputs_of(codes, where), lost[:, 0], importance, ends)
+  counted = jnp.arange(len(codes)) < ends[2]
+  groups = jnp.stack([counted & outside, counted & ~outside], axis=-1).astype('f4')
+  samples = ridge.Samples(inputs_of(codes, where), lost[:, 0], groups, ends)
   channel = ridge.channel_of(samples)[:, None]
   return samples._replace(target=jnp.take_along_axis(lost, channel, 1)[:, 0])
 
 
 def inputs_of(codes: Array, where: Array) -> Array:
-  """Returns row, column and clip-expanded colour in [-1, 1]; `[n, 5]`."""
-  return jnp.concatenate([where, 2.0 * recovery.expand(codes) - 1.0], axis=-1)
+  """Returns place, clip-expanded colour and surroundings in [-1, 1]; `[n, 8]`."""
+  colour = 2.0 * recovery.expand(codes) - 1.0
+  return jnp.concatenate([where[:, :2], colour, where[:, 2:]], axis=-1)
 
 
-def _solve(config: seeded.Config, *arrays: Array) -> Array:
-  samples = samples_of(*arrays, in_gamut_weight=config.in_gamut_weight)
-  return seeded.solve(config, samples)
+def _solve(config: seeded.Config, in_gamut: tuple[float, ...], *arrays: Array) -> Array:
+  samples, mixes = mixed(samples_of(*arrays), in_gamut)
+  return seeded.solve(config, samples, mixes)
+
+
+def mixed(
+  samples: ridge.Samples, in_gamut: tuple[float, ...]
+) -> tuple[ridge.Samples, Array]:
+  """Returns samples and the mixes of their groups, one group where that does."""
+  if in_gamut == (1.0,):
+    one = jnp.sum(samples.groups, axis=1, keepdims=True)
+    return samples._replace(groups=one), jnp.ones((1, 1))
+  return samples, jnp.stack([jnp.ones(len(in_gamut)), jnp.array(in_gamut)], axis=-1)
 
 
 def _predict_waves(
@@ -280,14 +323,14 @@ def _predict_waves(
     return seeded.predict(drawn, weight, inputs_of(*part))
 
   step = _CPU_ROWS if jax.default_backend() == 'cpu' else len(codes)
-  parts = codes.reshape(-1, step, 3), where.reshape(-1, step, 2)
+  parts = codes.reshape(-1, step, 3), where.reshape(-1, step, 5)
   return jax.lax.map(rows, parts).reshape(-1, 3)
 
 
 def _predict_network(
   config: gamut_mlp.Config, layers: PyTree, codes: Array, where: Array
 ) -> Array:
-  batch = {'xy': where, 'rgb': recovery.expand(codes)}
+  batch = {'xy': where[:, :2], 'rgb': recovery.expand(codes), 'around': where[:, 2:]}
   predict = gamut_mlp.excess if config.solved else gamut_mlp.apply
   return predict(config, gamut_mlp.Variables(layers), batch)
 

@@ -12,7 +12,7 @@ from lutjax.color import difference, spaces
 from lutjax.data import images
 from lutjax.models.gamut import codecs
 from lutjax.report import canvas, chromaticity, page, plots
-from lutjax.tasks import gamut_decoding, gamut_programs, recovering
+from lutjax.tasks import gamut_decoding, gamut_programs, gamut_sources, recovering
 from lutjax.types import Array
 
 _PANEL, _MARGIN, _GAP, _HEADER = (440, 300), 28, 24, 124
@@ -72,7 +72,7 @@ def write(
     page.Entry(
       record['name'],
       _scores(record),
-      draw=functools.partial(_draw, programs, folder, record),
+      draw=functools.partial(_draw, programs, folder, wanted.task.space, record),
     )
     for record in records
   ]
@@ -136,7 +136,10 @@ def _figures(records: Sequence[Mapping[str, Any]]) -> list[page.Figure]:
 
 
 def _draw(
-  programs: gamut_programs.Programs, folder: pathlib.Path, record: Mapping[str, Any]
+  programs: gamut_programs.Programs,
+  folder: pathlib.Path,
+  space: gamut_sources.Space,
+  record: Mapping[str, Any],
 ) -> page.Picture:
   """Draws original, clipped and recovered image, errors and chromaticities."""
   path = next((folder / 'images').glob(f'{_escaped(record["name"])}.*'))
@@ -146,13 +149,17 @@ def _draw(
   if opened.payload is not None:
     model = codecs.unpack(opened.payload)
   step = max(1, min(codes.shape[0] // _PANEL[1], codes.shape[1] // _PANEL[0]))
-  source = images.to_float(images.read(record['source']['path']).pixels[..., :3])
-  original = np.asarray(spaces.decode(source[::step, ::step], 'prophoto'))
-  shown = [original]
+  source = gamut_sources.read(pathlib.Path(record['source']['path']), space)
+  few = images.to_float(source.image.pixels[::step, ::step, :3])
+  del source, opened
+  shown = [np.asarray(spaces.decode(few, 'prophoto'))]
   for decoded in (codecs.Model(), model):
     decoder = gamut_decoding.Decoder(programs, decoded, codes)
-    rows = [decoder.band(*band) for band in decoder.bands()]
-    shown.append(np.concatenate(rows)[::step, ::step])
+    rows = [
+      decoder.band(start, stop)[-start % step :: step, ::step].copy()
+      for start, stop in decoder.bands()
+    ]
+    shown.append(np.concatenate(rows))
   return _sheet(record, shown)
 
 
@@ -176,7 +183,8 @@ def _sheet(record: Mapping[str, Any], shown: Sequence[np.ndarray]) -> page.Pictu
       sheet.text(left, top - 26, f'error of {title}: CIEDE2000 {error.mean():.3f}')
       sheet.image(error, left, top, width, height)
     else:
-      sheet.error_bar(left, top + 20, width, 16)
+      sheet.text(left, top - 26, 'CIEDE2000, both maps')
+      sheet.error_bar(left, top + 4, width, 16)
     flat = prophoto.reshape(-1, 3)
     picked = flat[few.integers(0, len(flat), 6000)]
     chromaticity.draw(sheet, left, top + height + 60, _DIAGRAM - 40, picked, title)

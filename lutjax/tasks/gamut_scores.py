@@ -6,6 +6,7 @@ since an editor is where wide-gamut colours are for. Two conventions for many
 images: the mean of PSNR, and the PSNR of the mean error, which is 1 to 3 dB lower.
 """
 
+import collections
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from lutjax import errors
 from lutjax.color import difference, gamut, matrices, spaces, transfer
 from lutjax.data import images
 from lutjax.models.gamut import codecs, recovery
-from lutjax.tasks import gamut_decoding, gamut_programs, recovering
+from lutjax.tasks import gamut_decoding, gamut_programs, gamut_sources, recovering
 from lutjax.types import Array
 
 # Luminance of linear ProPhoto, and how far the edits go.
@@ -31,13 +32,15 @@ def score_images(
   patterns: Sequence[str],
   originals: Sequence[str],
   *,
+  space: gamut_sources.Space = 'auto',
   say: Callable[[str], None] = print,
 ) -> tuple[dict[str, Any], list[str]]:
   """Recovers images and compares them with their originals.
 
   Args:
     patterns: sRGB files with payloads, or their folder.
-    originals: 16-bit ProPhoto images, matched by stem.
+    originals: Wide-gamut images, matched by relative path, else by stem.
+    space: Of the originals; see `gamut_sources.read`.
     say: Told what is skipped.
 
   Returns:
@@ -47,24 +50,25 @@ def score_images(
   Raises:
     InputError: when nothing matches.
   """
-  sources = {
-    item.path.stem: item.path for item in images.find_images(originals, say=say)
-  }
+  listed = images.find_images(originals, say=say)
+  by_name = {item.relative.with_suffix('').as_posix(): item.path for item in listed}
+  stems = collections.Counter(item.path.stem for item in listed)
+  by_stem = {i.path.stem: i.path for i in listed if stems[i.path.stem] == 1}
   programs = gamut_programs.Programs()
   found: dict[str, Any] = {}
   problems = []
   for path, relative in images.find_images(patterns, say=say):
     name = relative.with_suffix('').as_posix()
-    source = sources.get(path.stem)
+    source = by_name.get(name, by_stem.get(path.stem))
     if source is None:
-      problems.append(f'{path}: has no original of the same stem')
+      problems.append(f'{path}: has no original of the same stem, or several')
       continue
     try:
       opened = recovering.open_image(path)
       if opened.problem or opened.payload is None:
         raise errors.ImageError(opened.problem)
       codes = np.ascontiguousarray(opened.image.pixels[..., :3])
-      encoded = images.read(source).pixels[..., :3]
+      encoded = gamut_sources.read(source, space).image.pixels[..., :3]
       if encoded.shape != codes.shape:
         raise errors.ImageError(f'{source}: found {encoded.shape}, not {codes.shape}')
       model = codecs.unpack(opened.payload, str(path))

@@ -1,5 +1,7 @@
 import dataclasses
+import errno
 import json
+import os
 import pathlib
 from unittest import mock
 
@@ -38,13 +40,24 @@ class RunsTest(absltest.TestCase):
     self.assertEqual(again.done['a']['psnr'], 50.0)
     again.close()
 
+  def test_a_full_disk_is_one_line(self):
+    run = self.open()
+    full = OSError(errno.ENOSPC, 'No space left on device')
+    line = 'metrics.jsonl: cannot be written: No space left'
+    with (
+      mock.patch.object(os, 'fsync', side_effect=full),
+      self.assertRaisesRegex(errors.InputError, line),
+    ):
+      run.log('end')
+    run.close()
+
   def test_an_altered_artefact_is_not_done(self):
     run = self.open()
     run.commit('a', b'artefact', {})
     run.artefact_path('a').write_bytes(b'artefacT')
     run.close()
     again = self.open()
-    self.assertEqual(again.done, {})
+    self.assertEmpty(again.done)
     again.close()
 
   def test_names_what_differs(self):
@@ -62,7 +75,7 @@ class RunsTest(absltest.TestCase):
     run.close()
     (self.folder / 'notes.txt').write_text('mine')
     again = self.open(Config(steps=20), overwrite=True)
-    self.assertEqual(again.done, {})
+    self.assertEmpty(again.done)
     again.close()
     self.assertEqual(
       sorted(p.name for p in self.folder.iterdir()), ['notes.txt', 'run.json']

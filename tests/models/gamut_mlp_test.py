@@ -24,6 +24,7 @@ def _batch(count):
     'xy': rng.uniform(-1, 1, (count, 2)).astype(np.float32),
     'rgb': rng.uniform(0, 1, (count, 3)).astype(np.float32),
     'target': rng.uniform(0, 1, (count, 3)).astype(np.float32),
+    'around': rng.uniform(-1, 1, (count, 3)).astype(np.float32),
   }
 
 
@@ -78,11 +79,12 @@ class GamutMlpTest(parameterized.TestCase):
     layers = gamut_mlp.init(config, jax.random.key(0)).params
     rng = np.random.default_rng(1)
     size = gamut_mlp.input_size(config)
-    self.assertEqual(size, 5 * (1 + 2))
+    self.assertEqual(size, 5 * (1 + 2) + 3)
     last = rng.normal(size=(8 + size, 3)).astype(np.float32)
     layers[-1] = {'weight': last, 'bias': np.float32([1, 2, 3])}
     batch = _batch(16)
     encoded = np.asarray(gamut_mlp.encode(config, batch))
+    np.testing.assert_array_equal(encoded[:, -3:], batch['around'])
     hidden = encoded
     for layer in layers[:-1]:
       hidden = np.maximum(hidden @ layer['weight'] + layer['bias'], 0)
@@ -93,8 +95,8 @@ class GamutMlpTest(parameterized.TestCase):
   def test_the_loss_of_a_solved_network_is_that_of_stored_weights(self):
     system = gamut_mlp.make(_SOLVED)
     params = system.init(jax.random.key(0)).params
-    params[-1]['weight'] = jax.random.normal(jax.random.key(1), (8 + 15, 3))
-    stats = jax.random.normal(jax.random.key(2), (16, 3))
+    params[-1]['weight'] = jax.random.normal(jax.random.key(1), (8 + 18, 3))
+    stats = jax.random.normal(jax.random.key(2), (19, 3))
     channel = np.arange(32) % 3
     batch = {**_batch(32), 'channel': channel}
     batch['target'] = batch['target'][:, 0]

@@ -75,7 +75,8 @@ class SolvedNetworkTest(absltest.TestCase):
     network = self.wanted.model.network
 
     def error(layers):
-      batch = {'xy': samples.inputs[:, :2], 'rgb': 0.5 * (samples.inputs[:, 2:] + 1)}
+      rgb = 0.5 * (samples.inputs[:, 2:5] + 1)
+      batch = {'xy': samples.inputs[:, :2], 'rgb': rgb, 'around': samples.inputs[:, 5:]}
       got = gamut_mlp.excess(network, gamut_mlp.Variables(layers), batch)
       channel = np.searchsorted(
         samples.ends, np.arange(int(samples.ends[2])), side='right'

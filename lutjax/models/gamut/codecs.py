@@ -191,7 +191,8 @@ def unpack(payload: payload_lib.Payload, source: str = 'payload') -> Model:
   if len(body) < _HEAD.size:
     raise errors.ArtefactError(f'{source}: found a body of {len(body)} bytes')
   mask, mode, threshold = _HEAD.unpack_from(body)
-  if mask >= 8 or mode >= len(_MODES) or not threshold >= 0.0:
+  blind = _MODES[mode % len(_MODES)] == 'plain' and not mask & _NETWORK
+  if mask >= 8 or mode >= len(_MODES) or not threshold >= 0.0 or blind:
     raise errors.ArtefactError(
       f'{source}: found parts {mask}, mode {mode} and threshold {threshold}, expected '
       'those that this version writes'

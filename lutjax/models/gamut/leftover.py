@@ -45,7 +45,7 @@ class Leftover(NamedTuple):
 
 def average(
   values: np.ndarray,
-  where: np.ndarray,
+  weights: np.ndarray,
   index: np.ndarray,
   size: tuple[int, int],
   scale: int,
@@ -54,7 +54,7 @@ def average(
 
   Args:
     values: `[n, P]` float, per sample and plane.
-    where: `[n, P]` bool, the values that count.
+    weights: `[n, P]` float32, how much each value counts.
     index: `[n]` flat pixel numbers.
     size: `(H, W)` of the image.
     scale: Side of a cell in pixels.
@@ -66,7 +66,7 @@ def average(
   cell = (index // size[1] // scale) * width + index % size[1] // scale
   planes = []
   for plane in range(values.shape[1]):
-    weight = where[:, plane].astype(np.float32)
+    weight = weights[:, plane]
     count = np.bincount(cell, weight, height * width).reshape(height, width)
     total = np.bincount(cell, weight * values[:, plane], height * width)
     planes.append(_fill(total.reshape(height, width), count))

@@ -23,13 +23,14 @@ class Samples(NamedTuple):
   Attributes:
     inputs: `[N, D]` float32, N a multiple of 1,024.
     target: `[N]` float32, the excess of the sample's channel.
-    importance: `[N]` float32, 0 for padding.
+    groups: `[N, G]` float32, how much a sample belongs to each group; padding
+      is 0.
     ends: `[3]` int32, ascending: the samples of each channel end before.
   """
 
   inputs: Array
   target: Array
-  importance: Array
+  groups: Array
   ends: Array
 
 
@@ -40,25 +41,31 @@ def channel_of(samples: Samples) -> Array:
 
 
 def solve(
-  features: Callable[[Array], Array], size: int, samples: Samples, ridge: float
+  features: Callable[[Array], Array],
+  size: int,
+  samples: Samples,
+  mixes: Array,
+  ridge: float,
 ) -> Array:
-  """Fits the weights of linear features.
+  """Fits the weights of linear features, once for each mix of groups of samples.
 
   Normal equations are summed over fixed blocks of rows, so that padding
-  changes no bit; only blocks that hold samples are visited. Where rounding
-  leaves the factorisation without a real root, the ridge grows tenfold until
-  it has one: no setting gives NaN.
+  changes no bit; only blocks that hold samples are visited, once for all mixes.
+  Where rounding leaves a factorisation without a real root, the ridge grows
+  tenfold until it has one: no setting gives NaN.
 
   Args:
     features: `[R, D] -> [R, size]`.
     size: Count of features.
     samples: What to fit.
+    mixes: `[K, G]` float32, how much the groups weigh.
     ridge: Regularisation per sample of any channel.
 
   Returns:
-    `[size, 3]` float32, zero for a channel without samples.
+    `[K, size, 3]` float32, zero for a channel without samples.
   """
-  scale = jnp.maximum(jnp.sum(samples.importance), 1.0)
+  kinds = samples.groups.shape[1]
+  scales = jnp.maximum(mixes @ jnp.sum(samples.groups, axis=0), 1.0)
 
   def of_channel(bounds: tuple[Array, Array]) -> Array:
     start, end = bounds
@@ -70,21 +77,32 @@ def solve(
       number = block * _ROWS + jnp.arange(_ROWS)
       inside = (number >= start) & (number < end)
       seen = features(rows(samples.inputs))
-      weighted = seen * (rows(samples.importance) * inside)[:, None]
-      gram = jnp.matmul(weighted.T, seen, precision='highest')
-      moment = jnp.matmul(weighted.T, rows(samples.target), precision='highest')
+      weight = rows(samples.groups) * inside[:, None]
+      weighted = seen * weight.T[..., None]
+      gram = jnp.matmul(weighted.mT, seen, precision='highest')
+      moment = jnp.matmul(weighted.mT, rows(samples.target), precision='highest')
       return total[0] + gram, total[1] + moment
 
-    zero = (jnp.zeros((size, size)), jnp.zeros(size))
+    zero = (jnp.zeros((kinds, size, size)), jnp.zeros((kinds, size)))
     blocks = start // _ROWS, (end + _ROWS - 1) // _ROWS
-    gram, moment = jax.lax.fori_loop(*blocks, add, zero)
-    return _regress(gram / scale, moment / scale, ridge)
+    grams, moments = jax.lax.fori_loop(*blocks, add, zero)
+
+    def one(weighing: tuple[Array, Array]) -> Array:
+      mix, scale = weighing
+      gram = jnp.tensordot(mix, grams, 1, precision='highest') / scale
+      moment = jnp.tensordot(mix, moments, 1, precision='highest') / scale
+      return _regress(gram, moment, ridge)
+
+    return jax.lax.map(one, (mixes, scales))
 
   starts = jnp.concatenate([jnp.zeros(1, samples.ends.dtype), samples.ends[:2]])
-  return jax.lax.map(of_channel, (starts, samples.ends)).T
+  weights = jax.lax.map(of_channel, (starts, samples.ends))
+  return jnp.moveaxis(weights, 0, -1)
 
 
 def _regress(gram: Array, moment: Array, ridge: float) -> Array:
+  """Solves `gram + ridge` for the least ridge that can be factorised."""
+
   def attempt(added: Array) -> Array:
     factor = jax.scipy.linalg.cho_factor(gram + added * jnp.eye(len(gram)))
     return jax.scipy.linalg.cho_solve(factor, moment)

@@ -1,9 +1,11 @@
 """The seeded-wave codec: a closed-form fit of which only the last layer is stored.
 
 The excess of the clipped channels (`recovery.excess`) is modelled as a linear
-combination of seeded waves of position and clip-expanded colour, plus those
-five inputs and a constant. The waves come back from the seed; their weights
-solve a ridge regression and are stored as entropy-coded integers.
+combination of seeded waves of position, clip-expanded colour, and of how many
+of the pixels around are clipped (`recovery.surroundings`, which tells the edge of
+a clipped region from its depth at no cost in bytes), plus those eight inputs and
+a constant. The waves come back from the seed; their weights solve a ridge
+regression and are stored as entropy-coded integers.
 """
 
 import dataclasses
@@ -19,8 +21,9 @@ from lutjax.models.gamut import ridge as ridge_lib
 from lutjax.nn import encodings
 from lutjax.types import Array
 
-_LINEAR = 6
-_HEAD = struct.Struct('<HBBB')
+# The inputs themselves, and a constant.
+_LINEAR = 9
+_HEAD = struct.Struct('<HBBBB')
 _MAX_WAVES = 4096
 _MAX_LEVEL = 127
 
@@ -34,18 +37,18 @@ class Config:
     space_spread: Spread of the waves' frequencies along row and column,
       radians per half picture; a multiple of 1/8 below 32.
     colour_spread: The same along R, G and B, per half of [0, 1].
+    around_spread: The same along the share of clipped pixels around.
     ridge: Regularisation per sample.
     levels: Steps of a stored weight either side of zero, 1 to 127.
-    in_gamut_weight: Of clipped pixels that lie in the gamut after all.
     seed: Of the waves.
   """
 
   waves: int = 256
   space_spread: float = 5.0
   colour_spread: float = 2.5
+  around_spread: float = 0.5
   ridge: float = 1e-5
   levels: int = 127
-  in_gamut_weight: float = 1.0
   seed: int = 0
 
   def __post_init__(self):
@@ -54,18 +57,21 @@ class Config:
         f'Expected 1 to {_MAX_WAVES} waves and 1 to {_MAX_LEVEL} levels, got '
         f'{self.waves} and {self.levels}.'
       )
-    spreads = [8 * self.space_spread, 8 * self.colour_spread]
-    if any(s != int(s) or not 0 < s < 256 for s in spreads):
+    if any(8 * s != int(8 * s) or not 0 < s < 32 for s in self.spreads):
       raise ValueError(
-        'Expected spreads that are multiples of 1/8 below 32, got '
-        f'{self.space_spread} and {self.colour_spread}.'
+        f'Expected spreads that are multiples of 1/8 below 32, got {self.spreads}.'
       )
+
+  @property
+  def spreads(self) -> tuple[float, float, float]:
+    """The spreads along position, colour and surroundings."""
+    return self.space_spread, self.colour_spread, self.around_spread
 
 
 def waves_of(config: Config) -> encodings.Waves:
   """Draws the waves of a config."""
-  spread = (config.space_spread,) * 2 + (config.colour_spread,) * 3
-  return encodings.draw_waves(config.seed, config.waves, spread)
+  spread = np.repeat(config.spreads, (2, 3, 3)).tolist()
+  return encodings.draw_waves(config.seed, config.waves, tuple(spread))
 
 
 def features(drawn: encodings.Waves, inputs: Array) -> Array:
@@ -73,10 +79,11 @@ def features(drawn: encodings.Waves, inputs: Array) -> Array:
 
   Args:
     drawn: From `waves_of`.
-    inputs: `[..., 5]` float32: row, column, R, G, B, each in [-1, 1].
+    inputs: `[..., 8]` float32: row, column, R, G, B, and the signed share of
+      clipped pixels around in each channel, each in [-1, 1].
 
   Returns:
-    `[..., waves + 6]` float32.
+    `[..., waves + 9]` float32.
   """
   ones = jnp.ones((*inputs.shape[:-1], 1), inputs.dtype)
   return jnp.concatenate([encodings.waves(drawn, inputs), inputs, ones], axis=-1)
@@ -87,8 +94,8 @@ def predict(drawn: encodings.Waves, weight: Array, inputs: Array) -> Array:
 
   Args:
     drawn: From `waves_of`.
-    weight: `[waves + 6, 3]` float32.
-    inputs: `[..., 5]` float32.
+    weight: `[waves + 9, 3]` float32.
+    inputs: `[..., 8]` float32.
 
   Returns:
     `[..., 3]` float32, linear sRGB.
@@ -97,18 +104,20 @@ def predict(drawn: encodings.Waves, weight: Array, inputs: Array) -> Array:
   return jnp.matmul(seen, weight, precision='highest')
 
 
-def solve(config: Config, samples: ridge_lib.Samples) -> Array:
+def solve(config: Config, samples: ridge_lib.Samples, mixes: Array) -> Array:
   """Fits the weights by ridge regression; see `ridge.solve`.
 
   Args:
     config: The codec's.
     samples: Their inputs as for `features`.
+    mixes: `[K, G]` float32, how much their groups weigh.
 
   Returns:
-    `[waves + 6, 3]` float32.
+    `[K, waves + 9, 3]` float32.
   """
   seen = functools.partial(features, waves_of(config))
-  return ridge_lib.solve(seen, config.waves + _LINEAR, samples, config.ridge)
+  size = config.waves + _LINEAR
+  return ridge_lib.solve(seen, size, samples, mixes, config.ridge)
 
 
 def quantise(config: Config, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -116,10 +125,10 @@ def quantise(config: Config, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
   Args:
     config: The codec's.
-    weight: `[waves + 6, 3]` float32.
+    weight: `[waves + 9, 3]` float32.
 
   Returns:
-    Integers `[waves + 6, 3]` and scales `[3]` float16, zero where an output is
+    Integers `[waves + 9, 3]` and scales `[3]` float16, zero where an output is
     not needed.
   """
   largest = np.abs(weight).max(axis=0)
@@ -134,7 +143,7 @@ def to_bytes(config: Config, codes: np.ndarray, scale: np.ndarray) -> bytes:
 
   Args:
     config: The codec's.
-    codes: `[waves + 6, 3]` integers.
+    codes: `[waves + 9, 3]` integers.
     scale: `[3]` float16.
 
   Returns:
@@ -143,8 +152,7 @@ def to_bytes(config: Config, codes: np.ndarray, scale: np.ndarray) -> bytes:
   used = [c for c in range(3) if scale[c] > 0]
   head = _HEAD.pack(
     config.waves,
-    round(8 * config.space_spread),
-    round(8 * config.colour_spread),
+    *(round(8 * spread) for spread in config.spreads),
     sum(1 << c for c in used),
   )
   coded = entropy.encode(codes[:, used], entropy.by_lane, max(len(used), 1))
@@ -160,15 +168,15 @@ def from_bytes(body: bytes, seed: int, source: str) -> tuple[Config, np.ndarray,
     source: Named in errors.
 
   Returns:
-    The config, as far as decoding needs it; the weights `[waves + 6, 3]`
+    The config, as far as decoding needs it; the weights `[waves + 9, 3]`
     float32; what follows.
 
   Raises:
     ArtefactError: if the body is cut short or altered.
   """
   try:
-    waves, space, colour, channels = _HEAD.unpack_from(body)
-    config = Config(waves, space / 8, colour / 8, seed=seed)
+    waves, space, colour, around, channels = _HEAD.unpack_from(body)
+    config = Config(waves, space / 8, colour / 8, around / 8, seed=seed)
     used = [c for c in range(3) if channels >> c & 1]
     offset = _HEAD.size + 2 * len(used)
     scale = np.frombuffer(body[_HEAD.size : offset], '<f2').astype(np.float32)

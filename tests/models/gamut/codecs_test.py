@@ -81,6 +81,11 @@ class CodecsTest(parameterized.TestCase):
     with self.assertRaisesRegex(errors.ArtefactError, 'solved network in plain mode'):
       codecs.unpack(_payload(stored))
 
+  def test_refuses_a_plain_network_that_is_none(self):
+    stored = codecs.pack(picture=_parts()['picture'], mode='plain')
+    with self.assertRaisesRegex(errors.ArtefactError, 'found parts 4, mode 2'):
+      codecs.unpack(_payload(stored))
+
   def test_whatever_is_altered_gives_a_model_or_one_line(self):
     body = codecs.pack(**_parts()).body
     rng = np.random.default_rng(0)

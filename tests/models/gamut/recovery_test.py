@@ -23,6 +23,16 @@ def _colours(seed: int, count: int = 20000) -> np.ndarray:
 
 
 class RecoveryTest(parameterized.TestCase):
+  def test_surroundings_are_counted_over_nine_pixels(self):
+    codes = np.random.default_rng(0).choice(np.array([0, 7, 255], np.uint8), (9, 5, 3))
+    got = recovery.surroundings(codes)
+    for row, column in np.ndindex(9, 5):
+      rows = np.clip(np.arange(row - 1, row + 2), 0, 8)
+      columns = np.clip(np.arange(column - 1, column + 2), 0, 4)
+      near = codes[np.ix_(rows, columns)].reshape(9, 3)
+      want = (near == 255).sum(0) - (near == 0).sum(0)
+      np.testing.assert_array_equal(got[row, column], want)
+
   def test_reduction_is_clip_and_round(self):
     rgb = _colours(0)
     linear = np.clip(np.asarray(recovery.prophoto_to_linear(rgb)), 0, 1)

@@ -1,0 +1,52 @@
+from absl import flags
+from absl.testing import absltest, flagsaver, parameterized
+
+from launch import apply, export
+from lutjax import errors
+
+
+class ApplyTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    flags.FLAGS.mark_as_parsed()
+
+  @parameterized.parameters(
+    ({'expand': 'true', 'look': 'a'}, '^--look: nothing to do with --expand'),
+    (
+      {'expand': 'true', 'blend': 'a:1', 'strength': '0.5'},
+      '^--blend, --strength: nothing to do with --expand',
+    ),
+    (
+      {'expand': 'true', 'interpolation': 'trilinear'},
+      '^--interpolation: nothing to do with --expand',
+    ),
+    ({'expand': 'true', 'lut': 'a.cube'}, 'expected one of --model, --lut and'),
+    ({'lut': 'a.cube', 'space': 'rec2020'}, '^--space: nothing to do with a look'),
+    (
+      {'model': 'a.lutjax', 'on_mismatch': 'refuse'},
+      '^--on_mismatch: nothing to do with a look',
+    ),
+  )
+  def test_apply_refuses_what_it_would_ignore(self, given, message):
+    with (
+      flagsaver.as_parsed(out='o', images='a.png', **given),
+      self.assertRaisesRegex(errors.InputError, message),
+    ):
+      apply.main()
+
+  @parameterized.parameters(
+    ({'model': 'a.png', 'look': 'x'}, '^--look: nothing to do with --info'),
+    ({'model': 'a.png', 'out': 'o'}, '^--out: nothing to do with --info'),
+    ({'lut': 'a.cube'}, '^--lut: nothing to do with --info'),
+  )
+  def test_export_refuses_what_info_would_ignore(self, given, message):
+    with (
+      flagsaver.as_parsed(info='true', **given),
+      self.assertRaisesRegex(errors.InputError, message),
+    ):
+      export.main()
+
+
+if __name__ == '__main__':
+  absltest.main()
