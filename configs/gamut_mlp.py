@@ -22,10 +22,10 @@ def get_config() -> experiment.Experiment:
     ),
     task=gamut.Config(),
     fit=loop.Config(
-      steps=600,
+      steps=1000,
       batch_size=512,
       learning_rate=2e-2,
       schedule='cosine',
-      segment_steps=600,
+      segment_steps=1000,
     ),
   )

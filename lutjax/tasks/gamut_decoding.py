@@ -72,7 +72,7 @@ class Decoder:
   ) -> np.ndarray:
     model = self._model
     if model.mode == 'gate' and model.layers is not None:
-      return np.clip(self._network(codes, index), 0.0, 1.0)
+      return _within(self._network(codes, index))
     excess = np.zeros((len(codes), 3), np.float32)
     if self._drawn is not None and model.weight is not None:
       where = gamut_programs.whereabouts(index, self._codes)
@@ -96,7 +96,7 @@ class Decoder:
       block = gamut_programs.BLOCK
       return programs.in_blocks('poly', _polynomial, args[:1], args[1:], block)
     index = np.arange(first, first + len(codes))
-    return np.clip(self._network(codes, index), 0.0, 1.0)
+    return _within(self._network(codes, index))
 
   def _network(self, codes: np.ndarray, index: np.ndarray) -> np.ndarray:
     model = self._model
@@ -146,6 +146,11 @@ def sampled_to_linear(samples: np.ndarray) -> np.ndarray:
   encoded = samples.reshape(-1, 3) / 65535.0
   toe = encoded < 1 / 32
   return np.where(toe, encoded / 16, np.where(toe, 1.0, encoded) ** 1.8)
+
+
+def _within(colours: np.ndarray) -> np.ndarray:
+  """Returns colours in [0, 1]; forged weights may overflow to what is no number."""
+  return np.clip(np.nan_to_num(colours), 0.0, 1.0)
 
 
 def _soft_expand(bounds: gamut.SoftClipBounds, codes: Array) -> Array:

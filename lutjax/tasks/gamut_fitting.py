@@ -27,6 +27,10 @@ _THRESHOLDS = [2.0 ** (step / 2) for step in range(-24, -3)]
 # Weights of in-gamut pixels that the strict guard tries: the least that holds
 # costs the least.
 _STRICT = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4)
+# At full effort, a wave for so many bytes of the budget.
+_BYTES_PER_WAVE, _MOST_WAVES = 10, 1024
+# A picture is put on a network that takes at most this share of the budget.
+_SMALL_SHARE = 0.25
 _CODINGS = (('AVIF', '4:4:4'), ('AVIF', '4:2:0'), ('WEBP', '4:2:0'))
 
 
@@ -71,16 +75,16 @@ class Candidate(NamedTuple):
 
 
 class _Base(NamedTuple):
-  """Seeded waves that a picture may be added to, or nothing.
+  """Seeded waves or a network that a picture may be added to, or nothing.
 
   Attributes:
-    waves: Config, integers and scales, or None.
-    excess: What they predict at the compared pixels; `[n, 3]`.
-    alone: The code that they are by themselves.
-    in_gamut: What in-gamut pixels weighed in their fit.
+    parts: What `codecs.pack` takes of it.
+    excess: What it predicts at the compared pixels; `[n, 3]`.
+    alone: The code that it is by itself.
+    in_gamut: What in-gamut pixels weighed in its fit.
   """
 
-  waves: tuple[seeded.Config, np.ndarray, np.ndarray] | None
+  parts: dict[str, Any]
   excess: np.ndarray
   alone: Candidate
   in_gamut: float
@@ -150,7 +154,10 @@ def _gather(
 
 
 def affordable(config: codecs.Config, kind: str) -> codecs.Config:
-  """Returns the config with what a file and a small budget can hold.
+  """Returns the config with what a file and its budget can hold.
+
+  A small budget narrows waves and network; a large one has more waves at full
+  effort.
 
   Args:
     config: As wanted.
@@ -160,18 +167,29 @@ def affordable(config: codecs.Config, kind: str) -> codecs.Config:
     most = carriers.SEGMENT_BYTES
     budget = min(config.budget_bytes or most, most)
     config = dataclasses.replace(config, budget_bytes=budget)
-  if not config.budget_bytes:
+  budget = config.budget_bytes
+  if not budget:
     return config
-  held = int((config.budget_bytes - 120) / 2.9) // 16 * 16
-  waves = min(config.waves.waves, max(held, 16))
+  waves, net = config.waves.waves, config.network
+  if config.effort == 'full':
+    waves = max(waves, min(budget // _BYTES_PER_WAVE // 16 * 16, _MOST_WAVES))
+  waves = min(waves, max(int((budget - 120) / 2.9) // 16 * 16, 16))
+  while net.solved and net.width > 2 and network.expected_bytes(net) > budget - 40:
+    net = dataclasses.replace(net, width=net.width - 1)
   return dataclasses.replace(
-    config, waves=dataclasses.replace(config.waves, waves=waves)
+    config, waves=dataclasses.replace(config.waves, waves=waves), network=net
   )
 
 
 def in_gamut_weights(config: codecs.Config) -> tuple[float, ...]:
   """Returns the weights of in-gamut pixels that ridge regressions are made for."""
   return _STRICT if config.guard == 'strict' else (1.0,)
+
+
+def wants_network(config: codecs.Config) -> bool:
+  """Tells whether a solved network is to be fitted; see `Choosing.best`."""
+  tried = config.codec == 'auto' and config.effort == 'full'
+  return config.network.solved and (config.codec == 'mlp' or tried)
 
 
 def describe(
@@ -255,16 +273,15 @@ class Choosing:
       if codec != 'mixed':
         yield base.alone
       if codec != 'seeded':
-        for planes in (1, 3) if self.config.effort == 'full' else (1,):
-          yield from self._pictures(base, planes, _CODINGS[:1])
+        yield from self._mixtures(base)
     if layers is not None:
-      net = self.config.network
-      stored = network.stored(net, layers)
-      predict = self._programs.predict_network
-      excess = predict(net, stored, self._codes, self._where)
-      yield self._candidate({'net': (net, layers)}, excess, 'mlp')
+      base = self._network(layers)
+      yield base.alone
+      most = _SMALL_SHARE * (self.config.budget_bytes or np.inf)
+      if codec == 'auto' and base.alone.size_bytes <= most:
+        yield from self._mixtures(base)
     if codec == 'picture' or (codec == 'auto' and self.config.effort == 'full'):
-      none = _Base(None, np.zeros_like(self._target), self.clip, 1.0)
+      none = _Base({}, np.zeros_like(self._target), self.clip, 1.0)
       codings = _CODINGS if codec == 'picture' else _CODINGS[1:2]
       yield from self._pictures(none, 3, codings)
 
@@ -277,9 +294,21 @@ class Choosing:
     stored = (codes * scale.astype(np.float32)).astype(np.float32)
     drawn = seeded.waves_of(waves)
     excess = self._programs.predict_waves(drawn, stored, self._codes, self._where)
-    packed = waves, codes, scale
-    alone = self._candidate({'waves': packed}, excess, 'seeded')
-    return _Base(packed, excess, alone, in_gamut)
+    parts = {'waves': (waves, codes, scale)}
+    alone = self._candidate(parts, excess, 'seeded')
+    return _Base(parts, excess, alone, in_gamut)
+
+  def _network(self, layers: PyTree) -> _Base:
+    net = self.config.network
+    stored = network.stored(net, layers)
+    predict = self._programs.predict_network
+    excess = predict(net, stored, self._codes, self._where)
+    parts = {'net': (net, layers)}
+    return _Base(parts, excess, self._candidate(parts, excess, 'mlp'), 1.0)
+
+  def _mixtures(self, base: _Base) -> Iterator[Candidate]:
+    for planes in (1, 3) if self.config.effort == 'full' else (1,):
+      yield from self._pictures(base, planes, _CODINGS[:1])
 
   def _pictures(
     self, base: _Base, planes: int, codings: Sequence[tuple[str, str]]
@@ -293,7 +322,9 @@ class Choosing:
       rest = np.take_along_axis(rest, channel, 1)
       weights = np.take_along_axis(weights, channel, 1)
     budget = self.config.budget_bytes or payload_lib.MAX_BYTES
-    spent = _size(codecs.pack(waves=base.waves)) + (0 if base.waves else 4)
+    spent = _size(codecs.pack(**base.parts)) + (0 if base.parts else 4)
+    if spent >= budget:
+      return
     effort = self.config.effort
     largest = _LARGEST_PICTURE[effort]
     for kind, sampling in codings:
@@ -309,9 +340,8 @@ class Choosing:
         near = self._near(coded)
         excess = gamut_decoding.add_leftover(self._codes, base.excess, near)
         label = f'{kind} 1/{scale} {sampling if planes == 3 else "4:0:0"}'
-        label = f'seeded + {label}' if base.waves else label
-        parts = {'waves': base.waves, 'picture': coded}
-        found = self._candidate(parts, excess, label)
+        label = f'{base.alone.label} + {label}' if base.parts else label
+        found = self._candidate({**base.parts, 'picture': coded}, excess, label)
         yield found
         if found.errors[0] > least or effort == 'fast':
           break

@@ -212,7 +212,7 @@ class Fleet:
     try:
       began = time.perf_counter()
       config, layers = self._model, None
-      solved = config.codec == 'mlp' and config.network.solved
+      solved = gamut_fitting.wants_network(config)
       if solved and prepared.index.size:
         layers = gamut_network.solve_network(
           self._programs, self._wanted, config.network, prepared, job.name

@@ -102,6 +102,18 @@ class SolvedNetworkTest(absltest.TestCase):
       for got, want in zip(again, layers):
         np.testing.assert_allclose(got['weight'], want['weight'], rtol=2e-3, atol=1e-6)
 
+  def test_auto_takes_the_best_of_all_and_pictures_only_on_small_networks(self):
+    for budget, mixed in ((20_000, True), (1_000, False)):
+      fields = ['codec=auto', 'effort=full', f'budget_bytes={budget}']
+      wanted = config_lib.override(self.wanted, fields)
+      choosing = gamut_fitting.Choosing(self.programs, wanted.model, self.prepared)
+      best, found = choosing.best(None, self.fit(wanted))
+      labels = [candidate.label for candidate in found]
+      self.assertIn('mlp', labels)
+      self.assertEqual(any(label.startswith('mlp + ') for label in labels), mixed)
+      least = min(c.errors[0] for c in found if c.size_bytes <= budget)
+      self.assertEqual(best.errors[0], least)
+
   def test_a_network_beyond_the_budget_is_not_taken(self):
     model = dataclasses.replace(self.wanted.model, budget_bytes=100)
     wanted = dataclasses.replace(self.wanted, model=model)

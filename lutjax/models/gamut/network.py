@@ -57,6 +57,20 @@ def to_bytes(config: gamut_mlp.Config, layers: PyTree) -> bytes:
   return b''.join(parts)
 
 
+def expected_bytes(config: gamut_mlp.Config) -> int:
+  """Returns about what `to_bytes` takes, within a few per cent."""
+  bits = quantize.to_bits(config.precision)
+  wide = np.dtype(_bias_kind(config)).itemsize
+  total = _HEAD.size
+  for i, (rows, columns) in enumerate(gamut_mlp.layer_shapes(config)):
+    total += columns * wide if gamut_mlp.has_bias(config, i) else 0
+    if bits is None:
+      total += rows * columns * (4 if config.precision == 'fp32' else 2)
+    else:
+      total += 2 * columns + _LENGTH.size + -(-rows * columns * bits // 8)
+  return total
+
+
 def stored(config: gamut_mlp.Config, layers: PyTree) -> PyTree:
   """Returns layers as a reader of `to_bytes` finds them, host arrays."""
   found = []

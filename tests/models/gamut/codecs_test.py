@@ -72,6 +72,18 @@ class CodecsTest(parameterized.TestCase):
         loss = 0.51 * np.abs(want[name]).max() / steps[precision]
         np.testing.assert_allclose(got[name], want[name], atol=1.01 * loss)
 
+  @parameterized.product(precision=['fp32', 'bf16', 'int8', 'int5'], width=[8, 32])
+  def test_a_network_takes_about_what_is_expected(self, precision, width):
+    config = gamut_mlp.Config(width=width, precision=precision, octaves=4, solved=True)
+    rng = np.random.default_rng(0)
+    layers = jax.tree.map(
+      lambda leaf: rng.normal(size=leaf.shape).astype(np.float32),
+      gamut_mlp.init(config, jax.random.key(1)).params,
+    )
+    size = len(network.to_bytes(config, layers))
+    expected = network.expected_bytes(config)
+    self.assertBetween(size, 0.95 * expected, 1.05 * expected)
+
   def test_a_solved_network_works_on_codes_alone(self):
     with self.assertRaisesRegex(ValueError, 'project for a solved network'):
       codecs.Config(codec='mlp', mode='gate', network=gamut_mlp.Config(solved=True))
