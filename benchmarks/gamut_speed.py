@@ -1,32 +1,48 @@
 """Fitting and decoding pace of the gamut codecs, beside the network in torch.
 
-  taskset -c 0 python benchmarks/gamut_speed.py --images=FOLDER
+  taskset -c 0 python -m benchmarks.gamut_speed --images=FOLDER
 
-Process (CPU) seconds, medians over repeats, after compilation. The peer is the
-published network and loss in torch on one thread; its 1,200 steps of 65,536 and
-of 8,192 pixels are extrapolated from a few measured ones.
+Seeded waves, and the network of `configs/gamut_mlp.py` (`--set` changes it). Process
+(CPU) seconds, medians over repeats, after compilation; PSNR in linear ProPhoto of what
+the payload gives back. The peer is the published network and loss in torch on one
+thread; its 1,200 steps of 65,536 and of 8,192 pixels are extrapolated from a few
+measured ones.
 """
 
+import dataclasses
 import os
 import pathlib
 import time
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
 from absl import app, flags
 
+from lutjax import config as config_lib
 from lutjax.codec import payload
 from lutjax.data import images
 from lutjax.fit import mesh
 from lutjax.models.gamut import codecs
-from lutjax.tasks import gamut_decoding, gamut_fitting, gamut_programs
+from lutjax.tasks import (
+  experiment,
+  gamut_decoding,
+  gamut_fitting,
+  gamut_fleet,
+  gamut_network,
+  gamut_programs,
+)
+from lutjax.types import PyTree
+
+_ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 _DATA = pathlib.Path(os.environ.get('LUTJAX_DATA', '../shared/data'))
 _IMAGES = flags.DEFINE_list('images', [str(_DATA / 'prophoto')], 'Wide-gamut images.')
 _REPEATS = flags.DEFINE_integer('repeats', 3, 'Of each measurement.')
 _PEER_STEPS = flags.DEFINE_integer('peer_steps', 3, 'Measured torch steps.')
-_LINE = '{:24} {:7.2f} MP   fit {:6.3f} s ({:5.3f} s/MP)   decode {:6.1f} MP/s'
+_SET = flags.DEFINE_multi_string('set', [], 'Config fields.')
+_LINE = '{:22} {:5.2f} MP  {:8} fit {:6.3f} s  decode {:6.1f} MP/s'
 
 
 def main(argv: list[str]) -> None:
@@ -34,39 +50,69 @@ def main(argv: list[str]) -> None:
   jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
   programs = gamut_programs.Programs()
   alone = mesh.make_mesh(mesh.make_mesh().devices.flatten()[:1].tolist())
-  config = codecs.Config(codec='seeded')
-  fits = []
+  wanted = config_lib.load(_ROOT / 'configs/gamut_mlp.py')
+  wanted = config_lib.override(wanted, _SET.value)
+  fits: dict[str, list[float]] = {'waves': [], 'network': []}
+  gains: dict[str, list[np.ndarray]] = {'waves': [], 'network': []}
   for path, _ in images.find_images(_IMAGES.value):
     prepared = gamut_fitting.prepare(programs, path, 'PNG', 95, 'round')
-    pixels = prepared.codes.size / 3e6
 
-    def fit(ready: gamut_fitting.Prepared = prepared) -> np.ndarray:
-      return programs.solve(config.waves, (1.0,), [ready.samples], alone, 1)[0]
+    def solve(ready: gamut_fitting.Prepared = prepared) -> np.ndarray:
+      waves = wanted.model.waves
+      return programs.solve(waves, (1.0,), [ready.samples], alone, 1)[0]
 
-    choosing = gamut_fitting.Choosing(programs, config, prepared)
-    best, _ = choosing.best(fit())
-    number = codecs.NUMBERS.index(best.stored.codec)
-    height, width, _ = prepared.codes.shape
-    block = payload.Payload(number, width, height, 0, best.stored.body)
+    def train(ready: gamut_fitting.Prepared = prepared) -> PyTree:
+      network = wanted.model.network
+      return gamut_network.solve_network(programs, wanted, network, ready, 'x')
 
-    def decode(block: payload.Payload = block, codes: np.ndarray = prepared.codes):
-      decoder = gamut_decoding.Decoder(programs, codecs.unpack(block), codes)
-      for band in decoder.bands():
-        decoder.band(*band)
-
-    fits.append(_seconds(fit))
-    rate = pixels / _seconds(decode)
-    print(_LINE.format(path.stem, pixels, fits[-1], fits[-1] / pixels, rate))
-  mean = float(np.mean(fits))
-  print(f'mean fit {mean:.3f} s an image')
+    for name, codec, fit in (('waves', 'seeded', solve), ('network', 'mlp', train)):
+      config = dataclasses.replace(wanted.model, codec=codec)
+      choosing = gamut_fitting.Choosing(programs, config, prepared)
+      found = fit()
+      waves, layers = (found, None) if name == 'waves' else (None, found)
+      best, _ = choosing.best(waves, layers)
+      fits[name].append(_seconds(fit))
+      scored = _decoded(programs, prepared, best.stored, wanted)
+      gains[name].append(np.array(scored['psnr'][:2], float))
+      pixels = prepared.codes.size / 3e6
+      rate = pixels / scored['seconds']
+      print(_LINE.format(path.stem, pixels, name, fits[name][-1], rate), flush=True)
+  means = {name: float(np.mean(seconds)) for name, seconds in fits.items()}
+  for name, mean in means.items():
+    quality = '/'.join(f'{v:.2f}' for v in np.mean(gains[name], axis=0))
+    print(f'{name}: {mean:.3f} s an image, PSNR all/OG {quality} dB')
   for batch in (65_536, 8_192):
     peer = _peer_step(batch)
     if peer is not None:
       total = 1200 * peer
-      print(
-        f'torch: {peer * 1e3:.1f} ms a step of {batch}, 1,200 of them {total:.1f} s: '
-      )
-      print(f'  {total / mean:.0f} times the closed-form fit')
+      times = ', '.join(f'{total / mean:.0f} times {n}' for n, mean in means.items())
+      print(f'torch: {peer * 1e3:.1f} ms a step of {batch}, 1,200 are {total:.1f} s:')
+      print(f'  {times}')
+
+
+def _decoded(
+  programs: gamut_programs.Programs,
+  prepared: gamut_fitting.Prepared,
+  stored: codecs.Stored,
+  wanted: experiment.Experiment,
+) -> dict[str, Any]:
+  """Returns the scores of a code, and how long its decoding takes."""
+  number = codecs.NUMBERS.index(stored.codec)
+  height, width, _ = prepared.codes.shape
+  block = payload.Payload(
+    number, width, height, 0, stored.body, wanted.model.waves.seed
+  )
+
+  def decoder() -> gamut_decoding.Decoder:
+    return gamut_decoding.Decoder(programs, codecs.unpack(block), prepared.codes)
+
+  def decode() -> None:
+    made = decoder()
+    for band in made.bands():
+      made.band(*band)
+
+  scored = gamut_fleet.score(programs, decoder(), prepared.encoded, prepared.codes)
+  return {**scored, 'seconds': _seconds(decode)}
 
 
 def _seconds(function: Callable[[], object]) -> float:

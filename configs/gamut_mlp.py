@@ -9,6 +9,7 @@ wide-gamut image back. Figures and their commands stand in BUILD_NOTES.md.
 """
 
 from lutjax.fit import loop
+from lutjax.models import gamut_mlp
 from lutjax.models.gamut import codecs
 from lutjax.tasks import experiment, gamut
 
@@ -16,13 +17,15 @@ from lutjax.tasks import experiment, gamut
 def get_config() -> experiment.Experiment:
   """Returns the experiment."""
   return experiment.Experiment(
-    model=codecs.Config(),
+    model=codecs.Config(
+      network=gamut_mlp.Config(octaves=6, colour_octaves=4, solved=True)
+    ),
     task=gamut.Config(),
     fit=loop.Config(
-      steps=1200,
-      batch_size=8192,
-      learning_rate=5e-3,
+      steps=1000,
+      batch_size=512,
+      learning_rate=2e-2,
       schedule='cosine',
-      segment_steps=1200,
+      segment_steps=1000,
     ),
   )

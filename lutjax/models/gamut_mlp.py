@@ -4,6 +4,11 @@ After "GamutMLP: A Lightweight MLP for Color Loss Recovery" (CVPR 2023): a
 multilayer perceptron takes the position and the clip-expanded colour of a pixel
 and gives what is added to that colour. Colours are linear ProPhoto in [0, 1];
 the network works on all its inputs and outputs scaled to [-1, 1].
+
+A **solved** network is the same idea made for a codec. It predicts what clipped
+channels lost, in linear sRGB; its last layer sees the encoding beside the hidden
+units and is solved in closed form once the hidden layers, rounded as they will be
+stored, stand still. What the encoding explains linearly needs no steps at all.
 """
 
 import dataclasses
@@ -18,11 +23,13 @@ import numpy as np
 
 from lutjax import errors, files
 from lutjax.codec import container, quantize
-from lutjax.nn import encodings
+from lutjax.nn import encodings, mlp
 from lutjax.types import Array, Batch, Key, PyTree, System, Variables
 
 _COLUMNS = {'xy': (0, 2), 'rgb': (2, 5), 'xyrgb': (0, 5)}
 _PADDING = 8
+# Surroundings in a solved network: one number a channel.
+_AROUND = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +41,15 @@ class Config:
     hidden_layers: Count of hidden layers.
     inputs: What the network sees of a pixel.
     octaves: Of the frequency encoding; 0 leaves coordinates as they are.
+    colour_octaves: Of R, G and B, which are smoother than places; -1 for as
+      many as `octaves`.
     activation: `relu`, or `sine` for SIREN (first frequency 30).
     biased: Whether every layer has a bias; the published network has one in
       the first only, made of constant inputs.
     residual: Whether the network adds to the colour or gives it.
+    solved: Whether the network is a solved one (see above), with ReLU, biases
+      everywhere, and beside the encoding the coordinates and what surrounds a
+      pixel.
     precision: Of stored weights.
   """
 
@@ -45,29 +57,58 @@ class Config:
   hidden_layers: int = 2
   inputs: Literal['xy', 'rgb', 'xyrgb'] = 'xyrgb'
   octaves: int = 12
+  colour_octaves: int = -1
   activation: Literal['relu', 'sine'] = 'relu'
   biased: bool = False
   residual: bool = True
-  precision: Literal['fp32', 'bf16', 'int8'] = 'int8'
+  solved: bool = False
+  precision: Literal['fp32', 'bf16', 'int8', 'int6', 'int5', 'int4'] = 'int8'
+
+  def __post_init__(self):
+    if self.solved and self.activation != 'relu':
+      raise ValueError(f'Expected relu in a solved network, got {self.activation}.')
 
 
 def input_size(config: Config) -> int:
   """Returns how many numbers enter the first layer."""
   start, stop = _COLUMNS[config.inputs]
-  return (stop - start) * max(1, 2 * config.octaves)
+  octaves = _octaves(config)[start:stop]
+  if config.solved:
+    return sum(1 + 2 * k for k in octaves) + _AROUND
+  return sum(max(1, 2 * k) for k in octaves)
+
+
+def layer_shapes(config: Config) -> list[tuple[int, int]]:
+  """Returns inputs and outputs of each layer."""
+  sizes = [input_size(config), *[config.width] * config.hidden_layers, 3]
+  shapes = list(itertools.pairwise(sizes))
+  if config.solved:
+    shapes[-1] = (config.width + sizes[0], 3)
+  return shapes
+
+
+def has_bias(config: Config, layer: int) -> bool:
+  """Tells whether a layer has a bias."""
+  return config.biased or config.solved or layer == 0
 
 
 def init(config: Config, key: Key) -> Variables:
   """Draws the network.
 
   ReLU layers are uniform as in tiny-cuda-nn (Glorot), with the constant inputs
-  of the first layer as its bias; sine layers are drawn as in SIREN.
+  of the first layer as its bias; sine layers are drawn as in SIREN. In a
+  solved network the last layer is zero, and the others spread their units.
   """
-  sizes = [input_size(config), *[config.width] * config.hidden_layers, 3]
+  if config.solved:
+    shapes = layer_shapes(config)
+    layers = mlp.init_gain(key, [shapes[0][0], *[n for _, n in shapes[:-1]], 3])
+    layers[-1]['weight'] = jnp.zeros(shapes[-1])
+    return Variables(layers)
   layers = []
-  for i, layer_key in enumerate(jax.random.split(key, len(sizes) - 1)):
+  shapes = layer_shapes(config)
+  for i, layer_key in enumerate(jax.random.split(key, len(shapes))):
     weight_key, bias_key = jax.random.split(layer_key)
-    fan_in, fan_out = sizes[i], sizes[i + 1]
+    fan_in, fan_out = shapes[i]
     if config.activation == 'sine':
       bound = 1.0 / fan_in if i == 0 else np.sqrt(6.0 / fan_in) / 30.0
     else:
@@ -88,16 +129,73 @@ def encode(config: Config, batch: Batch) -> Array:
 
   Args:
     config: The network's.
-    batch: `xy` `[..., 2]`, row and column in [-1, 1]; `rgb` `[..., 3]` in [0, 1].
+    batch: `xy` `[..., 2]`, row and column in [-1, 1]; `rgb` `[..., 3]` in [0, 1];
+      for a solved network `around` `[..., 3]`, the signed share of clipped
+      pixels around in each channel, in [-1, 1].
   """
   start, stop = _COLUMNS[config.inputs]
   values = jnp.concatenate([batch['xy'], 2.0 * batch['rgb'] - 1.0], axis=-1)
-  values = values[..., start:stop]
-  return encodings.frequency(values, config.octaves) if config.octaves else values
+  parts, octaves = [], _octaves(config)
+  # Row and column have one count of octaves, R, G and B another.
+  for first, last in ((start, min(stop, 2)), (max(start, 2), stop)):
+    if first < last:
+      part = values[..., first:last]
+      count = octaves[first]
+      parts.append(encodings.frequency(part, count) if count else part)
+      if config.solved and count:
+        parts.append(part)
+  if config.solved:
+    parts.append(batch['around'])
+  return jnp.concatenate(parts, axis=-1)
+
+
+def _octaves(config: Config) -> tuple[int, ...]:
+  colour = config.octaves if config.colour_octaves < 0 else config.colour_octaves
+  return (config.octaves,) * 2 + (colour,) * 3
+
+
+def features(config: Config, layers: PyTree, encoded: Array) -> Array:
+  """Returns what the last layer of a solved network sees, and a constant.
+
+  Args:
+    config: The network's.
+    layers: Its layers; the last is not looked at.
+    encoded: `[..., input_size]`, from `encode`.
+
+  Returns:
+    `[..., width + input_size + 1]`.
+  """
+  ones = jnp.ones((*encoded.shape[:-1], 1), encoded.dtype)
+  return jnp.concatenate([_hidden(config, layers[:-1], encoded), encoded, ones], -1)
+
+
+def excess(config: Config, variables: Variables, batch: Batch) -> Array:
+  """Predicts by a solved network what clipped channels lost.
+
+  Args:
+    config: The network's.
+    variables: The network.
+    batch: As for `encode`.
+
+  Returns:
+    `[..., 3]` float32, linear sRGB; right in clipped channels only.
+  """
+  last = variables.params[-1]
+  weight = jnp.concatenate([last['weight'], last['bias'][None]])
+  seen = features(config, variables.params, encode(config, batch))
+  return jnp.matmul(seen, weight, precision='highest')
+
+
+def rounded(config: Config, layers: PyTree) -> PyTree:
+  """Rounds weights as they will be stored; gradients pass as if they were not."""
+  bits = quantize.to_bits(config.precision)
+  if bits is None:
+    return layers
+  return [{**x, 'weight': quantize.fake_quantize(x['weight'], bits)} for x in layers]
 
 
 def apply(config: Config, variables: Variables, batch: Batch) -> Array:
-  """Recovers colours.
+  """Recovers colours by the published kind of network.
 
   Args:
     config: The network's.
@@ -115,30 +213,49 @@ def loss(
 ) -> tuple[Array, tuple[PyTree, Batch]]:
   """Returns the mean squared error of colours scaled to [-1, 1] (equation 3).
 
+  For a solved network it is that of the channel of each sample, beyond what the
+  last layer in `stats`, held still, makes of the encoding.
+
   Args:
     config: The network's.
     params: Its layers.
-    stats: Unused, handed on.
-    batch: `rgb`, `target` `[B, 3]`, and `xy` or, made beforehand, `encoded`.
+    stats: Of a solved network `[input_size + 1, 3]`, what the last layer makes of
+      the encoding and a constant; else unused. Handed on.
+    batch: `rgb` `[B, 3]`, and `xy` or, made beforehand, `encoded`; `target`
+      `[B, 3]`, or for a solved network `[B]` with `channel` `[B]`.
     key: Unused.
 
   Returns:
     The loss, and `(stats, {})`.
   """
   encoded = batch['encoded'] if 'encoded' in batch else encode(config, batch)
-  error = _run(config, params, encoded, batch['rgb']) - batch['target']
-  return 4.0 * jnp.mean(jnp.square(error)), (stats, {})
+  if not config.solved:
+    error = _run(config, params, encoded, batch['rgb']) - batch['target']
+    return 4.0 * jnp.mean(jnp.square(error)), (stats, {})
+  seen = features(config, rounded(config, params), encoded)
+  outputs = jnp.matmul(seen[..., : config.width], params[-1]['weight'][: config.width])
+  outputs = outputs + jnp.matmul(seen[..., config.width :], stats)
+  picked = jnp.take_along_axis(outputs, batch['channel'][:, None], 1)[:, 0]
+  return jnp.mean(jnp.square(picked - batch['target'])), (stats, {})
 
 
 def _run(config: Config, layers: PyTree, encoded: Array, rgb: Array) -> Array:
+  out = _layer(layers[-1], _hidden(config, layers[:-1], encoded))
+  return rgb + 0.5 * out if config.residual else 0.5 * (out + 1.0)
+
+
+def _hidden(config: Config, layers: PyTree, encoded: Array) -> Array:
   hidden = encoded
-  for i, layer in enumerate(layers):
-    hidden = jnp.matmul(hidden, layer['weight'], precision='highest')
-    hidden = hidden + layer['bias'] if 'bias' in layer else hidden
-    if i < len(layers) - 1:
-      sine = config.activation == 'sine'
-      hidden = jnp.sin(30.0 * hidden) if sine else jax.nn.relu(hidden)
-  return rgb + 0.5 * hidden if config.residual else 0.5 * (hidden + 1.0)
+  for layer in layers:
+    hidden = _layer(layer, hidden)
+    sine = config.activation == 'sine'
+    hidden = jnp.sin(30.0 * hidden) if sine else jax.nn.relu(hidden)
+  return hidden
+
+
+def _layer(layer: PyTree, inputs: Array) -> Array:
+  outputs = jnp.matmul(inputs, layer['weight'], precision='highest')
+  return outputs + layer['bias'] if 'bias' in layer else outputs
 
 
 def from_published(
@@ -203,15 +320,14 @@ def restore(config: Config, content: bytes, source: str = 'artefact') -> Variabl
     ArtefactError: when the artefact is damaged or its layers do not fit.
   """
   tensors = iter(container.unpack(content, source).tensors)
-  sizes = [input_size(config), *[config.width] * config.hidden_layers, 3]
   layers = []
   try:
-    for i in range(len(sizes) - 1):
+    for i, shape in enumerate(layer_shapes(config)):
       weight = quantize.from_tensors(tensors, config.precision)
       layer = {'weight': weight}
-      if config.biased or i == 0:
+      if has_bias(config, i):
         layer['bias'] = next(tensors)
-      if weight.shape != (sizes[i], sizes[i + 1]):
+      if weight.shape != shape:
         raise ValueError(f'layer {i} of shape {weight.shape}')
       layers.append(layer)
   except (ValueError, StopIteration) as error:
@@ -264,12 +380,10 @@ def read_start(path: str, config: Config) -> Variables:
     artefact = container.unpack(content, path)
     found = restore(config_of(artefact, path), content, path)
   shapes = [layer['weight'].shape for layer in found.params]
-  want = [input_size(config), *[config.width] * config.hidden_layers, 3]
+  want = layer_shapes(config)
   biased = all('bias' in layer for layer in found.params)
-  if shapes != list(itertools.pairwise(want)) or biased != config.biased:
-    raise errors.InputError(
-      f'{path}: found layers {shapes}, expected those of widths {want}'
-    )
+  if shapes != want or biased != (config.biased or config.solved):
+    raise errors.InputError(f'{path}: found layers {shapes}, expected {want}')
   return found
 
 

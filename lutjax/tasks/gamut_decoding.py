@@ -72,13 +72,13 @@ class Decoder:
   ) -> np.ndarray:
     model = self._model
     if model.mode == 'gate' and model.layers is not None:
-      return np.clip(self._network(codes, index), 0.0, 1.0)
+      return _within(self._network(codes, index))
     excess = np.zeros((len(codes), 3), np.float32)
     if self._drawn is not None and model.weight is not None:
       where = gamut_programs.whereabouts(index, self._codes)
       excess += self._programs.predict_waves(self._drawn, model.weight, codes, where)
     if model.layers is not None:
-      excess += self._programs.excess_of(self._network(codes, index), codes)
+      excess += self._network_excess(codes, index)
     if near is not None:
       excess = add_leftover(codes, excess, near)
     return self._programs.recover(codes, excess, model.threshold)
@@ -96,14 +96,22 @@ class Decoder:
       block = gamut_programs.BLOCK
       return programs.in_blocks('poly', _polynomial, args[:1], args[1:], block)
     index = np.arange(first, first + len(codes))
-    return np.clip(self._network(codes, index), 0.0, 1.0)
+    return _within(self._network(codes, index))
 
   def _network(self, codes: np.ndarray, index: np.ndarray) -> np.ndarray:
-    where = gamut_programs.places(index, self.size)
     model = self._model
     if model.network is None:
       raise ValueError(f'Expected a network, got codec {model.codec}.')
+    if model.network.solved:
+      where = gamut_programs.whereabouts(index, self._codes)
+    else:
+      where = gamut_programs.places(index, self.size)
     return self._programs.predict_network(model.network, model.layers, codes, where)
+
+  def _network_excess(self, codes: np.ndarray, index: np.ndarray) -> np.ndarray:
+    found = self._network(codes, index)
+    solved = self._model.network is not None and self._model.network.solved
+    return found if solved else self._programs.excess_of(found, codes)
 
   def _large(self, start: int, stop: int) -> np.ndarray | None:
     if self._model.picture is None:
@@ -138,6 +146,11 @@ def sampled_to_linear(samples: np.ndarray) -> np.ndarray:
   encoded = samples.reshape(-1, 3) / 65535.0
   toe = encoded < 1 / 32
   return np.where(toe, encoded / 16, np.where(toe, 1.0, encoded) ** 1.8)
+
+
+def _within(colours: np.ndarray) -> np.ndarray:
+  """Returns colours in [0, 1]; forged weights may overflow to what is no number."""
+  return np.clip(np.nan_to_num(colours), 0.0, 1.0)
 
 
 def _soft_expand(bounds: gamut.SoftClipBounds, codes: Array) -> Array:

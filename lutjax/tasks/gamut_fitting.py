@@ -11,9 +11,10 @@ from lutjax.codec import carriers
 from lutjax.codec import payload as payload_lib
 from lutjax.color import profiles
 from lutjax.data import images
-from lutjax.models.gamut import codecs, leftover, recovery, seeded
+from lutjax.models.gamut import codecs, leftover, network, recovery, seeded
 from lutjax.nn import encodings
 from lutjax.tasks import gamut_decoding, gamut_programs, gamut_sources
+from lutjax.types import PyTree
 
 # Clipped pixels that candidates are compared on; all of them in most images.
 _CHOICE = 1 << 21
@@ -26,6 +27,10 @@ _THRESHOLDS = [2.0 ** (step / 2) for step in range(-24, -3)]
 # Weights of in-gamut pixels that the strict guard tries: the least that holds
 # costs the least.
 _STRICT = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4)
+# At full effort, a wave for so many bytes of the budget.
+_BYTES_PER_WAVE, _MOST_WAVES = 10, 1024
+# A picture is put on a network that takes at most this share of the budget.
+_SMALL_SHARE = 0.25
 _CODINGS = (('AVIF', '4:4:4'), ('AVIF', '4:2:0'), ('WEBP', '4:2:0'))
 
 
@@ -38,7 +43,8 @@ class Prepared(NamedTuple):
     content: The sRGB file, still without payload.
     index: Flat numbers of the clipped pixels, ascending; a spread-out
       selection where they are too many.
-    samples: What the ridge regression takes, padded.
+    samples: Colours, codes and whereabouts of a pixel for each of its clipped
+      channels, those of R first, then G and B, padded; and where each ends.
     bounds: `(low, high)` of a soft clip, or None.
     space: What the colours of the source were.
   """
@@ -69,16 +75,16 @@ class Candidate(NamedTuple):
 
 
 class _Base(NamedTuple):
-  """Seeded waves that a picture may be added to, or nothing.
+  """Seeded waves or a network that a picture may be added to, or nothing.
 
   Attributes:
-    waves: Config, integers and scales, or None.
-    excess: What they predict at the compared pixels; `[n, 3]`.
-    alone: The code that they are by themselves.
-    in_gamut: What in-gamut pixels weighed in their fit.
+    parts: What `codecs.pack` takes of it.
+    excess: What it predicts at the compared pixels; `[n, 3]`.
+    alone: The code that it is by itself.
+    in_gamut: What in-gamut pixels weighed in its fit.
   """
 
-  waves: tuple[seeded.Config, np.ndarray, np.ndarray] | None
+  parts: dict[str, Any]
   excess: np.ndarray
   alone: Candidate
   in_gamut: float
@@ -133,19 +139,25 @@ def _gather(
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
   """Returns the clipped pixels to compare on, and samples of them to fit."""
   index = spread(gamut_programs.clipped(codes), _CHOICE)
-  taken = spread(index, most)
-  padded = next(n for n in gamut_programs.SAMPLES if n >= len(taken))
+  kept = codes.reshape(-1, 3)[index]
+  sided = spread(np.flatnonzero(((kept == 0) | (kept == 255)).T), most)
+  channel, pixel = np.divmod(sided, max(len(index), 1))
+  padded = next(n for n in gamut_programs.SAMPLES if n >= len(sided))
   arrays = (
-    images.to_float(encoded.reshape(-1, 3)[taken]),
-    codes.reshape(-1, 3)[taken],
-    gamut_programs.whereabouts(taken, codes),
+    images.to_float(encoded.reshape(-1, 3)[index[pixel]]),
+    kept[pixel],
+    gamut_programs.whereabouts(index, codes)[pixel],
   )
   filled = [gamut_programs.pad(array, padded) for array in arrays]
-  return index, (*filled, np.array(len(taken), np.int32))
+  ends = np.searchsorted(channel, np.arange(3), side='right').astype(np.int32)
+  return index, (*filled, ends)
 
 
 def affordable(config: codecs.Config, kind: str) -> codecs.Config:
-  """Returns the config with what a file and a small budget can hold.
+  """Returns the config with what a file and its budget can hold.
+
+  A small budget narrows waves and network; a large one has more waves at full
+  effort.
 
   Args:
     config: As wanted.
@@ -155,18 +167,29 @@ def affordable(config: codecs.Config, kind: str) -> codecs.Config:
     most = carriers.SEGMENT_BYTES
     budget = min(config.budget_bytes or most, most)
     config = dataclasses.replace(config, budget_bytes=budget)
-  if not config.budget_bytes:
+  budget = config.budget_bytes
+  if not budget:
     return config
-  held = int((config.budget_bytes - 120) / 2.9) // 16 * 16
-  waves = min(config.waves.waves, max(held, 16))
+  waves, net = config.waves.waves, config.network
+  if config.effort == 'full':
+    waves = max(waves, min(budget // _BYTES_PER_WAVE // 16 * 16, _MOST_WAVES))
+  waves = min(waves, max(int((budget - 120) / 2.9) // 16 * 16, 16))
+  while net.solved and net.width > 2 and network.expected_bytes(net) > budget - 40:
+    net = dataclasses.replace(net, width=net.width - 1)
   return dataclasses.replace(
-    config, waves=dataclasses.replace(config.waves, waves=waves)
+    config, waves=dataclasses.replace(config.waves, waves=waves), network=net
   )
 
 
 def in_gamut_weights(config: codecs.Config) -> tuple[float, ...]:
   """Returns the weights of in-gamut pixels that ridge regressions are made for."""
   return _STRICT if config.guard == 'strict' else (1.0,)
+
+
+def wants_network(config: codecs.Config) -> bool:
+  """Tells whether a solved network is to be fitted; see `Choosing.best`."""
+  tried = config.codec == 'auto' and config.effort == 'full'
+  return config.network.solved and (config.codec == 'mlp' or tried)
 
 
 def describe(
@@ -221,22 +244,27 @@ class Choosing:
     self._outside = square[:, 2] > 0
     self.clip = Candidate(codecs.Stored('clip', b''), 36, _summed(square), 'clip')
 
-  def best(self, weights: np.ndarray | None) -> tuple[Candidate, Sequence[Candidate]]:
+  def best(
+    self, weights: np.ndarray | None, layers: PyTree = None
+  ) -> tuple[Candidate, Sequence[Candidate]]:
     """Returns the best code within the budget, and all that were compared.
 
     Args:
       weights: Ridge solutions `[K, waves + 9, 3]` float32, one for each of
         `in_gamut_weights`, where the codec uses any.
+      layers: Of the solved network, where the codec uses one.
     """
     if not self.index.size:
       return self.clip, [self.clip]
-    found = [self.clip, *self._candidates(weights)]
+    found = [self.clip, *self._candidates(weights, layers)]
     held = [c for c in found if self._fits(c)]
     if self.config.guard == 'off' and self.config.codec != 'auto' and held[1:]:
       held = held[1:]
     return min(held, key=lambda c: (c.errors[0], c.size_bytes)), found
 
-  def _candidates(self, weights: np.ndarray | None) -> Iterator[Candidate]:
+  def _candidates(
+    self, weights: np.ndarray | None, layers: PyTree
+  ) -> Iterator[Candidate]:
     codec = self.config.codec
     if codec in ('auto', 'seeded', 'mixed') and weights is not None:
       bases = [self._base(*pair) for pair in self._ridges(weights)]
@@ -245,10 +273,15 @@ class Choosing:
       if codec != 'mixed':
         yield base.alone
       if codec != 'seeded':
-        for planes in (1, 3) if self.config.effort == 'full' else (1,):
-          yield from self._pictures(base, planes, _CODINGS[:1])
+        yield from self._mixtures(base)
+    if layers is not None:
+      base = self._network(layers)
+      yield base.alone
+      most = _SMALL_SHARE * (self.config.budget_bytes or np.inf)
+      if codec == 'auto' and base.alone.size_bytes <= most:
+        yield from self._mixtures(base)
     if codec == 'picture' or (codec == 'auto' and self.config.effort == 'full'):
-      none = _Base(None, np.zeros_like(self._target), self.clip, 1.0)
+      none = _Base({}, np.zeros_like(self._target), self.clip, 1.0)
       codings = _CODINGS if codec == 'picture' else _CODINGS[1:2]
       yield from self._pictures(none, 3, codings)
 
@@ -261,9 +294,21 @@ class Choosing:
     stored = (codes * scale.astype(np.float32)).astype(np.float32)
     drawn = seeded.waves_of(waves)
     excess = self._programs.predict_waves(drawn, stored, self._codes, self._where)
-    packed = waves, codes, scale
-    alone = self._candidate({'waves': packed}, excess, 'seeded')
-    return _Base(packed, excess, alone, in_gamut)
+    parts = {'waves': (waves, codes, scale)}
+    alone = self._candidate(parts, excess, 'seeded')
+    return _Base(parts, excess, alone, in_gamut)
+
+  def _network(self, layers: PyTree) -> _Base:
+    net = self.config.network
+    stored = network.stored(net, layers)
+    predict = self._programs.predict_network
+    excess = predict(net, stored, self._codes, self._where)
+    parts = {'net': (net, layers)}
+    return _Base(parts, excess, self._candidate(parts, excess, 'mlp'), 1.0)
+
+  def _mixtures(self, base: _Base) -> Iterator[Candidate]:
+    for planes in (1, 3) if self.config.effort == 'full' else (1,):
+      yield from self._pictures(base, planes, _CODINGS[:1])
 
   def _pictures(
     self, base: _Base, planes: int, codings: Sequence[tuple[str, str]]
@@ -277,7 +322,9 @@ class Choosing:
       rest = np.take_along_axis(rest, channel, 1)
       weights = np.take_along_axis(weights, channel, 1)
     budget = self.config.budget_bytes or payload_lib.MAX_BYTES
-    spent = _size(codecs.pack(waves=base.waves)) + (0 if base.waves else 4)
+    spent = _size(codecs.pack(**base.parts)) + (0 if base.parts else 4)
+    if spent >= budget:
+      return
     effort = self.config.effort
     largest = _LARGEST_PICTURE[effort]
     for kind, sampling in codings:
@@ -293,9 +340,8 @@ class Choosing:
         near = self._near(coded)
         excess = gamut_decoding.add_leftover(self._codes, base.excess, near)
         label = f'{kind} 1/{scale} {sampling if planes == 3 else "4:0:0"}'
-        label = f'seeded + {label}' if base.waves else label
-        parts = {'waves': base.waves, 'picture': coded}
-        found = self._candidate(parts, excess, label)
+        label = f'{base.alone.label} + {label}' if base.parts else label
+        found = self._candidate({**base.parts, 'picture': coded}, excess, label)
         yield found
         if found.errors[0] > least or effort == 'fast':
           break

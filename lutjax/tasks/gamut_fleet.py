@@ -211,13 +211,19 @@ class Fleet:
     job, prepared = loaded.job, loaded.prepared
     try:
       began = time.perf_counter()
-      if self._model.codec in ('soft', 'sampled', 'mlp'):
+      config, layers = self._model, None
+      solved = gamut_fitting.wants_network(config)
+      if solved and prepared.index.size:
+        layers = gamut_network.solve_network(
+          self._programs, self._wanted, config.network, prepared, job.name
+        )
+      if config.codec in ('soft', 'sampled', 'mlp') and not solved:
         stored, record = gamut_network.other(
-          self._programs, self._wanted, self._model, prepared, job.name
+          self._programs, self._wanted, config, prepared, job.name
         )
       else:
-        choosing = gamut_fitting.Choosing(self._programs, self._model, prepared)
-        best, found = choosing.best(weight)
+        choosing = gamut_fitting.Choosing(self._programs, config, prepared)
+        best, found = choosing.best(weight, layers)
         stored, record = best.stored, gamut_fitting.describe(choosing, best, found)
       record['seconds'] = loaded.seconds + time.perf_counter() - began
       content, blob = _embedded(prepared, stored, str(job.path))

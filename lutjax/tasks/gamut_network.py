@@ -1,4 +1,4 @@
-"""Per-image codes that are not chosen among: the network, and the paper's rivals."""
+"""The networks of an image, and the paper's rivals: codes that ridge alone is not."""
 
 import functools
 from typing import Any
@@ -12,13 +12,15 @@ from lutjax.color import transfer
 from lutjax.data import images
 from lutjax.fit import fleet, loop, methods
 from lutjax.models import gamut_mlp
-from lutjax.models.gamut import codecs, recovery, sampled
+from lutjax.models.gamut import codecs, recovery, ridge, sampled
 from lutjax.tasks import experiment as experiment_lib
 from lutjax.tasks import gamut_fitting, gamut_programs
-from lutjax.types import Array, Batch, Key, PyTree
+from lutjax.types import Array, Batch, Key, PyTree, System, Variables
 
 # Pixels of a pool are filled up to a multiple of a power of two near a quarter.
 _LEAST_POOL = 1 << 14
+# Of a solved network's last layer, per sample.
+_RIDGE = 1e-5
 
 
 def other(
@@ -53,6 +55,101 @@ def other(
   layers, loss = fit_network(programs, experiment, config, prepared, name)
   stored = codecs.pack(net=(config.network, layers), mode=config.mode)
   return stored, {'loss': loss, 'header_bytes': payload_lib.HEADER_BYTES}
+
+
+def solve_network(
+  programs: gamut_programs.Programs,
+  experiment: experiment_lib.Experiment,
+  network: gamut_mlp.Config,
+  prepared: gamut_fitting.Prepared,
+  name: str,
+) -> PyTree:
+  """Fits a solved network to the clipped channels of one image, as one program.
+
+  The linear part comes first, by ridge regression on the encoding; hidden layers
+  learn by gradient steps what it leaves, rounded as they will be stored; then the
+  last layer is solved anew on all that it sees.
+
+  Args:
+    programs: Compiled programs.
+    experiment: How it is moved, and the seed.
+    network: A solved network.
+    prepared: The image.
+    name: Of the image.
+
+  Returns:
+    Its layers, host arrays; hidden ones are already rounded.
+  """
+  key = fleet.model_key(experiment.seed, name)
+  one = functools.partial(_solve_network, network, experiment.fit)
+  title = ('solved network', network, experiment.fit)
+  return jax.device_get(programs.call(title, one, key, *prepared.samples))
+
+
+def _solve_network(
+  network: gamut_mlp.Config, fitting: loop.Config, key: Key, *arrays: Array
+) -> PyTree:
+  samples, mixes = gamut_programs.mixed(gamut_programs.samples_of(*arrays), (1.0,))
+  encoding = functools.partial(_encoding, network)
+  sizes = gamut_mlp.input_size(network) + 1
+  (linear,) = ridge.solve(encoding, sizes, samples, mixes, _RIDGE)
+  counted = samples.groups[:, 0]
+  mean_square = jnp.sum(counted * jnp.square(samples.target))
+  scale = jnp.sqrt(mean_square / jnp.maximum(jnp.sum(counted), 1.0)) + 1e-6
+  data = {
+    'inputs': samples.inputs,
+    'target': samples.target / scale,
+    'channel': ridge.channel_of(samples),
+    'count': jnp.maximum(samples.ends[2], 1),
+  }
+  system = gamut_mlp.make(network)
+  start = functools.partial(_start, system, linear / scale)
+  method = methods.make(fitting, system)
+  state = loop.init(system._replace(init=start), method, key)
+  state, _ = loop.advance(
+    method,
+    _sample_solved,
+    state,
+    data,
+    steps=fitting.steps,
+    batch_size=fitting.batch_size,
+  )
+  layers = [
+    {name: leaf if name == 'weight' else _half(leaf) for name, leaf in layer.items()}
+    for layer in gamut_mlp.rounded(network, state.variables.params[:-1])
+  ]
+
+  def seen(inputs: Array) -> Array:
+    encoded = gamut_mlp.encode(network, _coordinates(inputs))
+    return gamut_mlp.features(network, [*layers, {}], encoded)
+
+  (last,) = ridge.solve(seen, network.width + sizes, samples, mixes, _RIDGE)
+  return [*layers, {'weight': last[:-1], 'bias': last[-1]}]
+
+
+def _start(system: System, linear: Array, key: Key) -> Variables:
+  return Variables(system.init(key).params, linear)
+
+
+def _encoding(network: gamut_mlp.Config, inputs: Array) -> Array:
+  encoded = gamut_mlp.encode(network, _coordinates(inputs))
+  return jnp.concatenate([encoded, jnp.ones((len(encoded), 1))], axis=-1)
+
+
+def _coordinates(inputs: Array) -> Batch:
+  """Returns what a solved network takes, of inputs `[n, 8]` in [-1, 1]."""
+  rgb = 0.5 * (inputs[:, 2:5] + 1.0)
+  return {'xy': inputs[:, :2], 'rgb': rgb, 'around': inputs[:, 5:]}
+
+
+def _sample_solved(key: Key, data: PyTree, batch_size: int) -> Batch:
+  index = jax.random.randint(key, (batch_size,), 0, data['count'])
+  drawn = {name: data[name][index] for name in ('target', 'channel')}
+  return {**_coordinates(data['inputs'][index]), **drawn}
+
+
+def _half(values: Array) -> Array:
+  return values.astype(jnp.float16).astype(jnp.float32)
 
 
 def fit_network(

@@ -18,7 +18,7 @@ from lutjax.color import gamut, transfer
 from lutjax.data import images
 from lutjax.fit import mesh as mesh_lib
 from lutjax.models import gamut_mlp
-from lutjax.models.gamut import recovery, seeded
+from lutjax.models.gamut import recovery, ridge, seeded
 from lutjax.nn import encodings
 from lutjax.types import Array, PyTree
 
@@ -139,7 +139,7 @@ class Programs:
       config: Of the waves.
       in_gamut: K weights of clipped pixels that lie in the gamut after all, each
         giving a fit of its own.
-      samples: Per image what `_solve` takes, padded alike; at most as many as
+      samples: Per image what `samples_of` takes, padded alike; at most as many as
         `devices.size * group_size`.
       devices: Over which images are spread.
       group_size: Images vmapped together on a device.
@@ -174,7 +174,11 @@ class Programs:
     codes: np.ndarray,
     places: np.ndarray,
   ) -> np.ndarray:
-    """Predicts linear ProPhoto colours of pixels by a network; `[n, 3]`."""
+    """Runs a network on pixels; `[n, 3]`.
+
+    Returns:
+      Linear ProPhoto colours, or the excess if the network is a solved one.
+    """
     function = functools.partial(_predict_network, config)
     fixed, arrays = (layers,), (codes, places)
     return self.in_blocks(('network', config), function, fixed, arrays, CLIPPED_BLOCK)
@@ -273,37 +277,50 @@ def _target(encoded: Array, codes: Array) -> Array:
   return recovery.excess(transfer.romm_to_linear(encoded), codes)
 
 
-def _inputs(codes: Array, where: Array) -> Array:
+def samples_of(
+  encoded: Array, codes: Array, where: Array, ends: Array
+) -> ridge.Samples:
+  """Makes samples of the pixels that `Prepared.samples` names.
+
+  Returns:
+    Samples in two groups: of pixels out of gamut, and in it.
+  """
+  prophoto = transfer.romm_to_linear(encoded)
+  lost = recovery.excess(prophoto, codes)
+  outside = gamut.out_of_gamut(recovery.prophoto_to_linear(prophoto))
+  counted = jnp.arange(len(codes)) < ends[2]
+  groups = jnp.stack([counted & outside, counted & ~outside], axis=-1).astype('f4')
+  samples = ridge.Samples(inputs_of(codes, where), lost[:, 0], groups, ends)
+  channel = ridge.channel_of(samples)[:, None]
+  return samples._replace(target=jnp.take_along_axis(lost, channel, 1)[:, 0])
+
+
+def inputs_of(codes: Array, where: Array) -> Array:
+  """Returns place, clip-expanded colour and surroundings in [-1, 1]; `[n, 8]`."""
   colour = 2.0 * recovery.expand(codes) - 1.0
   return jnp.concatenate([where[:, :2], colour, where[:, 2:]], axis=-1)
 
 
-def _solve(
-  config: seeded.Config,
-  in_gamut: tuple[float, ...],
-  encoded: Array,
-  codes: Array,
-  where: Array,
-  count: Array,
-) -> Array:
-  prophoto = transfer.romm_to_linear(encoded)
-  target = recovery.excess(prophoto, codes)
-  outside = gamut.out_of_gamut(recovery.prophoto_to_linear(prophoto))
-  counted = jnp.arange(len(codes)) < count
+def _solve(config: seeded.Config, in_gamut: tuple[float, ...], *arrays: Array) -> Array:
+  samples, mixes = mixed(samples_of(*arrays), in_gamut)
+  return seeded.solve(config, samples, mixes)
+
+
+def mixed(
+  samples: ridge.Samples, in_gamut: tuple[float, ...]
+) -> tuple[ridge.Samples, Array]:
+  """Returns samples and the mixes of their groups, one group where that does."""
   if in_gamut == (1.0,):
-    groups, mixes = counted[:, None], jnp.ones((1, 1))
-  else:
-    groups = jnp.stack([counted & outside, counted & ~outside], axis=-1)
-    mixes = jnp.stack([jnp.ones(len(in_gamut)), jnp.array(in_gamut)], axis=-1)
-  inputs = _inputs(codes, where)
-  return seeded.solve(config, inputs, target, groups.astype('f4'), mixes, count)
+    one = jnp.sum(samples.groups, axis=1, keepdims=True)
+    return samples._replace(groups=one), jnp.ones((1, 1))
+  return samples, jnp.stack([jnp.ones(len(in_gamut)), jnp.array(in_gamut)], axis=-1)
 
 
 def _predict_waves(
   drawn: encodings.Waves, weight: Array, codes: Array, where: Array
 ) -> Array:
   def rows(part: tuple[Array, Array]) -> Array:
-    return seeded.predict(drawn, weight, _inputs(*part))
+    return seeded.predict(drawn, weight, inputs_of(*part))
 
   step = _CPU_ROWS if jax.default_backend() == 'cpu' else len(codes)
   parts = codes.reshape(-1, step, 3), where.reshape(-1, step, 5)
@@ -313,8 +330,9 @@ def _predict_waves(
 def _predict_network(
   config: gamut_mlp.Config, layers: PyTree, codes: Array, where: Array
 ) -> Array:
-  batch = {'xy': where, 'rgb': recovery.expand(codes)}
-  return gamut_mlp.apply(config, gamut_mlp.Variables(layers), batch)
+  batch = {'xy': where[:, :2], 'rgb': recovery.expand(codes), 'around': where[:, 2:]}
+  predict = gamut_mlp.excess if config.solved else gamut_mlp.apply
+  return predict(config, gamut_mlp.Variables(layers), batch)
 
 
 def _recover(threshold: Array, codes: Array, excess: Array) -> Array:

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import pathlib
 import unittest
@@ -10,10 +11,11 @@ from lutjax import errors
 from lutjax.codec import container
 from lutjax.data import images
 from lutjax.models import gamut_mlp
-from lutjax.models.gamut import recovery
+from lutjax.models.gamut import network, recovery
 
 DATA = pathlib.Path(os.environ.get('LUTJAX_DATA', '../shared/data'))
 _CONFIG = gamut_mlp.Config(width=16, octaves=3, precision='fp32')
+_SOLVED = gamut_mlp.Config(width=8, octaves=1, colour_octaves=1, solved=True)
 
 
 def _batch(count):
@@ -22,6 +24,7 @@ def _batch(count):
     'xy': rng.uniform(-1, 1, (count, 2)).astype(np.float32),
     'rgb': rng.uniform(0, 1, (count, 3)).astype(np.float32),
     'target': rng.uniform(0, 1, (count, 3)).astype(np.float32),
+    'around': rng.uniform(-1, 1, (count, 3)).astype(np.float32),
   }
 
 
@@ -55,12 +58,68 @@ class GamutMlpTest(parameterized.TestCase):
     variables = gamut_mlp.init(config, jax.random.key(0))
     self.assertEqual(sum(leaf.size for leaf in jax.tree.leaves(variables)), count)
 
-  def test_an_artefact_comes_back(self):
-    system = gamut_mlp.make(_CONFIG)
+  def test_octaves_of_places_and_colours_differ(self):
+    batch = _batch(8)
+    both = dataclasses.replace(_CONFIG, octaves=2, colour_octaves=1)
+    got = np.asarray(gamut_mlp.encode(both, batch))
+    places, colours = batch['xy'], 2 * batch['rgb'] - 1
+    angles = [np.pi * places[:, :1] * [1, 2], np.pi * places[:, 1:] * [1, 2]]
+    angles += [np.pi * colours[:, i : i + 1] for i in range(3)]
+    want = [np.stack([np.sin(a), np.cos(a)], -1).reshape(8, -1) for a in angles]
+    np.testing.assert_allclose(got, np.concatenate(want, -1), atol=1e-6)
+    none = dataclasses.replace(both, colour_octaves=0)
+    got = np.asarray(gamut_mlp.encode(none, batch))
+    np.testing.assert_allclose(got[:, 8:], colours, atol=1e-7)
+    for config in (both, none):
+      encoded = gamut_mlp.encode(config, batch)
+      self.assertEqual(gamut_mlp.input_size(config), encoded.shape[1])
+
+  def test_a_solved_network_sees_its_encoding_last(self):
+    config = dataclasses.replace(_SOLVED, precision='fp32')
+    layers = gamut_mlp.init(config, jax.random.key(0)).params
+    rng = np.random.default_rng(1)
+    size = gamut_mlp.input_size(config)
+    self.assertEqual(size, 5 * (1 + 2) + 3)
+    last = rng.normal(size=(8 + size, 3)).astype(np.float32)
+    layers[-1] = {'weight': last, 'bias': np.float32([1, 2, 3])}
+    batch = _batch(16)
+    encoded = np.asarray(gamut_mlp.encode(config, batch))
+    np.testing.assert_array_equal(encoded[:, -3:], batch['around'])
+    hidden = encoded
+    for layer in layers[:-1]:
+      hidden = np.maximum(hidden @ layer['weight'] + layer['bias'], 0)
+    want = hidden @ last[:8] + encoded @ last[8:] + [1, 2, 3]
+    got = gamut_mlp.excess(config, gamut_mlp.Variables(layers), batch)
+    np.testing.assert_allclose(got, want, atol=1e-4)
+
+  def test_the_loss_of_a_solved_network_is_that_of_stored_weights(self):
+    system = gamut_mlp.make(_SOLVED)
+    params = system.init(jax.random.key(0)).params
+    params[-1]['weight'] = jax.random.normal(jax.random.key(1), (8 + 18, 3))
+    stats = jax.random.normal(jax.random.key(2), (19, 3))
+    channel = np.arange(32) % 3
+    batch = {**_batch(32), 'channel': channel}
+    batch['target'] = batch['target'][:, 0]
+    loss, _ = system.loss(params, stats, batch, jax.random.key(0))
+    stored = network.stored(_SOLVED, params)
+    whole = np.concatenate([stored[-1]['weight'][:8], stats])
+    seen = gamut_mlp.features(_SOLVED, stored, gamut_mlp.encode(_SOLVED, batch))
+    got = (np.asarray(seen) @ whole)[np.arange(32), channel]
+    want = np.mean((got - batch['target']) ** 2)
+    self.assertAlmostEqual(float(loss), want, delta=0.02 * want)
+
+  def test_refuses_a_solved_network_of_sines(self):
+    with self.assertRaisesRegex(ValueError, 'relu in a solved network'):
+      gamut_mlp.Config(solved=True, activation='sine')
+
+  @parameterized.parameters(_CONFIG, _SOLVED)
+  def test_an_artefact_comes_back(self, config):
+    system = gamut_mlp.make(dataclasses.replace(config, precision='fp32'))
     variables = system.init(jax.random.key(0))
     content = system.export(variables)
     artefact = container.unpack(content, 'x')
-    self.assertEqual(gamut_mlp.config_of(artefact, 'x'), _CONFIG)
+    found = gamut_mlp.config_of(artefact, 'x')
+    self.assertEqual(found, dataclasses.replace(config, precision='fp32'))
     jax.tree.map(np.testing.assert_array_equal, system.restore(content), variables)
 
   def test_refuses_another_network_as_start(self):
@@ -69,7 +128,7 @@ class GamutMlpTest(parameterized.TestCase):
     system = gamut_mlp.make(_CONFIG)
     path.write_bytes(system.export(system.init(jax.random.key(0))))
     gamut_mlp.read_start(str(path), _CONFIG)
-    with self.assertRaisesRegex(errors.InputError, 'expected those of widths'):
+    with self.assertRaisesRegex(errors.InputError, r'expected \[\(120, 32\)'):
       gamut_mlp.read_start(str(path), gamut_mlp.Config())
 
   @unittest.skipUnless((DATA / 'gamut_published').is_dir(), 'needs the published nets')

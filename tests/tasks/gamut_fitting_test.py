@@ -1,11 +1,14 @@
+import dataclasses
 import pathlib
 
 import jax
 import numpy as np
 from absl.testing import absltest
 
+from lutjax.codec import carriers
 from lutjax.data import images
 from lutjax.fit import mesh
+from lutjax.models import gamut_mlp
 from lutjax.models.gamut import codecs, recovery, seeded
 from lutjax.tasks import gamut_fitting, gamut_programs
 
@@ -50,6 +53,35 @@ class GamutFittingTest(absltest.TestCase):
     self.assertLess(overall[2], 0.0)
     self.assertGreaterEqual(strict.min(), 0.0)
     self.assertGreater(strict[1], 0.0)
+
+  def test_a_budget_narrows_what_it_cannot_hold_and_full_effort_widens_waves(self):
+    net = gamut_mlp.Config(octaves=6, colour_octaves=4, solved=True)
+
+    def held(budget, effort='fast', kind='PNG'):
+      config = codecs.Config(budget_bytes=budget, effort=effort, network=net)
+      found = gamut_fitting.affordable(config, kind)
+      return found.budget_bytes, found.waves.waves, found.network.width
+
+    self.assertEqual(held(0), (0, 256, 32))
+    self.assertEqual(held(5120), (5120, 256, 32))
+    self.assertEqual(held(5120, 'full'), (5120, 512, 32))
+    self.assertEqual(held(23000, 'full'), (23000, 1024, 32))
+    self.assertEqual(held(1024, 'full'), (1024, 256, 10))
+    self.assertEqual(held(500)[1:], (128, 3))
+    self.assertEqual(held(0, kind='JPEG'), (carriers.SEGMENT_BYTES, 256, 32))
+
+  def test_a_network_is_a_candidate_at_full_effort(self):
+    net = gamut_mlp.Config(solved=True)
+    for codec, effort, want in (
+      ('mlp', 'fast', True),
+      ('auto', 'full', True),
+      ('auto', 'fast', False),
+      ('seeded', 'full', False),
+    ):
+      config = codecs.Config(codec=codec, effort=effort, network=net)
+      self.assertEqual(gamut_fitting.wants_network(config), want)
+      plain = dataclasses.replace(config, network=gamut_mlp.Config())
+      self.assertFalse(gamut_fitting.wants_network(plain))
 
   def test_surroundings_in_bands_are_those_of_the_whole_image(self):
     rng = np.random.default_rng(0)

@@ -12,13 +12,13 @@ _WAVES = seeded.Config(waves=32)
 
 
 def _samples(seed, padded):
-  """What a ridge regression takes: 700 smooth colours, filled up."""
+  """What a ridge regression takes: 700 colours of three channels, filled up."""
   rng = np.random.default_rng(seed)
   encoded = rng.uniform(size=(700, 3)).astype(np.float32)
   codes = gamut_programs.Programs().reduce(encoded, 'round')
   where = rng.uniform(-1, 1, (700, 5)).astype(np.float32)
   arrays = [gamut_programs.pad(array, padded) for array in (encoded, codes, where)]
-  return (*arrays, np.array(700, np.int32))
+  return (*arrays, np.array([200, 500, 700], np.int32))
 
 
 def _solve(samples, devices=1, group=1):
@@ -28,10 +28,13 @@ def _solve(samples, devices=1, group=1):
 
 
 def _predict(weight, samples):
-  _, codes, where, count = samples
+  """Returns what weights say of each sample's own channel."""
+  _, codes, where, ends = samples
   drawn = seeded.waves_of(_WAVES)
   predict = gamut_programs.Programs().predict_waves
-  return predict(drawn, weight, codes[:count], where[:count])
+  number = np.arange(ends[2])
+  found = predict(drawn, weight, codes[number], where[number])
+  return found[number, np.searchsorted(ends, number, side='right')]
 
 
 class GamutProgramsTest(unittest.TestCase):

@@ -26,6 +26,8 @@ _MODES = ('project', 'gate', 'plain')
 _HEAD = struct.Struct('<BBe')
 _SEEDED, _NETWORK, _PICTURE = 1, 2, 4
 _BOUNDS = struct.Struct('<ffB')
+# Of a soft clip; ProPhoto reaches no further than 4 in linear sRGB.
+_FURTHEST = 16.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +41,15 @@ class Config:
     guard: `overall` takes no payload that is worse than clipping in PSNR over
       all or over out-of-gamut pixels; `strict` adds in-gamut pixels, at a high
       price; `off` checks nothing.
-    effort: `full` compares residual pictures of several scales; `fast` makes one
-      of a moderate scale, in a fifth of the time.
+    effort: `full` compares residual pictures of several scales, more waves where
+      the budget is large, and a solved network; `fast` makes one picture of a
+      moderate scale, in a fifth of the time.
     mode: `project` makes predictions agree with the stored codes; `gate`
       predicts clipped pixels alone; `plain` predicts every pixel, as the paper.
     waves: The seeded waves.
-    network: The network of `mlp`.
+    network: The network of `mlp`; a solved one is guarded, narrowed to the
+      budget and compared as the other codes are, the published kind is taken as
+      it is.
     sampled_side: Colours along either side of the grid of `sampled`.
   """
 
@@ -58,11 +63,13 @@ class Config:
   sampled_side: int = 150
 
   def __post_init__(self):
-    if self.budget_bytes < 0 or not 2 <= self.sampled_side <= 1024:
+    if self.budget_bytes < 0 or not 2 <= self.sampled_side <= sampled.MAX_SIDE:
       raise ValueError(
-        f'Expected a budget of 0 or more and a grid of 2 to 1024, got '
-        f'{self.budget_bytes} and {self.sampled_side}.'
+        f'Expected a budget of 0 or more and a grid of 2 to '
+        f'{sampled.MAX_SIDE}, got {self.budget_bytes} and {self.sampled_side}.'
       )
+    if self.network.solved and self.codec == 'mlp' and self.mode != 'project':
+      raise ValueError(f'Expected mode project for a solved network, got {self.mode}.')
     if self.mode == 'plain' and self.codec not in ('mlp', 'soft', 'sampled'):
       raise ValueError(f'Expected codec mlp for mode plain, got {self.codec}.')
 
@@ -182,6 +189,11 @@ def unpack(payload: payload_lib.Payload, source: str = 'payload') -> Model:
     if len(body) != _BOUNDS.size or body[-1] >= len(_MODES):
       raise errors.ArtefactError(f'{source}: found a soft clip of {len(body)} bytes')
     low, high, mode = _BOUNDS.unpack(body)
+    if not (-_FURTHEST <= low <= 0.0 and 1.0 <= high <= _FURTHEST):
+      raise errors.ArtefactError(
+        f'{source}: found a soft clip from {low:g} to {high:g}, expected one around '
+        f'[0, 1] within +-{_FURTHEST:g}'
+      )
     return Model('soft', _MODES[mode], bounds=(low, high))
   if name == 'sampled':
     return Model('sampled', samples=sampled.from_bytes(body, source))
@@ -200,6 +212,10 @@ def unpack(payload: payload_lib.Payload, source: str = 'payload') -> Model:
     model = model._replace(waves=waves, weight=weight)
   if mask & _NETWORK:
     config, layers, rest = network.from_bytes(rest, source)
+    if config.solved and model.mode != 'project':
+      raise errors.ArtefactError(
+        f'{source}: found a solved network in {model.mode} mode'
+      )
     model = model._replace(network=config, layers=layers)
   if mask & _PICTURE:
     return model._replace(picture=leftover.from_bytes(rest, source))

@@ -14,6 +14,7 @@ import numpy as np
 from lutjax import errors
 from lutjax.types import Array
 
+MAX_SIDE = 1024
 _SIDE = struct.Struct('<H')
 
 
@@ -60,9 +61,9 @@ def from_bytes(body: bytes, source: str) -> np.ndarray:
     ArtefactError: if it is cut short or too long.
   """
   side = _SIDE.unpack(body[:2])[0] if len(body) >= 2 else 0
-  if not side or len(body) != 2 + 6 * side * side:
+  if not 0 < side <= MAX_SIDE or len(body) != 2 + 6 * side * side:
     raise errors.ArtefactError(
-      f'{source}: found {len(body)} bytes of sampled colours, expected '
-      f'{2 + 6 * side * side}'
+      f'{source}: found {len(body)} bytes of sampled colours, {side} along a side, '
+      f'expected {2 + 6 * side * side} and at most {MAX_SIDE}'
     )
   return np.frombuffer(body, '<u2', offset=2).reshape(side, side, 3).astype(np.uint16)

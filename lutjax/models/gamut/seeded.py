@@ -9,14 +9,15 @@ regression and are stored as entropy-coded integers.
 """
 
 import dataclasses
+import functools
 import struct
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lutjax import errors
 from lutjax.codec import entropy
+from lutjax.models.gamut import ridge as ridge_lib
 from lutjax.nn import encodings
 from lutjax.types import Array
 
@@ -25,8 +26,6 @@ _LINEAR = 9
 _HEAD = struct.Struct('<HBBBB')
 _MAX_WAVES = 4096
 _MAX_LEVEL = 127
-# Rows of features made and multiplied at a time: they stay in the cache.
-_ROWS = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,77 +104,20 @@ def predict(drawn: encodings.Waves, weight: Array, inputs: Array) -> Array:
   return jnp.matmul(seen, weight, precision='highest')
 
 
-def solve(
-  config: Config,
-  inputs: Array,
-  target: Array,
-  groups: Array,
-  mixes: Array,
-  count: Array,
-) -> Array:
-  """Fits the weights by ridge regression, once for each mix of groups of samples.
-
-  Normal equations are summed over fixed blocks of rows, so that padding
-  changes no bit; only blocks that hold samples are visited, once for all mixes.
-  Where rounding leaves a factorisation without a real root, the ridge grows
-  tenfold until it has one: no setting gives NaN.
+def solve(config: Config, samples: ridge_lib.Samples, mixes: Array) -> Array:
+  """Fits the weights by ridge regression; see `ridge.solve`.
 
   Args:
     config: The codec's.
-    inputs: `[N, 8]` float32, N a multiple of 1,024, padded.
-    target: `[N, 3]` float32, the excess.
-    groups: `[N, G]` float32, how much a sample belongs to each group; padding
-      is 0.
-    mixes: `[K, G]` float32, how much the groups weigh.
-    count: int32 scalar, rows before the padding.
+    samples: Their inputs as for `features`.
+    mixes: `[K, G]` float32, how much their groups weigh.
 
   Returns:
     `[K, waves + 9, 3]` float32.
   """
-  drawn = waves_of(config)
-  size, kinds = config.waves + _LINEAR, groups.shape[1]
-
-  def add(block: Array, total: tuple[Array, Array]) -> tuple[Array, Array]:
-    def rows(array: Array) -> Array:
-      return jax.lax.dynamic_slice_in_dim(array, block * _ROWS, _ROWS)
-
-    seen = features(drawn, rows(inputs))
-    weighted = seen * rows(groups).T[..., None]
-    gram = jnp.matmul(weighted.mT, seen, precision='highest')
-    moment = jnp.matmul(weighted.mT, rows(target), precision='highest')
-    return total[0] + gram, total[1] + moment
-
-  zero = (jnp.zeros((kinds, size, size)), jnp.zeros((kinds, size, 3)))
-  blocks = (count + _ROWS - 1) // _ROWS
-  grams, moments = jax.lax.fori_loop(0, blocks, add, zero)
-  sums = jnp.sum(groups, axis=0)
-
-  def one(mix: Array) -> Array:
-    scale = jnp.maximum(jnp.sum(mix * sums), 1.0)
-    gram = jnp.tensordot(mix, grams, 1, precision='highest') / scale
-    moment = jnp.tensordot(mix, moments, 1, precision='highest') / scale
-    return _ridge(gram, moment, config.ridge)
-
-  return jax.lax.map(one, mixes)
-
-
-def _ridge(gram: Array, moment: Array, least: float) -> Array:
-  """Solves `gram + ridge` for the least ridge that can be factorised."""
-
-  def attempt(ridge: Array) -> Array:
-    factor = jax.scipy.linalg.cho_factor(gram + ridge * jnp.eye(len(gram)))
-    return jax.scipy.linalg.cho_solve(factor, moment)
-
-  def fails(state: tuple[Array, Array]) -> Array:
-    return ~jnp.all(jnp.isfinite(state[1])) & (state[0] < 1.0)
-
-  def retry(state: tuple[Array, Array]) -> tuple[Array, Array]:
-    ridge = 10.0 * jnp.maximum(state[0], 1e-7)
-    return ridge, attempt(ridge)
-
-  first = jnp.float32(least)
-  _, weight = jax.lax.while_loop(fails, retry, (first, attempt(first)))
-  return jnp.where(jnp.isfinite(weight), weight, 0.0)
+  seen = functools.partial(features, waves_of(config))
+  size = config.waves + _LINEAR
+  return ridge_lib.solve(seen, size, samples, mixes, config.ridge)
 
 
 def quantise(config: Config, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

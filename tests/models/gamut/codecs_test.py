@@ -7,7 +7,7 @@ from absl.testing import absltest, parameterized
 from lutjax import errors
 from lutjax.codec import payload
 from lutjax.models import gamut_mlp
-from lutjax.models.gamut import codecs, leftover, sampled, seeded
+from lutjax.models.gamut import codecs, leftover, network, sampled, seeded
 
 _WAVES = seeded.Config(waves=16)
 _NETWORK = gamut_mlp.Config(width=8, octaves=2)
@@ -53,16 +53,45 @@ class CodecsTest(parameterized.TestCase):
         step = np.abs(want['weight']).max() / 127
         np.testing.assert_allclose(got['weight'], want['weight'], atol=step)
 
-  @parameterized.parameters('fp32', 'bf16', 'int8')
-  def test_a_network_of_each_precision_comes_back(self, precision):
-    config = gamut_mlp.Config(width=8, precision=precision, biased=True, octaves=0)
+  @parameterized.product(
+    precision=['fp32', 'bf16', 'int8', 'int6', 'int4'], solved=[False, True]
+  )
+  def test_a_network_of_each_precision_comes_back(self, precision, solved):
+    config = gamut_mlp.Config(
+      width=8, precision=precision, biased=True, octaves=1, solved=solved
+    )
     layers = gamut_mlp.init(config, jax.random.key(1)).params
-    model = codecs.unpack(_payload(codecs.pack(net=(config, layers), mode='plain')))
-    self.assertEqual((model.network, model.mode), (config, 'plain'))
-    loss = {'fp32': 0.0, 'bf16': 4e-3, 'int8': 4e-3}[precision]
+    mode = 'project' if solved else 'plain'
+    model = codecs.unpack(_payload(codecs.pack(net=(config, layers), mode=mode)))
+    self.assertEqual((model.network, model.mode), (config, mode))
+    stored = network.stored(config, layers)
+    jax.tree.map(np.testing.assert_array_equal, model.layers, stored)
+    steps = {'fp32': np.inf, 'bf16': 128, 'int8': 127, 'int6': 31, 'int4': 7}
     for got, want in zip(model.layers, layers):
       for name in want:
-        np.testing.assert_allclose(got[name], want[name], rtol=loss, atol=2 * loss)
+        loss = 0.51 * np.abs(want[name]).max() / steps[precision]
+        np.testing.assert_allclose(got[name], want[name], atol=1.01 * loss)
+
+  @parameterized.product(precision=['fp32', 'bf16', 'int8', 'int5'], width=[8, 32])
+  def test_a_network_takes_about_what_is_expected(self, precision, width):
+    config = gamut_mlp.Config(width=width, precision=precision, octaves=4, solved=True)
+    rng = np.random.default_rng(0)
+    layers = jax.tree.map(
+      lambda leaf: rng.normal(size=leaf.shape).astype(np.float32),
+      gamut_mlp.init(config, jax.random.key(1)).params,
+    )
+    size = len(network.to_bytes(config, layers))
+    expected = network.expected_bytes(config)
+    self.assertBetween(size, 0.95 * expected, 1.05 * expected)
+
+  def test_a_solved_network_works_on_codes_alone(self):
+    with self.assertRaisesRegex(ValueError, 'project for a solved network'):
+      codecs.Config(codec='mlp', mode='gate', network=gamut_mlp.Config(solved=True))
+    config = gamut_mlp.Config(width=8, octaves=1, solved=True)
+    layers = gamut_mlp.init(config, jax.random.key(1)).params
+    stored = codecs.pack(net=(config, layers), mode='plain')
+    with self.assertRaisesRegex(errors.ArtefactError, 'solved network in plain mode'):
+      codecs.unpack(_payload(stored))
 
   def test_refuses_a_plain_network_that_is_none(self):
     stored = codecs.pack(picture=_parts()['picture'], mode='plain')
