@@ -29,6 +29,9 @@ _SLOPE = 0.2
 # Price of a byte at a level, over the step: where both curves have one slope.
 _PRICE = 0.075
 _RATE = 0.15
+# What an error beyond a share of the target counts on top: the worst looks, three
+# times the mean and more, are mended before all others.
+_TAIL = ((1.0, 5.0), (1.6, 20.0))
 # Of all that was searched, budgets that a curve shows.
 _CURVE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 
@@ -204,8 +207,8 @@ def choose(
 ) -> np.ndarray:
   """Returns the rung of each look that a budget affords.
 
-  The sum of the errors is made least, and an error beyond the target counts
-  several times, so that the tail is mended first.
+  The sum of the errors is made least; an error beyond the target counts several
+  times and one far beyond it more, so that the tail is mended first.
 
   Args:
     rungs: What there is to choose from.
@@ -274,7 +277,9 @@ def _knapsack(
   for _ in range(50):
     price = (low * high) ** 0.5
     aim = 1.7 * mean if target is None else target
-    cost = rungs.errors + 5.0 * np.maximum(rungs.errors - aim, 0.0)
+    cost = rungs.errors.copy()
+    for share, weight in _TAIL:
+      cost += weight * np.maximum(rungs.errors - share * aim, 0.0)
     chosen = np.argmin(cost + price * size_bytes, axis=0)
     if target is None:
       mean = 0.5 * mean + 0.5 * _total(rungs.errors, chosen) / len(chosen)

@@ -147,6 +147,18 @@ class MendTest(absltest.TestCase):
     ]
     self.assertEqual(found[0], [0, 1])
 
+  def test_the_worst_look_is_mended_before_a_larger_gain(self):
+    errors = np.array([[6.0, 3.0], [5.5, 2.0]])
+    sizes = np.array([[0.0, 0.0], [100.0, 100.0]])
+    rungs = lutflow_mend.Rungs(np.arange(2), np.zeros((2, 2, 1)), errors, sizes)
+    chosen = lutflow_mend.choose(
+      rungs,
+      lambda chosen: int(sizes[chosen, [0, 1]].sum()),
+      budget_bytes=110,
+      target=2.0,
+    )
+    self.assertEqual(list(chosen), [1, 0])
+
   def test_a_curve_falls_from_no_mending_to_all_of_it(self):
     rungs = _rungs()
     points = lutflow_mend.curve(rungs, 900, 450, target=100.0)
