@@ -225,7 +225,8 @@ def choose(
     chosen = _knapsack(rungs, rungs.size_bytes, aim, target)
     size = size_of(chosen)
     if size > budget_bytes:
-      high = aim
+      # A little lower than in proportion: what every choice takes would lead back.
+      high, aim = aim, 0.98 * aim
     else:
       low = aim
       if size > spent:
