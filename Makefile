@@ -28,10 +28,11 @@ format: $(VENV)/.test  ## Format the code.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# `exported_cubes.py` compares the folders of a run, which it must be told.
+# Those that must be told a run (`required=True`) are left to their own command lines.
 bench: $(VENV)/.bench  ## Run every benchmark against its peers.
-	@for file in $(filter-out %/exported_cubes.py,$(wildcard benchmarks/*.py)); do \
-	  echo "make: $$file"; $(BIN)/python $$file || exit 1; \
+	@for file in $$(grep -L required=True $$(grep -l __main__ benchmarks/*.py)); do \
+	  echo "make: $$file"; \
+	  $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; \
 	done
 
 clean:  ## Remove what demo, builds and tests leave behind; keep .venv.

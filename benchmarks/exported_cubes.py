@@ -2,14 +2,13 @@
 
   python -m launch.fit --luts=LOOKS --out=RUN
   python -m launch.export --model=RUN --out=CUBES
-  python benchmarks/exported_cubes.py --originals=LOOKS --exported=CUBES
+  python -m benchmarks.exported_cubes --originals=LOOKS --exported=CUBES
 
 Prints, per file, PSNR and CIE76 / CIEDE2000 of the exported file against the
 original on uniform colours of the original's domain (tetrahedral), and ours of
 the exported file against OpenColorIO's reading of it.
 """
 
-import os
 import pathlib
 
 import jax
@@ -17,6 +16,7 @@ import numpy as np
 import PyOpenColorIO as ocio
 from absl import app, flags
 
+from benchmarks import opencolorio
 from lutjax import metrics
 from lutjax.lut import cube, interpolate
 
@@ -25,20 +25,9 @@ _EXPORTED = flags.DEFINE_string('exported', None, 'Folder.', required=True)
 _COLOURS = flags.DEFINE_integer('colours', 100_000, 'Uniform colours per look.')
 
 
-def _through_ocio(path: pathlib.Path, rgb: np.ndarray) -> np.ndarray:
-  transform = ocio.FileTransform(
-    str(path.resolve()), interpolation=ocio.INTERP_TETRAHEDRAL
-  )
-  processor = ocio.Config.CreateRaw().getProcessor(transform)
-  mapped = rgb.copy()
-  processor.getOptimizedCPUProcessor(ocio.OPTIMIZATION_NONE).applyRGB(mapped)
-  return mapped
-
-
 def main(argv):
   """Prints a line per look and the means."""
   del argv
-  os.environ.setdefault('OCIO_LOGGING_LEVEL', 'none')
   errors_of = jax.jit(metrics.colour_errors)
   rows = []
   print(f'{"look":40s} {"PSNR dB":>8s} {"CIE76":>7s} {"CIEDE2000":>9s} {"reading":>9s}')
@@ -50,9 +39,9 @@ def main(argv):
     lut = cube.read(path).lut
     rng = np.random.default_rng(0)
     rgb = rng.uniform(*lut.domain, (_COLOURS.value, 3)).astype(np.float32)
-    got = _through_ocio(path, rgb)
+    got = opencolorio.through(path, rgb)
     try:
-      want = _through_ocio(original, rgb)
+      want = opencolorio.through(original, rgb)
     except ocio.Exception:
       print(f'{path.stem:40s} OpenColorIO does not read the original')
       continue

@@ -17,7 +17,9 @@ def get_config() -> experiment.Experiment:
   """Returns the experiment."""
   return experiment.Experiment(
     model=lutflow.Config(
-      flow=residual_flow.Shape(conditioned=(1, 3), activation='rational')
+      flow=residual_flow.Shape(
+        conditioned=(1,), gains=(3,), activation='rational', turned=True
+      ),
     ),
     task=flows.Config(),
     fit=loop.Config(

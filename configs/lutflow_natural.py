@@ -3,8 +3,9 @@
   python -m launch.fit --config=configs/lutflow_natural.py --luts=dev512.npz \
       --images=PHOTOS --set budget_bytes=64870 --out=RUN
 
-As `configs/lutflow.py`, with every colour drawn from the photos; what is mended
-is mended over the whole cube.
+As `configs/lutflow.py`, but every colour is drawn from the photos, and looks are
+mended where those colours are. The run folder keeps a histogram of them,
+`colours.npz`, which `--images` takes in place of the photos.
 """
 
 from lutjax.fit import loop
@@ -17,7 +18,9 @@ def get_config() -> experiment.Experiment:
   """Returns the experiment."""
   return experiment.Experiment(
     model=lutflow.Config(
-      flow=residual_flow.Shape(conditioned=(1, 3), activation='rational')
+      flow=residual_flow.Shape(
+        conditioned=(1,), gains=(3,), activation='rational', turned=True
+      ),
     ),
     task=flows.Config(colours='natural'),
     fit=loop.Config(

@@ -15,7 +15,7 @@ from absl import flags
 from lutjax import config, files
 from lutjax.data import images, synthetic
 from lutjax.lut import cube, lattice
-from lutjax.tasks import applying, evaluating, experiment, fitting, shipping
+from lutjax.tasks import applying, evaluating, experiment, fitting, scorecard, shipping
 
 from . import binary
 
@@ -61,9 +61,11 @@ def main() -> Sequence[str]:
     )
 
   print('5. Scoring the artefacts against their sources\n')
-  figures, missing = evaluating.evaluate(str(run), wanted.task, sources)
-  evaluating.write(figures, out / 'scores.json', overwrite=True)
-  print(evaluating.render(figures))
+  figures, missing = evaluating.evaluate(
+    str(run), evaluating.config_for(str(run), [], sources), sources
+  )
+  scorecard.write(figures, out / 'scores.json', overwrite=True)
+  print(scorecard.render(figures))
   print(f'Pictures: {run / "report.html"} and {out / "graded"}')
   return [*problems, *missing]
 

@@ -1,6 +1,9 @@
 """Scores artefacts against the looks that they were fitted to.
 
 python -m launch.evaluate --model=RUN --luts=FOLDER --out=scores.json
+python -m launch.evaluate --model=RUN --luts=FOLDER --images=PHOTOS
+python -m launch.evaluate --model=RUN --luts=FOLDER --look=NAME --set colours=hald256
+python -m launch.evaluate --model=BIJECTIVE --luts=FOLDER --inverse --images=PHOTO
 python -m launch.evaluate --model=RUN --images=ORIGINALS
 """
 
@@ -8,7 +11,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from lutjax.tasks import evaluating, experiment
+from lutjax.tasks import evaluating, experiment, scorecard
 
 from . import binary
 
@@ -22,7 +25,19 @@ _PAIRS = flags.DEFINE_list(
   'pairs', [], 'Pictures: FOLDER, or BEFORE,AFTER.', allow_override=True
 )
 _IMAGES = flags.DEFINE_list(
-  'images', [], 'Original images: files, folders, globs.', allow_override=True
+  'images',
+  [],
+  'Original images of a gamut run; beside --luts, photos to take colours from.',
+  allow_override=True,
+)
+_LOOK = flags.DEFINE_list(
+  'look', [], 'Names or numbers of looks; all by default.', allow_override=True
+)
+_INVERSE = flags.DEFINE_bool(
+  'inverse',
+  False,
+  'Score how well looks run backwards undo their sources, on --images.',
+  allow_override=True,
 )
 _OUT = flags.DEFINE_string(
   'out',
@@ -31,7 +46,10 @@ _OUT = flags.DEFINE_string(
   allow_override=True,
 )
 _SET = flags.DEFINE_multi_string(
-  'set', [], "Field of the task's config, as key=value.", allow_override=True
+  'set',
+  [],
+  'What is scored, as key=value: colours=hald256, random_colours=...',
+  allow_override=True,
 )
 _OVERWRITE = flags.DEFINE_bool(
   'overwrite', False, 'Replace files that are there.', allow_override=True
@@ -43,11 +61,24 @@ def main() -> Sequence[str]:
   sources = experiment.Sources(
     luts=_LUTS.value, pairs=_PAIRS.value, images=_IMAGES.value
   )
-  config = evaluating.task_config(_MODEL.value, _SET.value, sources)
-  figures, problems = evaluating.evaluate(_MODEL.value, config, sources)
-  print(evaluating.render(figures))
   if _OUT.value:
-    print(evaluating.write(figures, _OUT.value, overwrite=_OVERWRITE.value))
+    scorecard.check_out(_OUT.value, overwrite=_OVERWRITE.value)
+  config = evaluating.config_for(_MODEL.value, _SET.value, sources)
+  if _INVERSE.value:
+    figures, problems = evaluating.undo(
+      _MODEL.value,
+      config,
+      sources,
+      only=_LOOK.value,
+      pictures=scorecard.folder_of(_OUT.value) if _OUT.value else None,
+    )
+  else:
+    figures, problems = evaluating.evaluate(
+      _MODEL.value, config, sources, only=_LOOK.value
+    )
+  print(scorecard.render(figures))
+  if _OUT.value:
+    print(scorecard.write(figures, _OUT.value, overwrite=_OVERWRITE.value))
   return problems
 
 

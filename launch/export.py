@@ -1,6 +1,7 @@
 """Writes a fitted look, or a LUT file, as `.cube`, Hald image or `.npz`.
 
 python -m launch.export --model=RUN --out=FOLDER
+python -m launch.export --model=BIJECTIVE --look=NAME --inverse --out=NAME-inverse.cube
 python -m launch.export --lut=identity --format=hald --level=8 --out=hald.png
 """
 
@@ -73,6 +74,7 @@ def main() -> Sequence[str]:
     inverse=_INVERSE.value,
     size=_SIZE.value,
   )
+  problems: list[str] = []
   for path in shipping.write_all(
     named,
     pathlib.Path(_OUT.value),
@@ -80,9 +82,10 @@ def main() -> Sequence[str]:
     level=_LEVEL.value,
     bits=_BITS.value,
     overwrite=_OVERWRITE.value,
+    problems=problems,
   ):
     print(path)
-  return []
+  return problems
 
 
 def run() -> None:

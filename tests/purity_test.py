@@ -8,7 +8,7 @@ from absl.testing import absltest, parameterized
 from lutjax import metrics
 from lutjax.codec import quantize
 from lutjax.color import difference, gamut, matrices, spaces, transfer
-from lutjax.lut import compose, hald, interpolate, lattice, tabulate
+from lutjax.lut import hald, interpolate, lattice, tabulate
 from lutjax.models import nilut
 from lutjax.nn import mlp
 
@@ -52,7 +52,7 @@ FUNCTIONS = {
   'fake_quantize': lambda rgb: quantize.fake_quantize(rgb, 4),
   'nilut.apply': lambda rgb: nilut.apply(NETWORK, VARIABLES, {'rgb': rgb}),
   'mlp.apply': lambda rgb: mlp.apply(LAYERS, rgb, ('tanh',)),
-  'resample': lambda rgb: compose.resample(
+  'resample': lambda rgb: tabulate.resample(
     LUT._replace(table=jnp.asarray(LUT.table) * rgb.mean()), 3
   ),
   'tabulate': lambda rgb: tabulate.tabulate(lambda nodes: nodes * rgb.mean(), 3),

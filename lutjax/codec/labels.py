@@ -27,12 +27,17 @@ class Label:
   domain: tuple[tuple[float, ...], tuple[float, ...]] = UNIT_DOMAIN
   range: tuple[float, float] = UNIT_RANGE
 
+  @property
+  def usual(self) -> bool:
+    """Whether domain and range are the unit ones."""
+    return self.domain == UNIT_DOMAIN and self.range == UNIT_RANGE
+
 
 def to_header(looks: Sequence[Label]) -> list[Any]:
   """Returns what a container header holds: a bare name where the rest is usual."""
   header: list[Any] = []
   for look in looks:
-    if look.domain == UNIT_DOMAIN and look.range == UNIT_RANGE:
+    if look.usual:
       header.append(look.name)
     else:
       flat = [float(value) for row in look.domain for value in row]
@@ -77,8 +82,13 @@ def from_header(header: Any, source: str) -> tuple[Label, ...]:
   return tuple(looks)
 
 
-def find(looks: Sequence[Label], name: str) -> int:
+def find(looks: Sequence[Label], name: str, flag: str = '--look') -> int:
   """Returns the index of a look, by its name or its number.
+
+  Args:
+    looks: Of a model.
+    name: What was asked for.
+    flag: Where; named in the error.
 
   Raises:
     InputError: when there is none; the nearest name is given.
@@ -89,5 +99,5 @@ def find(looks: Sequence[Label], name: str) -> int:
   if name.isdecimal() and int(name) < len(names):
     return int(name)
   raise errors.InputError(
-    f'--look={name}: no such look among {len(names)}{config.nearest(name, names)}'
+    f'{flag}={name}: no such look among {len(names)}{config.nearest(name, names)}'
   )

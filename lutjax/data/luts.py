@@ -106,8 +106,19 @@ def load(
     wanted = f'{", ".join(patterns)}: found no LUT, expected {" ".join(EXTENSIONS)}'
     raise errors.LutError(f'{problems[0]}{more}' if problems else wanted)
   names = unique_names([look.name for look in looks], paths)
+  _tell_renamed(looks, names, say)
   looks = [look._replace(name=name) for look, name in zip(looks, names)]
   return Loaded(looks, problems)
+
+
+def _tell_renamed(looks: Sequence[Look], names: Sequence[str], say: Say) -> None:
+  """Says which names were given to several looks, and what those are called."""
+  count = collections.Counter(look.name for look in looks)
+  for wished, number in count.items():
+    given = [name for look, name in zip(looks, names) if look.name == wished]
+    if number > 1:
+      listed = ', '.join(given[:3]) + (', ...' if number > 3 else '')
+      say(f'{number} looks named {wished}: called {listed}')
 
 
 def unique_names(names: Sequence[str], paths: Sequence[pathlib.PurePath]) -> list[str]:

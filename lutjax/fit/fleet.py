@@ -29,7 +29,8 @@ class Job(NamedTuple):
 
   Attributes:
     name: Unique within a run; names the output.
-    data: What the sampler draws from; numpy leaves, shaped alike in a run.
+    data: What the sampler draws from; numpy leaves, alike in a run but for the
+      lengths of their axes: `fit_block` pads them.
   """
 
   name: str
@@ -144,6 +145,20 @@ def blocks(jobs: Sequence[Job], size: int) -> list[Sequence[Job]]:
   return [jobs[i : i + size] for i in range(0, len(jobs), size)]
 
 
+def padded(array: np.ndarray, shape: Sequence[int] | np.ndarray) -> np.ndarray:
+  """Returns an array whose first axes are as long as said, its edge repeated."""
+  missing = [(0, want - have) for want, have in zip(shape, array.shape)]
+  if not any(after for _, after in missing):
+    return array
+  return np.pad(array, missing + [(0, 0)] * (array.ndim - len(missing)), mode='edge')
+
+
+def largest_shapes(jobs: Sequence[Job]) -> PyTree:
+  """Returns the longest length of each axis of each leaf, over all jobs."""
+  shapes = [jax.tree.map(lambda leaf: np.array(np.shape(leaf)), j.data) for j in jobs]
+  return jax.tree.map(lambda *each: np.max(each, axis=0), *shapes)
+
+
 def model_key(seed: int, name: str) -> jax.Array:
   """Returns the key of a model, the same whatever else a run holds."""
   return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
@@ -155,6 +170,7 @@ def fit_block(
   size: int,
   *,
   seed: int,
+  shapes: PyTree,
   folder: pathlib.Path,
   on_segment: Callable[[int, np.ndarray], None],
   say: Callable[[str], None],
@@ -170,6 +186,8 @@ def fit_block(
     block: The jobs.
     size: Models of the device program, at least `len(block)`.
     seed: Of the run.
+    shapes: That data are padded to (`largest_shapes` of the run): of this block
+      alone, since one large look among thousands would fill the memory.
     folder: Where checkpoints are kept.
     on_segment: Told the steps done and the losses `[len(block)]`.
     say: Told what a user should know.
@@ -177,15 +195,17 @@ def fit_block(
   Yields:
     The fitted models, in the order of the jobs.
   """
-  padded = [*block, *[block[-1]] * (size - len(block))]
+  filled = [*block, *[block[-1]] * (size - len(block))]
 
   def place(tree: PyTree) -> PyTree:
     return mesh.place(tree, programs.mesh)
 
-  keys = place(jnp.stack([model_key(seed, job.name) for job in padded]))
-  data = place(
-    jax.tree.map(lambda *leaves: np.stack(leaves), *[j.data for j in padded])
-  )
+  keys = place(jnp.stack([model_key(seed, job.name) for job in filled]))
+
+  def stack(shape: np.ndarray, *leaves: np.ndarray) -> np.ndarray:
+    return np.stack([padded(np.asarray(leaf), shape) for leaf in leaves])
+
+  data = place(jax.tree.map(stack, shapes, *[job.data for job in filled]))
   config = programs.config
   seconds = 0.0
   with checkpoint.manager(folder / _block_name(block)) as saved:

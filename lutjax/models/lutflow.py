@@ -40,6 +40,8 @@ _GAIN = 1.5
 _FIRST_PRICE = 1e-3
 # Power iterations of the weights that are shipped.
 _SETTLED = 60
+# That a network is trained to take at least.
+_LEAST_BYTES = 512
 # What learned steps start from.
 _FIRST_STEP = 0.015
 
@@ -85,6 +87,15 @@ class Config:
   def __post_init__(self):
     if not 0.0 <= self.coefficient < 1.0:
       raise ValueError(f'Expected a coefficient in [0, 1), got {self.coefficient}.')
+    if self.budget_bytes is not None and self.looks:
+      least = names_bytes(self) + _LEAST_BYTES
+      if self.budget_bytes < least:
+        raise errors.InputError(
+          f'--set=budget_bytes={self.budget_bytes}: the names of {len(self.looks)} '
+          f'looks and the smallest network take {least}, expected that at least'
+        )
+    if self.coefficient and (self.flow.turned or self.flow.gains):
+      raise ValueError('Expected no coefficient where codes turn or scale: no bound.')
 
   @property
   def total_bytes(self) -> int:
@@ -97,7 +108,9 @@ class Config:
   def flow_bytes(self) -> float:
     """What flow and codes are trained to take."""
     room = self.total_bytes - names_bytes(self)
-    return max(512.0, min(self.share * room, 8000.0 + 100.0 * len(self.looks)))
+    return max(
+      float(_LEAST_BYTES), min(self.share * room, 8000.0 + 100.0 * len(self.looks))
+    )
 
 
 def init(config: Config, key: Key) -> Variables:

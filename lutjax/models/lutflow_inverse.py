@@ -20,7 +20,8 @@ class Inverted(NamedTuple):
   Attributes:
     rgb: `[..., 3]` float32 in [0, 1].
     iterations: `[D]` int32, per block, last block first.
-    residual: `[D]`, largest residual left per block.
+    residual: `[D]`, largest residual left per block, in the units of the
+      tolerance.
   """
 
   rgb: Array
@@ -41,22 +42,23 @@ def invert(
   """Finds the colours that a flow maps to given ones.
 
   Args:
-    shape: The flow's form, `residual`.
+    shape: The flow's form, `residual` and not `turned`.
     flow: Its parameters, within the spectral bound (`lutflow.codes_of`).
     rgb: `[..., 3]`, outputs of the flow before any clamp.
     code: `[T]`, of the look.
     method: Of `fixed_point.METHODS`.
-    tolerance: On the residual of each block, in its own units.
+    tolerance: On the residual of each block, in units of the state before it is
+      stretched.
     limit: Iterations per block at most.
 
   Returns:
     The colours, and how it went.
 
   Raises:
-    ValueError: when blocks are not residual.
+    ValueError: when blocks are not residual, or colours are turned.
   """
-  if not shape.residual:
-    raise ValueError('Expected residual blocks: others have no inverse.')
+  if not shape.residual or shape.turned:
+    raise ValueError('Expected residual blocks and no turn: others have no inverse.')
   state = residual_flow.reenter(shape, rgb)
   counts, residuals = [], []
   for block in reversed(range(shape.blocks)):
@@ -64,16 +66,14 @@ def invert(
       lambda z, block=block: residual_flow.block_delta(shape, flow, block, z, code),
       state,
       method=method,
-      tolerance=tolerance,
+      tolerance=tolerance * shape.stretch,
       limit=limit,
     )
     state = solved.x
     counts.append(solved.iterations)
-    residuals.append(solved.residual)
-  centred = jnp.tanh(state) / residual_flow.REACH if shape.ends else state
-  return Inverted(
-    jnp.clip(0.5 * (centred + 1.0), 0.0, 1.0), jnp.stack(counts), jnp.stack(residuals)
-  )
+    residuals.append(solved.residual / shape.stretch)
+  rgb = residual_flow.reset(shape, state)
+  return Inverted(rgb, jnp.stack(counts), jnp.stack(residuals))
 
 
 def lipschitz(

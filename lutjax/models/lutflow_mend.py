@@ -29,6 +29,8 @@ _SLOPE = 0.2
 # Price of a byte at a level, over the step: where both curves have one slope.
 _PRICE = 0.075
 _RATE = 0.15
+# Of all that was searched, budgets that a curve shows.
+_CURVE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 
 
 class Rungs(NamedTuple):
@@ -99,7 +101,12 @@ def at(mending: PyTree, rgb: Array, index: Array) -> Array:
 
 
 def search(
-  base: Array, target: Array, level: Array, *, iterations: int
+  base: Array,
+  target: Array,
+  level: Array,
+  *,
+  iterations: int,
+  shares: Array | None = None,
 ) -> tuple[Array, Array, Array]:
   """Finds a spectrum for one look at one level.
 
@@ -108,6 +115,7 @@ def search(
     target: `[33, 33, 33, 3]`, the look's.
     level: At least 1.
     iterations: Of Adam.
+    shares: As `error_of` takes them.
 
   Returns:
     The spectrum `[K, K, K, 3]` int16, the mean CIE76 and the estimated bytes.
@@ -120,10 +128,12 @@ def search(
   start = jnp.sign(start) * jnp.maximum(jnp.abs(start) - 0.1, 0.0)
   seen = slice(None, None, 2)
   waves, base, target = full[:, seen], base[seen, seen, seen], target[seen, seen, seen]
+  if shares is not None:
+    shares = _coarser(shares)
 
   def objective(units: Array) -> Array:
     rounded = units + jax.lax.stop_gradient(jnp.round(units) - units)
-    error = error_of(base + _synthesise(rounded * step, waves), target)
+    error = error_of(base + _synthesise(rounded * step, waves), target, shares)
     return error + price * _bits(units) / 8.0
 
   optimizer = optax.adam(optax.linear_schedule(_RATE, 0.0, iterations), b1=0.9, b2=0.99)
@@ -135,23 +145,54 @@ def search(
 
   (units, _), _ = jax.lax.scan(body, (start, optimizer.init(start)), length=iterations)
   units = jnp.round(units)
-  error = error_of(base + _synthesise(units * step, waves), target)
+  error = error_of(base + _synthesise(units * step, waves), target, shares)
   return units.astype(jnp.int16), error, _bits(units) / 8.0
 
 
-def error_of(raw: Array, target: Array) -> Array:
-  """Returns the mean CIE76 over a lattice, faces, edges and corners counted less.
+def error_of(raw: Array, target: Array, shares: Array | None = None) -> Array:
+  """Returns the mean CIE76 over a lattice.
 
-  A node stands for the part of the unit cube that is nearest to it.
+  Args:
+    raw: `[N, N, N, 3]`, not clamped.
+    target: `[N, N, N, 3]`.
+    shares: `[N, N, N]`, what each node counts, of sum 1; `even_shares` unless
+      given.
   """
-  half = np.ones(target.shape[0], np.float32)
-  half[[0, -1]] = 0.5
-  half /= half.sum()
-  shares = jnp.asarray(np.einsum('i,j,k->ijk', half, half, half))
+  if shares is None:
+    shares = jnp.asarray(even_shares(target.shape[0]))
   above, below = (target >= 1.0) & (raw > 1.0), (target <= 0.0) & (raw < 0.0)
   got = jnp.where(above | below, target, raw)
   gaps = difference.delta_e_76(spaces.srgb_to_lab(got), spaces.srgb_to_lab(target))
   return jnp.sum(shares * gaps)
+
+
+def even_shares(size: int) -> np.ndarray:
+  """Returns the part of the unit cube nearest to each node, `[N, N, N]` float32."""
+  half = np.ones(size, np.float32)
+  half[[0, -1]] = 0.5
+  half /= half.sum()
+  return np.einsum('i,j,k->ijk', half, half, half)
+
+
+def shares_of(rgb: np.ndarray) -> np.ndarray:
+  """Returns what the nodes of mending's lattice count for colours.
+
+  Args:
+    rgb: `[P, 3]` in [0, 1]; each is shared among the nodes of its cell as
+      trilinear interpolation would.
+
+  Returns:
+    `[33, 33, 33]` float32 of sum 1.
+  """
+  position = rgb.astype(np.float64) * (SIZE - 1)
+  corner = np.clip(np.floor(position).astype(np.int64), 0, SIZE - 2)
+  part = position - corner
+  total = np.zeros(SIZE**3)
+  for vertex in np.ndindex(2, 2, 2):
+    share = np.prod(np.where(np.array(vertex) == 1, part, 1.0 - part), axis=-1)
+    node = np.ravel_multi_index(tuple((corner + vertex).T), (SIZE,) * 3)
+    total += np.bincount(node, share, minlength=SIZE**3)
+  return (total / len(rgb)).reshape((SIZE,) * 3).astype(np.float32)
 
 
 def choose(
@@ -188,6 +229,32 @@ def choose(
       break
     scale = max(size / max(_total(rungs.size_bytes, chosen), 1.0), 0.1)
   return best
+
+
+def curve(
+  rungs: Rungs, taken_bytes: int, budget_bytes: int, *, target: float | None
+) -> list[tuple[int, float]]:
+  """Returns what other budgets would give, by the estimates of the rungs.
+
+  Args:
+    rungs: What there is to choose from.
+    taken_bytes: That the choice for `budget_bytes` came to, by which estimates
+      are corrected.
+    budget_bytes: Of that choice.
+    target: As `choose` takes it.
+
+  Returns:
+    Bytes and mean error over looks, from none to all that was searched.
+  """
+  chosen = _knapsack(rungs, rungs.size_bytes, float(budget_bytes), target)
+  scale = taken_bytes / max(_total(rungs.size_bytes, chosen), 1.0)
+  most = scale * float(rungs.size_bytes.max(axis=0).sum())
+  points = {0: float(rungs.errors[0].mean())}
+  for share in _CURVE:
+    chosen = _knapsack(rungs, scale * rungs.size_bytes, share * most, target)
+    size = round(scale * _total(rungs.size_bytes, chosen))
+    points[size] = _total(rungs.errors, chosen) / len(chosen)
+  return sorted(points.items())
 
 
 def size_of(mending: PyTree) -> int:
@@ -245,6 +312,13 @@ def _synthesise(coefficients: Array, waves: Array) -> Array:
   return jnp.einsum(
     'rgbc,cd->rgbd', rows, jnp.asarray(spectrum.OPPONENT), precision='highest'
   )
+
+
+def _coarser(shares: Array) -> Array:
+  """Gives the shares of every second node to its neighbours, axis by axis."""
+  fine, coarse = np.arange(shares.shape[0]), np.arange(0, shares.shape[0], 2)
+  hat = np.maximum(1.0 - np.abs(fine - coarse[:, None]) / 2.0, 0.0).astype(np.float32)
+  return jnp.einsum('ijk,ri,gj,bk->rgb', shares, hat, hat, hat, precision='highest')
 
 
 def _bits(units: Array) -> Array:

@@ -3,8 +3,10 @@
 After section 3 of "Efficient Neural Network Encoding for 3D Color Look-Up
 Tables" (arXiv 2412.15438): colours in (0, 1) become `z = atanh(2 a (rgb -
 0.5))`, each block adds `scale * perceptron(z, code)`, and `tanh` leads back.
-A code holds the biases that a look adds to some of the layers, one after the
-other, block by block. It is gathered by index, never multiplied by a one-hot.
+A code holds, block by block and layer by layer, the biases that a look adds and
+the gains that it scales units by, each block's gate behind them where there is
+one, and maybe two matrices that turn `z` before the first block and after the
+last. It is gathered by index, never multiplied by a one-hot.
 
 Parameters are a dict: `weights`, per block a list of `[fan_in, fan_out]`;
 `scales` `[D, 3]`; `bias` `[T]`, shared by all looks, where there is one. The
@@ -23,6 +25,8 @@ from lutjax.types import Array, Key, PyTree
 
 # 2 a (rgb - 0.5) stays within +-0.83, so that atanh stays finite.
 REACH = 0.83
+# What a number of a matrix in a code is worth: as much as a bias, about.
+_TURN = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,24 +37,38 @@ class Shape:
     blocks: Residual blocks, D.
     widths: Units of the hidden layers of each block.
     conditioned: Hidden layers, from 1, that a code adds a bias to.
+    gains: Hidden layers whose units a code scales, by 1 and a number each
+      (Perez et al., FiLM, arXiv 1709.07871).
     activation: Of `ACTIVATIONS`.
     ends: Whether atanh and tanh stand at the ends; else the block works on
       colours scaled to [-1, 1].
     rescaled: Whether tanh is divided by `REACH`, so that without blocks
       colours come back unchanged. The released forms leave it out.
     residual: Whether blocks add to what enters them.
+    stretch: What colours are multiplied by where they enter. Layers of bounded norm
+      bend over distances of about 1, and so bend a larger cube in more places; a
+      block's Lipschitz constant stays what it is.
+    gated: Whether a code also holds three numbers a block, through `tanh(1 + g)`
+      the shares of what the block adds to the channels: so a look says which
+      blocks serve it, and a contraction stays one.
     small: Whether weights start a hundredth of the usual size and no bias is
       shared, as in the paper.
+    turned: Whether a code holds matrices: greys, mixed channels and saturation
+      are cheap to say so, and dear to say in biases.
   """
 
   blocks: int = 3
   widths: tuple[int, ...] = (32, 64, 32)
   conditioned: tuple[int, ...] = (1, 2, 3)
+  gains: tuple[int, ...] = ()
   activation: str = 'lipswish'
   ends: bool = True
   rescaled: bool = True
   residual: bool = True
+  stretch: float = 1.0
+  gated: bool = False
   small: bool = False
+  turned: bool = False
 
   def __post_init__(self):
     if self.activation not in ACTIVATIONS:
@@ -62,11 +80,14 @@ class Shape:
         f'Expected at most 64 blocks and widths up to 4096, got {self.blocks} and '
         f'{self.widths}.'
       )
+    if not 0.01 <= self.stretch <= 100.0:
+      raise ValueError(f'Expected a stretch of 0.01 to 100, got {self.stretch}.')
     layers = range(1, len(self.widths) + 1)
-    if self.blocks < 1 or not self.conditioned or set(self.conditioned) - {*layers}:
+    steered = {*self.conditioned, *self.gains}
+    if self.blocks < 1 or not self.conditioned or steered - {*layers}:
       raise ValueError(
-        f'Expected at least one block and conditioned layers of {[*layers]}, got '
-        f'{self.blocks} and {self.conditioned}.'
+        f'Expected at least one block, conditioned layers and gains of {[*layers]}, '
+        f'got {self.blocks}, {self.conditioned} and {self.gains}.'
       )
 
   @property
@@ -77,7 +98,13 @@ class Shape:
   @property
   def code_size(self) -> int:
     """Numbers in a code, T."""
-    return self.blocks * sum(self.widths[layer - 1] for layer in self.conditioned)
+    return self.blocks * self.block_size + (18 if self.turned else 0)
+
+  @property
+  def block_size(self) -> int:
+    """Those of one block; the matrices follow behind the last."""
+    steered = (*self.conditioned, *self.gains)
+    return sum(self.widths[layer - 1] for layer in steered) + 3 * self.gated
 
 
 def lipswish(inputs: Array) -> Array:
@@ -126,7 +153,9 @@ def init(key: Key, shape: Shape) -> PyTree:
     weights.append(layers)
   params = {'weights': weights, 'scales': jnp.ones((shape.blocks, 3))}
   if not shape.small:
-    params['bias'] = jax.random.uniform(bias_key, (shape.code_size,), minval=-1.0)
+    of_blocks = shape.blocks * shape.block_size
+    bias = jax.random.uniform(bias_key, (of_blocks,), minval=-1.0)
+    params['bias'] = jnp.pad(bias, (0, shape.code_size - of_blocks))
   return params
 
 
@@ -159,20 +188,26 @@ def apply(shape: Shape, params: PyTree, rgb: Array, code: Array) -> Array:
       f'{rgb.shape} and {code.shape}.'
     )
   state = enter(shape, rgb)
+  matrices = shape.blocks * shape.block_size
+  if shape.turned:
+    state = _turn(params, state, code, matrices)
   for block in range(shape.blocks):
     moved = block_delta(shape, params, block, state, code)
     state = state + moved if shape.residual else moved
+  if shape.turned:
+    state = _turn(params, state, code, matrices + 9)
   return leave(shape, state)
 
 
 def enter(shape: Shape, rgb: Array) -> Array:
   """Maps colours in [0, 1] to where blocks work."""
   centred = 2.0 * rgb - 1.0
-  return jnp.arctanh(REACH * centred) if shape.ends else centred
+  return shape.stretch * (jnp.arctanh(REACH * centred) if shape.ends else centred)
 
 
 def leave(shape: Shape, state: Array) -> Array:
   """Maps what blocks give back to colours; undoes `enter` when rescaled."""
+  state = state / shape.stretch
   if not shape.ends:
     return 0.5 * (state + 1.0)
   return 0.5 * (jnp.tanh(state) / (REACH if shape.rescaled else 1.0) + 1.0)
@@ -182,17 +217,23 @@ def reenter(shape: Shape, rgb: Array) -> Array:
   """Undoes `leave`; colours beyond what it can give are held just within."""
   centred = 2.0 * rgb - 1.0
   if not shape.ends:
-    return centred
+    return shape.stretch * centred
   scaled = centred * (REACH if shape.rescaled else 1.0)
-  return jnp.arctanh(jnp.clip(scaled, -0.9999, 0.9999))
+  return shape.stretch * jnp.arctanh(jnp.clip(scaled, -0.9999, 0.9999))
+
+
+def reset(shape: Shape, state: Array) -> Array:
+  """Undoes `enter`, clamped to [0, 1]."""
+  state = state / shape.stretch
+  centred = jnp.tanh(state) / REACH if shape.ends else state
+  return jnp.clip(0.5 * (centred + 1.0), 0.0, 1.0)
 
 
 def block_delta(
   shape: Shape, params: PyTree, block: int, state: Array, code: Array
 ) -> Array:
   """Returns what one block adds to its state `[..., 3]`."""
-  each = shape.code_size // shape.blocks
-  at = block * each
+  at = block * shape.block_size
   if 'bias' in params:
     code = code + params['bias']
   activation = ACTIVATIONS[shape.activation]
@@ -205,4 +246,19 @@ def block_delta(
       at += weight.shape[1]
     if i < len(layers) - 1:
       hidden = activation(hidden)
-  return params['scales'][block] * hidden
+    if i + 1 in shape.gains:
+      hidden = hidden * (1.0 + code[..., at : at + weight.shape[1]])
+      at += weight.shape[1]
+  scales = params['scales'][block]
+  if shape.gated:
+    scales = scales * jnp.tanh(1.0 + code[..., at : at + 3])
+  return scales * hidden
+
+
+def _turn(params: PyTree, state: Array, code: Array, at: int) -> Array:
+  """Adds to a state `[..., 3]` what the matrix in a code makes of it."""
+  if 'bias' in params:
+    code = code + params['bias']
+  rows = [code[..., at + 3 * i : at + 3 * i + 3] for i in range(3)]
+  added = sum(state[..., i : i + 1] * row for i, row in enumerate(rows))
+  return state + _TURN * added

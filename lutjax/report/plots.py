@@ -54,10 +54,13 @@ def rate_distortion(
   Returns:
     Pixels of the plot.
   """
+  from matplotlib import ticker
+
   sheet, axes = _sheet(1440, 900, title, right=330)
   axes.set_xscale('log')
   if log_value:
     axes.set_yscale('log')
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter('{x:g}')
     axes.yaxis.set_minor_formatter('')
   drawn, kept_series = [], []

@@ -98,7 +98,7 @@ def solve(
     )
   content = lutflow.export(model, variables)
   seconds = time.perf_counter() - began
-  return content, seconds, _figures(config, gathered, content)
+  return content, seconds, looks.scorer(config, gathered)(content, job)
 
 
 def add_look(
@@ -173,20 +173,6 @@ def _fit_code_of(
 _fit_code = jax.jit(_fit_code_of, static_argnums=0)
 
 
-def _figures(
-  config: Config, gathered: experiment.Gathered, content: bytes
-) -> dict[str, Any]:
-  """Scores the new looks, in a model of them alone."""
-  (job,) = gathered.jobs
-  new = [label.name for label in gathered.labels[job.name]]
-  if not new:
-    return {'looks': {}}
-  loaded = models.load(content)
-  at = [labels.find(loaded.config.looks, name) for name in new]
-  part = lutflow.export(*lutflow_edit.keep(loaded.config, loaded.variables, at))
-  return looks.scorer(config, gathered)(part, job)
-
-
 def _open(config: Config) -> models.Loaded:
   if not config.base:
     raise errors.InputError('--set base: found nothing, expected a LutFlow artefact')
@@ -197,5 +183,5 @@ def _open(config: Config) -> models.Loaded:
 
 
 def _kept(config: Config, model: lutflow.Config) -> list[int]:
-  gone = {labels.find(model.looks, name) for name in config.remove}
+  gone = {labels.find(model.looks, name, '--set=remove') for name in config.remove}
   return [i for i in range(len(model.looks)) if i not in gone]

@@ -1,47 +1,69 @@
 """Reprinting every figure of saved artefacts against their sources."""
 
 import dataclasses
-import json
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
+import jax
+import numpy as np
 import tqdm
 
 from lutjax import config as config_lib
-from lutjax import errors, files, models
-from lutjax.data import images
+from lutjax import errors, models
+from lutjax.codec import labels
+from lutjax.data import images, synthetic
 from lutjax.fit import fleet, runs
-from lutjax.tasks import experiment, fitting, gamut, looks, pairs, scoring, shipping
-
-# Columns of the printed table: statistic, heading, decimals.
-_COLUMNS = (
-  ('psnr', 'PSNR dB', 2),
-  ('cie76_mean', 'CIE76 mean', 3),
-  ('cie76_median', 'median', 3),
-  ('cie76_p90', 'p90', 3),
-  ('cie76_max', 'max', 2),
-  ('ciede2000_mean', 'CIEDE2000 mean', 3),
-  ('ciede2000_max', 'max', 2),
-  ('grid_cie76_mean', 'grid of equal bytes, CIE76 mean', 3),
+from lutjax.report import plots
+from lutjax.tasks import (
+  exhaustive,
+  experiment,
+  fitting,
+  flows,
+  gamut,
+  looks,
+  pairs,
+  presenting,
+  reversing,
+  scoring,
+  shipping,
 )
 
-
-# Statistics over all looks, with their headings.
-SUMMARY = {
-  'mean_of_means': 'mean of means',
-  'mean_of_medians': 'mean of medians',
-  'p95_of_means': 'p95 of means',
-  'max_of_means': 'worst mean',
-  'max_of_maxima': 'max',
+# Sets of colours by the prefix of their statistics, in words.
+_SETS = {
+  '': 'uniform colours',
+  'nodes_': 'lattice nodes',
+  'photo_': "a made-up photo's",
+  'natural_': 'natural: those of the images',
+  'outside_': 'outside: cells of the cube where the images have none',
 }
+# Colours kept of all images together.
+_POOL = 1 << 18
 
 
-def task_config(
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """What is scored, and on which colours.
+
+  Attributes:
+    task: Of the run, which says how sources are read.
+    colours: `sampled`, those that the task scores, and with images the natural
+      ones and those outside (`scoring.colour_sets`); or `hald256`, all 256^3 of 8 bits.
+    read: With `hald256`, what a model is taken for; see `exhaustive`.
+    size: Nodes per axis of lattices that are run backwards.
+  """
+
+  task: Any = looks.Config()  # noqa: RUF009
+  colours: Literal['sampled', 'hald256'] = 'sampled'
+  read: exhaustive.Read = 'apply'
+  size: int = shipping.EXPORT_SIZE
+
+
+def config_for(
   model: str, assignments: Sequence[str], sources: experiment.Sources
-) -> Any:
-  """Returns the task that a model's run was given, or the usual one.
+) -> Config:
+  """Returns what a model's run was given to do, or the usual, with fields set.
 
   A model that was fitted to LUTs can be scored on pictures, and the other way
   round.
@@ -69,132 +91,241 @@ def task_config(
   if sources.pairs:
     found = pairs.from_looks(found)
   elif isinstance(found, pairs.Config):
-    found = looks.Config(together=found.together)
-  return config_lib.override(found, assignments)
+    found = looks.Config()
+  elif isinstance(found, looks.Config):
+    # Looks are scored one by one, however they were trained, put in or taken out.
+    names = [field.name for field in dataclasses.fields(looks.Config)]
+    fields: dict[str, Any] = {name: getattr(found, name) for name in names}
+    found = looks.Config(**(fields | {'together': False}))
+  return config_lib.override(Config(found), assignments)
 
 
 def evaluate(
   model: str,
-  config: Any,
+  config: Config,
   sources: experiment.Sources,
   *,
+  only: Sequence[str] = (),
   say: Callable[[str], None] = print,
 ) -> tuple[dict[str, Any], Sequence[str]]:
   """Scores artefacts against the looks that they were fitted to.
 
   Args:
     model: Artefact or run folder.
-    config: Of the task.
+    config: From `config_for`.
     sources: The looks, matched by name; one look serves one model whatever
-      its name.
+      its name. Images beside LUTs give more colours to score on.
+    only: Names or numbers of the looks that are scored; all by default.
     say: Told what is skipped.
 
   Returns:
     The figures, and one line for each look without a source.
 
   Raises:
-    InputError: when nothing matches.
+    InputError: when nothing matches, or a flag does not fit.
   """
-  task = fitting.task_of(config)
+  task = fitting.task_of(config.task)
+  if not isinstance(config.task, looks.Config) and (
+    only or config.colours != 'sampled'
+  ):
+    raise errors.InputError(
+      '--look and --set=colours: found a model of pictures, expected one of LUTs'
+    )
   if hasattr(task, 'evaluate'):
-    return task.evaluate(model, config, sources, say=say)
-  gathered = task.gather(config, sources, say)
+    return task.evaluate(model, config.task, sources, say=say)
   opened = shipping.find_models(model)
-  score = task.scorer(config, gathered)
-  found, problems = {}, [*gathered.problems]
-  for item in tqdm.tqdm(opened, unit='model', disable=len(opened) < 2):
-    names = [label.name for label in item.loaded.config.looks]
-    job, missing = _job_for(item, gathered, alone=len(opened) == 1)
-    if job is None:
-      problems.append(f'{item.path}: no source for {", ".join(missing)}')
+  only = _full_names(opened, only)
+  gathered = task.gather(config.task, sources, say)
+  if isinstance(config.task, looks.Config):
+    found, problems, sets = _of_luts(opened, config, sources, gathered, only, say)
+  else:
+    sets = {'': 'the pixels'}
+    found, problems = _of_pictures(opened, config, gathered)
+  figures = _figures(model, opened, sets, found, problems)
+  return figures, [*gathered.problems, *problems]
+
+
+def undo(
+  model: str,
+  config: Config,
+  sources: experiment.Sources,
+  *,
+  only: Sequence[str] = (),
+  pictures: str | os.PathLike | None = None,
+  say: Callable[[str], None] = print,
+) -> tuple[dict[str, Any], Sequence[str]]:
+  """Scores how well looks that are run backwards undo their sources, on photos.
+
+  Args:
+    model: A bijective LutFlow: artefact or run folder.
+    config: From `config_for`.
+    sources: As `evaluate` takes them; images are what is graded and brought back,
+      by default a photo that is made up.
+    only: As `evaluate` takes it.
+    pictures: A folder, which gets `NAME-inverse.png` of each look, on the first
+      image.
+    say: Told what is skipped.
+
+  Returns:
+    Figures and problems, as `evaluate` returns them.
+
+  Raises:
+    InputError: as `evaluate` does, and when the model is not bijective.
+  """
+  opened = shipping.find_models(model)
+  only = _full_names(opened, only)
+  gathered = looks.gather(config.task, sources, say)
+  wanted, problems = _matched(opened, gathered, only)
+  for item in {id(item): item for item, _, _ in wanted}.values():
+    shipping.check_invertible(item)
+  photos = [synthetic.photo(0, 373, 560)]
+  if sources.images:
+    paths = images.find_images(sources.images, say=say)
+    read = [images.read(path, convert=True, say=say).pixels for path, _ in paths]
+    photos = [images.to_float(pixels[..., :3]) for pixels in read]
+  pixels = np.concatenate([photo.reshape(-1, 3) for photo in photos])
+  rgb = pixels[:: -(-len(pixels) // _POOL)]
+  found = {}
+  for item, index, source in tqdm.tqdm(wanted, unit='look'):
+    held = item.loaded.config.looks
+    name = held[index].name
+    try:
+      back = shipping.invert(item.loaded, index, config.size)
+    except errors.InputError as error:
+      problems.append(str(error))
       continue
-    sources_of = gathered.labels[job.name]
-    if [s.domain for s in sources_of] != [o.domain for o in item.loaded.config.looks]:
-      problems.append(f'{item.path}: found a source of another domain')
-      continue
-    record = score(item.path.read_bytes(), job)
-    extra = list(record['looks'])[len(names) :]
-    for name, stats in zip([*names, *extra], record['looks'].values()):
-      found[name] = stats | {'size_bytes': item.size_bytes / len(names)}
+    weights = np.eye(len(held), dtype=np.float32)[index]
+    forward = shipping.decode(item.loaded, weights, config.size)
+    original = presenting.lut_of(source)
+    stats = reversing.score(original, forward, back, rgb)
+    found[name] = stats | {'size_bytes': item.size_bytes / len(held)}
+    if pictures is not None:
+      drawn = reversing.picture(name, original, back, photos[0], stats)
+      plots.write_png(pathlib.Path(pictures) / f'{name}-inverse.png', drawn)
+  return _figures(model, opened, {}, found, problems), problems
+
+
+def _of_luts(
+  opened: Sequence[shipping.Model],
+  config: Config,
+  sources: experiment.Sources,
+  gathered: experiment.Gathered,
+  only: Sequence[str],
+  say: Callable[[str], None],
+) -> tuple[dict[str, Any], list[str], dict[str, str]]:
+  """Returns the statistics of looks, what has no source, and the sets of colours."""
+  wanted, problems = _matched(opened, gathered, only)
+  sampled = config.colours == 'sampled'
+  more: Mapping[str, np.ndarray] = {}
+  if sampled and sources.images:
+    named = flows.colour_sources(sources.images, say)
+    pool = flows.natural_colours([*named.values()], _POOL)
+    more = scoring.colour_sets(pool, config.task.random_colours)
+  score = looks.look_scorer(config.task, gathered, more)
+  sets = {key: _SETS[key] for key in ('', 'nodes_', 'photo_', *more)}
+  if not sampled:
+    sets = {'': f'every colour of 8 bits, read as {exhaustive.describe(config.read)}'}
+  found = {}
+  # A model lies on the device while its looks are scored.
+  loaded, placed = None, None
+  unit = 1 if sampled else exhaustive.COUNT
+  with tqdm.tqdm(
+    total=len(wanted) * unit, unit='look' if sampled else 'colour', unit_scale=True
+  ) as bar:
+    for item, index, source in wanted:
+      if loaded is not item.loaded:
+        loaded = item.loaded
+        placed = loaded._replace(variables=jax.device_put(loaded.variables))
+      label = loaded.config.looks[index]
+      bar.set_description(label.name[:24])
+      if sampled:
+        stats = score(placed, item.size_bytes, index, source)
+        bar.update()
+      else:
+        stats = exhaustive.score(
+          loaded,
+          index,
+          source,
+          read=config.read,
+          interpolation=config.task.interpolation,
+          advance=bar.update,
+        )
+      share = item.size_bytes / len(loaded.config.looks)
+      found[label.name] = stats | {'size_bytes': share}
+  return found, problems, sets
+
+
+def _full_names(opened: Sequence[shipping.Model], only: Sequence[str]) -> list[str]:
+  """Returns the names of looks that are given by name or number."""
+  held = [label for item in opened for label in item.loaded.config.looks]
+  return [held[labels.find(held, name)].name for name in only]
+
+
+def _figures(
+  model: str,
+  opened: Sequence[shipping.Model],
+  sets: Mapping[str, str],
+  found: Mapping[str, Any],
+  problems: Sequence[str],
+) -> dict[str, Any]:
   if not found:
     raise errors.InputError(
       f'--model={model}: none of its looks is among the sources: {problems[-1]}'
     )
-  figures = {
+  return {
     'model': model,
     'size_bytes': sum(item.size_bytes for item in opened),
     'names_bytes': sum(_names_bytes(item) for item in opened),
+    'colours': sets,
     'looks': found,
   }
-  return figures, problems
 
 
-def render(figures: Mapping[str, Any]) -> str:
-  """Returns the figures as Markdown, looks sorted worst first."""
-  if 'images' in figures:
-    return gamut.render(figures)
-  found = figures['looks']
-  records = list(found.values())
-  columns = [c for c in _COLUMNS if all(c[0] in record for record in records)]
-  everywhere = all('nodes_cie76_mean' in record for record in records)
-  lines = [
-    f'{len(found)} looks, {figures["size_bytes"]:,} bytes, of which '
-    f'{figures["names_bytes"]:,} hold the names',
-    '',
-    *([*_summary(records), ''] if everywhere else []),
-    f'{"Uniform random colours" if everywhere else "The pixels"}, worst look first:',
-    '',
-    '| look | ' + ' | '.join(head for _, head, _ in columns) + ' |',
-    '|---' * (len(columns) + 1) + '|',
-  ]
-  ranked = sorted(found.items(), key=lambda item: -item[1]['cie76_mean'])
-  for name, stats in ranked:
-    cells = [f'{stats[key]:.{digits}f}' for key, _, digits in columns]
-    lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
-  means = [
-    f'{sum(stats[key] for stats in found.values()) / len(found):.{digits}f}'
-    for key, _, digits in columns
-  ]
-  lines.append('| **mean over looks** | ' + ' | '.join(means) + ' |')
-  return '\n'.join(lines) + '\n'
+def _matched(
+  opened: Sequence[shipping.Model],
+  gathered: experiment.Gathered,
+  only: Sequence[str],
+) -> tuple[list[tuple[shipping.Model, int, Any]], list[str]]:
+  """Returns each look that has a source, and a line for those that have none."""
+  wanted, problems = [], []
+  for item in opened:
+    held, missing = item.loaded.config.looks, []
+    for i, label in enumerate(held):
+      if only and label.name not in only:
+        continue
+      alone = len(opened) == len(held) == 1
+      source = looks.source_of(gathered, label.name, alone=alone)
+      if source is None:
+        missing.append(label.name)
+      elif source.label.domain != label.domain:
+        problems.append(f'{item.path}: {label.name}: found a source of another domain')
+      else:
+        wanted.append((item, i, source))
+    if missing:
+      listed = ', '.join(missing[:8])
+      more = f' and {len(missing) - 8} more' if len(missing) > 8 else ''
+      problems.append(f'{item.path}: no source for {listed}{more}')
+  return wanted, problems
 
 
-def write(
-  figures: Mapping[str, Any], out: str | os.PathLike, *, overwrite: bool = False
-) -> pathlib.Path:
-  """Writes the figures as JSON and Markdown.
-
-  Args:
-    figures: From `evaluate`.
-    out: `X.json` gets X.md beside it; any other name is a folder that gets
-      `evaluate.json` and `evaluate.md`.
-    overwrite: Whether files that are there may be replaced.
-
-  Returns:
-    The path of the JSON file.
-  """
-  path = pathlib.Path(out)
-  if path.suffix != '.json':
-    path = path / 'evaluate.json'
-  content = json.dumps(figures, indent=1, ensure_ascii=False) + '\n'
-  files.write_text(path, content, overwrite=overwrite)
-  files.write_text(path.with_suffix('.md'), render(figures), overwrite=overwrite)
-  return path
-
-
-def _summary(records: Sequence[Mapping[str, Any]]) -> list[str]:
-  """Returns the statistics over all looks, a row for each set of colours."""
-  sets = {'uniform colours': '', 'lattice nodes': 'nodes_', "a photo's": 'photo_'}
-  lines = [
-    '| over looks | ' + ' | '.join(SUMMARY.values()) + ' |',
-    '|---' * (len(SUMMARY) + 1) + '|',
-  ]
-  for measure, label in (('cie76', 'CIE76'), ('ciede2000', 'CIEDE2000')):
-    for name, prefix in sets.items():
-      summary = scoring.summarize(records, f'{prefix}{measure}')
-      cells = [f'{getattr(summary, key):.3f}' for key in SUMMARY]
-      lines.append(f'| {label}, {name} | ' + ' | '.join(cells) + ' |')
-  return lines
+def _of_pictures(
+  opened: Sequence[shipping.Model], config: Config, gathered: experiment.Gathered
+) -> tuple[dict[str, Any], list[str]]:
+  """Returns the statistics of styles and blends, and what has no pictures."""
+  score = fitting.task_of(config.task).scorer(config.task, gathered)
+  found, problems = {}, []
+  for item in tqdm.tqdm(opened, unit='model', disable=len(opened) < 2):
+    names = [label.name for label in item.loaded.config.looks]
+    job = _job_for(names, gathered, alone=len(opened) == 1)
+    if job is None:
+      missing = [name for name in names if name not in gathered.context]
+      problems.append(f'{item.path}: no source for {", ".join(missing)}')
+      continue
+    record = score(item.path.read_bytes(), job)['looks']
+    extra = list(record)[len(names) :]
+    for name, stats in zip([*names, *extra], record.values()):
+      found[name] = stats | {'size_bytes': item.size_bytes / len(names)}
+  return found, problems
 
 
 def _names_bytes(item: shipping.Model) -> int:
@@ -206,13 +337,12 @@ def _names_bytes(item: shipping.Model) -> int:
 
 
 def _job_for(
-  item: shipping.Model, gathered: experiment.Gathered, *, alone: bool
-) -> tuple[fleet.Job | None, Sequence[str]]:
-  """Returns the job that holds the looks of a model, and what lacks a source."""
-  names = [label.name for label in item.loaded.config.looks]
+  names: Sequence[str], gathered: experiment.Gathered, *, alone: bool
+) -> fleet.Job | None:
+  """Returns the job that holds the styles of a model."""
   for job in gathered.jobs:
     if [label.name for label in gathered.labels[job.name]] == names:
-      return job, []
+      return job
   if alone and len(gathered.jobs) == 1 and len(names) == 1:
-    return gathered.jobs[0], []
-  return None, [name for name in names if name not in gathered.context]
+    return gathered.jobs[0]
+  return None

@@ -19,8 +19,27 @@ Say = Callable[[str], None]
 
 
 def task_of(config: Any) -> Any:
-  """Returns the module that a task's config belongs to."""
-  return importlib.import_module(type(config).__module__)
+  """Returns the functions of the task that a config belongs to.
+
+  A task may build on another: its config derives from the other's, and a
+  function that its own module lacks is the other's.
+  """
+  return _Task(
+    [importlib.import_module(kind.__module__) for kind in type(config).__mro__[:-1]]
+  )
+
+
+class _Task:
+  """The functions of some modules, the first that has one."""
+
+  def __init__(self, modules: Sequence[Any]):
+    self._modules = modules
+
+  def __getattr__(self, name: str) -> Any:
+    for module in self._modules:
+      if hasattr(module, name):
+        return getattr(module, name)
+    raise AttributeError(f'{self._modules[0].__name__} has no {name}')
 
 
 def fit(
@@ -140,6 +159,7 @@ def _fit_pending(
     experiment = dataclasses.replace(experiment, model=model)
   programs = programs_for(experiment, len(jobs), group_size)
   size = fleet.block_size(len(jobs), programs.mesh, programs.group_size)
+  shapes = fleet.largest_shapes(jobs)
   score = task_of(experiment.task).scorer(experiment.task, gathered)
   failed = []
   steps = experiment.fit.steps
@@ -153,6 +173,7 @@ def _fit_pending(
         block,
         size,
         seed=experiment.seed,
+        shapes=shapes,
         folder=run.folder / 'checkpoints',
         on_segment=_progress(bar, run, block, steps),
         say=say,
@@ -163,7 +184,7 @@ def _fit_pending(
   say(
     f'{len(pending) - len(failed)} models fitted on {programs.mesh.size} '
     f'device(s), {programs.group_size} at a time; {programs.compilations} programs '
-    f'compiled in {programs.compile_seconds:.1f} s'
+    f'of the fit compiled in {programs.compile_seconds:.1f} s'
   )
   run.log('compiled', programs=programs.compilations, seconds=programs.compile_seconds)
   return failed
@@ -196,23 +217,29 @@ def _commit(
   score: Callable[[bytes, fleet.Job], Mapping[str, Any]],
   say: Say,
 ) -> Sequence[str]:
-  """Finishes, exports, scores what was exported, commits; or returns why not."""
+  """Finishes, exports, scores what was exported and commits.
+
+  Returns:
+    A line where there was nothing to commit, or where it is not what was asked
+    for: `unmet` among the figures of `finish`.
+  """
   name = result.job.name
   if not result.finite:
     line = f'{name}: the fit gave numbers that are not finite; no artefact written'
     run.log('failed', name=name, problem=line)
     return [line]
   model = experiment_lib.labelled(experiment.model, gathered.labels[name])
-  variables = result.variables
+  variables, figures = result.variables, {}
   finish = getattr(task_of(experiment.task), 'finish', None)
   if finish is not None:
-    variables = finish(experiment.task, model, variables, result.job, say)
+    variables, figures = finish(experiment.task, model, variables, result.job, say)
   content = models.make(model).export(variables)
   record = {
     'size_bytes': len(content),
     'seconds': result.seconds,
     'loss': result.loss,
+    **figures,
     **score(content, result.job),
   }
   run.commit(name, content, record)
-  return []
+  return [f'{name}: {figures["unmet"]}'] if 'unmet' in figures else []

@@ -14,11 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from lutjax import errors, files
-from lutjax.data import images
+from lutjax.data import histogram, images
 from lutjax.fit import fleet, loop
-from lutjax.models import lutflow
-from lutjax.tasks import experiment, looks, mending
+from lutjax.models import lutflow, lutflow_mend
+from lutjax.tasks import experiment, flow_report, looks, mending
 from lutjax.types import Array, Batch, Key, PyTree, Variables
+
+# In a run folder: the histogram of the natural colours, for other fits.
+COLOURS = f'colours{histogram.SUFFIX}'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +31,8 @@ class Config(looks.Config):
   Attributes:
     together: One network for all looks.
     overshoot: Unused where colours are drawn at nodes.
-    colours: What a step draws: `uniform` in the cube, `natural` (those of
-      the images), or `mixed`, half of each.
+    colours: What a step draws, and what is mended: `uniform` in the cube,
+      `natural` (those of the images), or `mixed`, half of each.
     at_nodes: Whether uniform colours are drawn at the nodes of each look,
       faces half as often: one look-up instead of eight.
     pool: Colours kept of all images together.
@@ -49,7 +52,8 @@ def gather(
 
   Args:
     config: The task.
-    sources: What the user pointed at.
+    sources: What the user pointed at; images are photos, or stored histograms
+      (`data.histogram`), each of which counts as one photo.
     say: Told what is skipped or baked.
 
   Returns:
@@ -65,25 +69,43 @@ def gather(
     return gathered
   if not sources.images:
     raise errors.InputError(
-      f'--images: found nothing, expected photos for colours={config.colours}'
+      f'--images: found nothing, expected photos or a histogram for colours='
+      f'{config.colours}'
     )
-  found = images.find_images(sources.images, say=say)
-  pool = natural_colours([path for path, _ in found], config.pool)
+  named = colour_sources(sources.images, say)
+  pool = natural_colours([*named.values()], config.pool)
+  digests = {name: files.digest(files.read_bytes(path)) for name, path in named.items()}
   (job,) = gathered.jobs
   return gathered._replace(
     jobs=[job._replace(data={**job.data, 'pool': pool})],
-    inputs={
-      **gathered.inputs,
-      **{str(relative): files.digest(path.read_bytes()) for path, relative in found},
-    },
+    inputs={**gathered.inputs, **digests},
   )
 
 
-def natural_colours(paths: Sequence[pathlib.Path], count: int) -> np.ndarray:
-  """Draws the colours of photos, as many of each.
+def colour_sources(
+  patterns: Sequence[str], say: Callable[[str], None]
+) -> dict[str, pathlib.Path]:
+  """Finds what natural colours are drawn from.
 
   Args:
-    paths: Images.
+    patterns: Image files, folders and globs, and stored histograms.
+    say: Told what is skipped.
+
+  Returns:
+    The files, by the names that a run records.
+  """
+  stored = [name for name in patterns if name.endswith(histogram.SUFFIX)]
+  photos = [name for name in patterns if name not in stored]
+  found = images.find_images(photos, say=say) if photos else []
+  named = {name: pathlib.Path(name) for name in stored}
+  return named | {str(relative): path for path, relative in found}
+
+
+def natural_colours(paths: Sequence[pathlib.Path], count: int) -> np.ndarray:
+  """Draws colours, as many of each photo or histogram, read one at a time.
+
+  Args:
+    paths: Images, and histograms by their `histogram.SUFFIX`.
     count: Colours of all together, at most.
 
   Returns:
@@ -93,6 +115,9 @@ def natural_colours(paths: Sequence[pathlib.Path], count: int) -> np.ndarray:
   rng = np.random.default_rng(0)
   parts = []
   for path in paths:
+    if path.suffix == histogram.SUFFIX:
+      parts.append(histogram.draw(rng, histogram.read(path), each))
+      continue
     pixels = images.read(path).pixels[..., :3].reshape(-1, 3)
     chosen = pixels[rng.integers(0, len(pixels), each)]
     parts.append(np.clip(images.to_float(chosen), 0.0, 1.0))
@@ -139,17 +164,14 @@ def finish(
   variables: Variables,
   job: fleet.Job,
   say: Callable[[str], None],
-) -> Variables:
-  """Spends what the budget leaves on mending; see `mending.mend`."""
-  del config
-  return mending.mend(model, variables, job.data, say)
-
-
-def scorer(
-  config: Config, gathered: experiment.Gathered
-) -> Callable[[bytes, fleet.Job], dict[str, Any]]:
-  """Returns what scores an artefact against all of its looks; see `looks`."""
-  return looks.scorer(config, gathered)
+) -> tuple[Variables, Mapping[str, Any]]:
+  """Spends what the budget leaves on mending, of the colours that are drawn."""
+  shares = None
+  if config.colours != 'uniform':
+    shares = jnp.asarray(lutflow_mend.shares_of(job.data['pool']))
+    if config.colours == 'mixed':
+      shares = 0.5 * (shares + lutflow_mend.even_shares(lutflow_mend.SIZE))
+  return mending.mend(model, variables, job.data, say, shares=shares)
 
 
 def report(
@@ -159,8 +181,11 @@ def report(
   gathered: experiment.Gathered,
   problems: Sequence[str],
 ) -> pathlib.Path:
-  """Writes the report of a run; see `look_report.write`."""
-  return looks.report(wanted, folder, records, gathered, problems)
+  """Writes the report of a run (`flow_report.write`), and its natural colours."""
+  (job,) = gathered.jobs
+  if 'pool' in job.data:
+    histogram.write(folder / COLOURS, histogram.of_colours(job.data['pool']))
+  return flow_report.write(wanted, folder, records, gathered, problems)
 
 
 def _trilinear(data: PyTree, look: Array, rgb: Array) -> Array:

@@ -1,8 +1,8 @@
 """Fitting networks to looks: LUT files in, sampled colours out.
 
 A look is taken over its own domain and range, both mapped to the unit cube,
-at its own size: lattices of a run are padded to one shape, and a position in
-a lattice of N nodes is the same position in the padded one.
+at its own size: where lattices are padded to one shape, a position in a lattice
+of N nodes is the same position in the padded one.
 """
 
 import dataclasses
@@ -15,13 +15,19 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+import tqdm
 
 from lutjax import errors, models
 from lutjax.data import luts, synthetic
 from lutjax.fit import fleet, loop
 from lutjax.lut import interpolate, lattice
-from lutjax.tasks import experiment, look_report, presenting, scoring
+from lutjax.tasks import experiment, look_report, presenting, scoring, shipping
 from lutjax.types import Array, Batch, Key, PyTree, Variables
+
+# Of the table that holds all looks of one network, before large looks are resampled.
+_MOST_BYTES = 1 << 30
+# Looks of one network from which on scoring shows its progress.
+_MANY = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,33 +67,43 @@ class Config:
 
 
 def jobs(
-  config: Config, looks: Sequence[presenting.Presented], name: str
+  config: Config,
+  looks: Sequence[presenting.Presented],
+  name: str,
+  say: Callable[[str], None] = print,
 ) -> list[fleet.Job]:
   """Returns one job per look, or one for all.
 
+  Looks of one network stand in one table, padded to the largest. Where that
+  would take more than `_MOST_BYTES`, looks of more than `config.bake_size`
+  nodes per axis are brought to that.
+
   Args:
-    config: `together`.
+    config: `together`, `bake_size` and `interpolation`.
     looks: From `presenting.present`.
     name: Of the one job that holds all looks.
+    say: Told which looks are resampled.
   """
-  largest = max(look.table.shape[0] for look in looks)
-
-  def pad(table: np.ndarray) -> np.ndarray:
-    return np.pad(table, [(0, largest - len(table))] * 3 + [(0, 0)], mode='edge')
-
-  if config.together:
-    data = {
-      'table': np.stack([pad(look.table) for look in looks]),
-      'size': np.array([look.table.shape[0] for look in looks], np.int32),
-    }
-    return [fleet.Job(name, data)]
-  return [
-    fleet.Job(
-      look.label.name,
-      {'table': pad(look.table), 'size': np.int32(look.table.shape[0])},
-    )
-    for look in looks
-  ]
+  tables = [look.table for look in looks]
+  if not config.together:
+    return [
+      fleet.Job(look.label.name, {'table': table, 'size': np.int32(len(table))})
+      for look, table in zip(looks, tables)
+    ]
+  most = config.bake_size
+  large = [i for i, table in enumerate(tables) if len(table) > most]
+  if len(tables) * max(map(len, tables)) ** 3 * 12 > _MOST_BYTES and large:
+    named = ', '.join(f'{looks[i].label.name} ({len(tables[i])}^3)' for i in large[:4])
+    more = f' and {len(large) - 4} more' if len(large) > 4 else ''
+    say(f'{named}{more}: resampled to {most}^3 to train on, since tables are large')
+    for i in large:
+      tables[i] = presenting.resampled(looks[i], most, config.interpolation)
+  largest = max(map(len, tables))
+  data = {
+    'table': np.stack([fleet.padded(table, (largest,) * 3) for table in tables]),
+    'size': np.array(list(map(len, tables)), np.int32),
+  }
+  return [fleet.Job(name, data)]
 
 
 def truth(config: Config, data: PyTree, rgb: Array) -> Array:
@@ -149,8 +165,12 @@ def gather(
     say=say,
   )
   presented = presenting.present(looks, config.bake_size, say)
-  found = jobs(config, presented, 'model')
+  found = jobs(config, presented, 'model', say)
   of_job = [presented] if config.together else [[look] for look in presented]
+  wide = [look.label.name for look in presented if not look.label.usual]
+  if wide:
+    listed = ', '.join(wide[:4]) + (', ...' if len(wide) > 4 else '')
+    say(f'domain or range beyond [0, 1], kept: {listed} ({len(wide)} in all)')
   return experiment.Gathered(
     jobs=found,
     inputs={look.label.name: look.digest for look in presented},
@@ -166,36 +186,72 @@ def gather(
 def scorer(
   config: Config, gathered: experiment.Gathered
 ) -> Callable[[bytes, fleet.Job], dict[str, Any]]:
-  """Returns what scores an artefact against the looks of its job.
+  """Returns what scores an artefact against the looks that it was fitted to.
 
   Args:
     config: The task.
     gathered: From `gather`.
 
   Returns:
-    `(content, job) -> record`, of which `looks` holds the statistics of
-    `scoring.to_record` for each look by name, beside those (`grid_`) of an 8-bit
-    grid of no more bytes.
+    `(content, job) -> record`, of which `looks` holds what `look_scorer` says of
+    each look by name. Looks without a source are left out.
+  """
+  score = look_scorer(config, gathered)
+
+  def record(content: bytes, job: fleet.Job) -> dict[str, Any]:
+    loaded = models.load(content, job.name)
+    loaded = loaded._replace(variables=jax.device_put(loaded.variables))
+    held = loaded.config.looks
+    found = {}
+    many = tqdm.tqdm(
+      held, desc='scoring', unit='look', leave=False, disable=len(held) < _MANY
+    )
+    for i, label in enumerate(many):
+      look = source_of(gathered, label.name, alone=len(held) == 1)
+      if look is not None:
+        found[label.name] = score(loaded, len(content), i, look)
+    return {'looks': found}
+
+  return record
+
+
+def look_scorer(
+  config: Config,
+  gathered: experiment.Gathered,
+  more: Mapping[str, np.ndarray] | None = None,
+) -> Callable[[models.Loaded, int, int, presenting.Presented], dict[str, Any]]:
+  """Returns what scores one look of a model.
+
+  Args:
+    config: The task.
+    gathered: From `gather`.
+    more: Colours `[M, 3]` that are scored beside those of the config, by the
+      prefix of their statistics.
+
+  Returns:
+    `(loaded, size_bytes, index, source) -> record`, the statistics of
+    `scoring.to_record`, beside those (`grid_`) of an 8-bit grid that takes no
+    more than the look's share of the bytes.
   """
   photo = synthetic.photo(0, 256, 384)
   where = scoring.colours(
     0, config.random_colours, config.nodes, photo, config.photo_colours
   )
+  sets = {'': where.random, 'nodes_': where.nodes, 'photo_': where.photo}
+  sets |= {prefix: jnp.asarray(rgb) for prefix, rgb in (more or {}).items()}
+  largest = max((len(look.table) for look in gathered.context.values()), default=2)
 
   @functools.partial(jax.jit, static_argnums=(0, 1))
-  def score(
+  def compare(
     model: Any,
     grid: int,
     variables: Variables,
     weights: Array,
     data: PyTree,
-    span: Array,
-    own: Array,
+    spans: Array,
+    sets: Mapping[str, Array],
   ) -> dict[str, scoring.Gap]:
     module = models.module_of(model)
-
-    def in_range(mapped: scoring.ColourMap, span: Array) -> scoring.ColourMap:
-      return lambda rgb: span[0] + (span[1] - span[0]) * mapped(rgb)
 
     def fitted(rgb: Array) -> Array:
       return module.apply(model, variables, module.query(model, rgb, weights))
@@ -203,31 +259,47 @@ def scorer(
     def sampled(rgb: Array) -> Array:
       return truth(config, data, rgb)
 
-    look, network = in_range(sampled, span), in_range(fitted, own)
-    plain = in_range(_grid(sampled, grid), span)
-    return {
-      '': scoring.compare(network, look, where.random),
-      'nodes_': scoring.compare(network, look, where.nodes),
-      'photo_': scoring.compare(network, look, where.photo),
-      'grid_': scoring.compare(plain, look, where.random),
-    }
+    network = scoring.in_range(fitted, spans[0])
+    look = scoring.in_range(sampled, spans[1])
+    plain = scoring.in_range(_grid(sampled, grid), spans[1])
+    gaps = {prefix: scoring.compare(network, look, rgb) for prefix, rgb in sets.items()}
+    return gaps | {'grid_': scoring.compare(plain, look, sets[''])}
 
-  def record(content: bytes, job: fleet.Job) -> dict[str, Any]:
-    loaded = models.load(content, job.name)
-    model = dataclasses.replace(loaded.config, looks=())
-    held = gathered.labels[job.name]
-    grid = max(2, math.floor((len(content) / len(held) / 3) ** (1 / 3) + 1e-9))
-    found = {}
-    for i, label in enumerate(held):
-      data = _one(job.data, i) if config.together else job.data
-      weights = np.eye(len(held), dtype=np.float32)[i]
-      span = np.array(label.range, np.float32)
-      own = np.array(loaded.config.looks[i].range, np.float32)
-      gaps = score(model, grid, loaded.variables, weights, data, span, own)
-      found[label.name] = scoring.to_record(gaps) | {'grid_size': grid}
-    return {'looks': found}
+  def score(
+    loaded: models.Loaded, size_bytes: int, index: int, look: presenting.Presented
+  ) -> dict[str, Any]:
+    held = loaded.config.looks
+    share = size_bytes / len(held)
+    grid = max(2, math.floor((share / 3) ** (1 / 3) + 1e-9))
+    table = fleet.padded(look.table, (largest,) * 3)
+    gaps = compare(
+      shipping.unlabelled(loaded.config),
+      grid,
+      loaded.variables,
+      np.eye(len(held), dtype=np.float32)[index],
+      {'table': table, 'size': np.int32(len(look.table))},
+      np.array([held[index].range, look.label.range], np.float32),
+      sets,
+    )
+    return scoring.to_record(gaps) | {'grid_size': grid}
 
-  return record
+  return score
+
+
+def source_of(
+  gathered: experiment.Gathered, name: str, *, alone: bool
+) -> presenting.Presented | None:
+  """Returns the look that a model's look was fitted to, or nothing.
+
+  Args:
+    gathered: From `gather`.
+    name: Of the look in the model.
+    alone: Whether the model holds no other; a source that is alone, too, is
+      then taken whatever its name.
+  """
+  if alone and len(gathered.context) == 1:
+    return next(iter(gathered.context.values()))
+  return gathered.context.get(name)
 
 
 def _grid(look: scoring.ColourMap, size: int) -> scoring.ColourMap:
@@ -235,10 +307,6 @@ def _grid(look: scoring.ColourMap, size: int) -> scoring.ColourMap:
   nodes = jnp.asarray(lattice.identity(size))
   table = jnp.round(look(nodes) * 255.0) / 255.0
   return lambda rgb: interpolate.trilinear(table, rgb)
-
-
-def _one(data: PyTree, index: int) -> PyTree:
-  return jax.tree.map(lambda leaf: leaf[index], data)
 
 
 def report(

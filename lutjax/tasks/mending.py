@@ -1,6 +1,7 @@
 """Spending the rest of a LutFlow's budget on what its network gets wrong."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,9 @@ def mend(
   variables: Variables,
   data: PyTree,
   say: Callable[[str], None],
-) -> Variables:
+  *,
+  shares: Array | None = None,
+) -> tuple[Variables, dict[str, Any]]:
   """Adds the mending that the budget leaves room for.
 
   Args:
@@ -34,32 +37,47 @@ def mend(
     variables: Host arrays.
     data: `table` `[L, M, M, M, 3]` and `size` `[L]`.
     say: Told what was spent, and which looks miss the target.
+    shares: `[33, 33, 33]`, what each node counts (`lutflow_mend.shares_of`);
+      the part of the cube that it stands for unless given.
 
   Returns:
-    The model, its `stats` with `mending`.
+    The model, its `stats` with `mending`; and, where looks were mended, `curve`:
+    bytes of the artefact and mean CIE76 at nodes, at more or less of mending;
+    or `unmet`, a line, where the network alone takes more than the budget.
   """
   bare = len(lutflow.export(model, variables))
   left = model.total_bytes - bare
   if not model.mended or left < 64:
-    if left < 0:
-      say(
-        f'{bare} bytes without mending, {-left} more than budget_bytes='
-        f'{model.total_bytes}'
-      )
-    return variables
+    if left >= 0 or model.precision != 'learned':
+      return variables, {}
+    unmet = (
+      f'{bare} bytes without mending, {-left} more than budget_bytes='
+      f'{model.total_bytes}'
+    )
+    say(unmet)
+    return variables, {'unmet': unmet}
   rungs = climb(
     model,
     variables,
     data,
     levels=levels_for(left, len(model.looks)),
-    most=-(-left // _LEAST_BYTES),
+    most=looks_for(left),
+    shares=shares,
   )
-  return spend(model, variables, rungs, left, say)
+  mended = spend(model, variables, rungs, left, say)
+  taken = len(lutflow.export(model, mended)) - bare
+  curve = lutflow_mend.curve(rungs, taken, left, target=model.target_cie76)
+  return mended, {'curve': [(bare + size, error) for size, error in curve]}
 
 
 def levels_for(budget_bytes: int, looks: int) -> tuple[int, ...]:
   """Returns the levels worth searching where so many looks share a budget."""
   return FINE_LEVELS if budget_bytes >= _AMPLE * looks else LEVELS
+
+
+def looks_for(budget_bytes: int) -> int:
+  """Returns how many looks are worth searching where all share a budget."""
+  return -(-budget_bytes // _LEAST_BYTES)
 
 
 def climb(
@@ -69,6 +87,7 @@ def climb(
   *,
   levels: tuple[int, ...] = LEVELS,
   most: int | None = None,
+  shares: Array | None = None,
 ) -> lutflow_mend.Rungs:
   """Searches looks' spectra at every level, on all devices.
 
@@ -79,6 +98,7 @@ def climb(
     levels: Levels searched.
     most: Looks that are searched, those with the largest errors; others get
       no rung above the first. All of them by default.
+    shares: As `mend` takes them.
 
   Returns:
     What there is to choose from.
@@ -89,7 +109,7 @@ def climb(
   @jax.jit
   def before(flow: PyTree, code: Array, table: Array, size: Array) -> Array:
     base = lutflow.raw_lattice(model.flow, flow, code, lutflow_mend.SIZE)
-    return lutflow_mend.error_of(base, at_size(table, size))
+    return lutflow_mend.error_of(base, at_size(table, size), shares)
 
   @jax.jit
   def search(flow: PyTree, code: Array, table: Array, size: Array) -> tuple:
@@ -97,7 +117,9 @@ def climb(
     target = at_size(table, size)
 
     def at_level(level: Array) -> tuple:
-      return lutflow_mend.search(base, target, level, iterations=_ITERATIONS)
+      return lutflow_mend.search(
+        base, target, level, iterations=_ITERATIONS, shares=shares
+      )
 
     return jax.lax.map(at_level, steps)
 

@@ -7,12 +7,11 @@ size.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from lutjax.codec import labels
 from lutjax.data import luts
-from lutjax.lut import interpolate, lattice, tabulate
+from lutjax.lut import lattice, tabulate
 
 
 class Presented(NamedTuple):
@@ -59,13 +58,23 @@ def present(
   return presented
 
 
+def resampled(look: Presented, size: int, interpolation: str) -> np.ndarray:
+  """Returns a look as a lattice `[size, size, size, 3]` of the unit cube."""
+  if len(look.table) == size:
+    return look.table
+  plain = lattice.from_table(look.table)
+  return np.asarray(tabulate.resample(plain, size, method=interpolation))
+
+
 def table_of(look: Presented, size: int, interpolation: str) -> np.ndarray:
   """Returns a look as a lattice `[size, size, size, 3]`, in its own range."""
   low, high = look.label.range
-  table = look.table
-  if len(table) != size:
-    nodes = lattice.identity(size)
-    table = np.asarray(
-      interpolate.METHODS[interpolation](jnp.asarray(table), jnp.asarray(nodes))
-    )
+  table = resampled(look, size, interpolation)
   return (low + (high - low) * table).astype(np.float32)
+
+
+def lut_of(look: Presented) -> lattice.Lut:
+  """Returns a look as it was before, over its own domain and range."""
+  low, high = look.label.range
+  table = (low + (high - low) * look.table).astype(np.float32)
+  return lattice.from_table(table, look.label.domain)

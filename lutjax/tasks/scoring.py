@@ -19,6 +19,8 @@ ColourMap = Callable[[Array], Array]
 
 # In dB, beyond what float32 tells apart: JSON has no infinity.
 _MAX_PSNR = 200.0
+# Per axis, of the cells that photos leave empty or not.
+_CELLS = 16
 
 
 class Colours(NamedTuple):
@@ -43,7 +45,7 @@ class Gap(NamedTuple):
     errors: CIE76 and CIEDE2000, `[M]` each.
   """
 
-  psnr: Array
+  psnr: Array | np.ndarray
   errors: metrics.ColourErrors
 
 
@@ -65,6 +67,35 @@ def colours(
     nodes=jnp.asarray(metrics.node_colours(nodes)),
     photo=metrics.photo_colours(photo_key, jnp.asarray(photo), pixels),
   )
+
+
+def colour_sets(pool: np.ndarray, count: int) -> dict[str, np.ndarray]:
+  """Draws natural colours, and such as no photo shows.
+
+  Args:
+    pool: `[P, 3]` float32 colours of photos.
+    count: M, of each set.
+
+  Returns:
+    `[M, 3]` float32 by the prefix of their statistics: `natural_`, of the pool;
+    `outside_`, uniform in those of 16^3 cells where the pool has none, which is
+    left out where there is no such cell.
+  """
+  rng = np.random.default_rng(1)
+  seen = np.zeros((_CELLS,) * 3, bool)
+  seen[tuple(np.minimum(pool * _CELLS, _CELLS - 1).astype(int).T)] = True
+  sets = {'natural_': pool[rng.integers(0, len(pool), count)]}
+  empty = np.argwhere(~seen)
+  if len(empty):
+    cell = empty[rng.integers(0, len(empty), count)]
+    outside = (cell + rng.uniform(size=(count, 3))) / _CELLS
+    sets['outside_'] = outside.astype(np.float32)
+  return sets
+
+
+def in_range(mapped: ColourMap, span: Array) -> ColourMap:
+  """Returns a colour map whose outputs 0 and 1 are those of a range `[2]`."""
+  return lambda rgb: span[0] + (span[1] - span[0]) * mapped(rgb)
 
 
 def compare(model: ColourMap, look: ColourMap, rgb: Array) -> Gap:

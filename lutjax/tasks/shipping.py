@@ -14,7 +14,8 @@ from lutjax import config as config_lib
 from lutjax import errors, files, models
 from lutjax.codec import labels
 from lutjax.data import images, luts
-from lutjax.lut import compose, cube, hald, lattice, tabulate
+from lutjax.lut import cube, hald, lattice, tabulate
+from lutjax.tasks import reversing
 from lutjax.types import Array
 
 SUFFIX = '.lutjax'
@@ -23,6 +24,8 @@ EXTENSIONS = {'cube': '.cube', 'hald': '.png', 'npz': '.npz'}
 # Nodes per axis where nobody said.
 EXPORT_SIZE = 33
 APPLY_SIZE = 65
+# Of the iteration that runs looks backwards, at most.
+_RESIDUAL = 1e-4
 
 
 class Model(NamedTuple):
@@ -111,10 +114,16 @@ def decode(loaded: models.Loaded, weights: np.ndarray, size: int) -> lattice.Lut
       raise errors.InputError(
         f'--blend: {first.name} and {label.name} have different domains or ranges'
       )
-  plain = dataclasses.replace(loaded.config, looks=())
-  table = _jitted_decoder(plain, size)(loaded.variables, jnp.array(weights))
+  table = _jitted_decoder(unlabelled(loaded.config), size)(
+    loaded.variables, jnp.array(weights)
+  )
   low, high = first.range
   return lattice.from_table(low + (high - low) * np.asarray(table), first.domain)
+
+
+def unlabelled(config: Any) -> Any:
+  """Returns a model's config without its labels: one program for models alike."""
+  return dataclasses.replace(config, looks=())
 
 
 @functools.lru_cache(16)
@@ -151,9 +160,11 @@ def mix(
   if not looks:
     raise errors.InputError('--model: found no look in it, expected one')
   unit = np.eye(len(looks), dtype=np.float32)
+  if blend and look not in ('', 'all'):
+    raise errors.InputError(f'--look={look}: found --blend beside it, expected one')
   if blend:
     weights = sum(
-      _share(item) * unit[labels.find(looks, _named(item))] for item in blend
+      _share(item) * unit[labels.find(looks, _named(item), '--blend')] for item in blend
     )
     if not np.sum(weights) > 0:
       raise errors.InputError(f'--blend={",".join(blend)}: the weights are all zero')
@@ -176,8 +187,11 @@ def named_luts(
   blend: Sequence[str] = (),
   inverse: bool = False,
   size: int | None = None,
+  say: Callable[[str], None] = print,
 ) -> Mapping[str, lattice.Lut]:
   """Returns the LUTs that flags point at, by the names they will be given.
+
+  Looks of a model are decoded one by one, whenever they are asked for.
 
   Args:
     model: Artefact or run folder.
@@ -187,9 +201,11 @@ def named_luts(
     blend: `NAME:WEIGHT` each, instead of `look`.
     inverse: Whether looks are run backwards, where the model can.
     size: Nodes per axis; by default the own size of a file, else 33.
+    say: Told how far each inverse that is made leads back.
 
   Raises:
-    InputError: on whatever is missing or damaged.
+    InputError: on whatever is missing or damaged; when a look is asked for that
+      cannot be run backwards.
   """
   if lut is not None and (blend or look not in ('', 'all')):
     raise errors.InputError('--look and --blend: found --lut, expected --model')
@@ -202,17 +218,41 @@ def named_luts(
   opened = find_models(model or '')
   looks = [label for item in opened for label in item.loaded.config.looks]
   wanted = mix(looks, look=look, blend=blend)
-  if inverse:
-    if blend:
-      raise errors.InputError('--inverse: found --blend, expected one look or all')
-    return {
-      f'{name}-inverse': _inverted(opened, weights, size or EXPORT_SIZE)
+  size = size or EXPORT_SIZE
+  if not inverse:
+    return _Looks(
+      {
+        name: functools.partial(_mixed, opened, weights, size)
+        for name, weights in wanted.items()
+      }
+    )
+  if blend:
+    raise errors.InputError('--inverse: found --blend, expected one look or all')
+  for item, share in _shares(opened, np.sum(list(wanted.values()), axis=0)):
+    if np.any(share):
+      check_invertible(item)
+  return _Looks(
+    {
+      f'{name}-inverse': functools.partial(_undone, name, opened, weights, size, say)
       for name, weights in wanted.items()
     }
-  return {
-    name: _mixed(opened, weights, size or EXPORT_SIZE)
-    for name, weights in wanted.items()
-  }
+  )
+
+
+class _Looks(Mapping[str, lattice.Lut]):
+  """LUTs by name, each made when it is asked for."""
+
+  def __init__(self, makers: Mapping[str, Callable[[], lattice.Lut]]):
+    self._makers = makers
+
+  def __getitem__(self, name: str) -> lattice.Lut:
+    return self._makers[name]()
+
+  def __iter__(self) -> Iterator[str]:
+    return iter(self._makers)
+
+  def __len__(self) -> int:
+    return len(self._makers)
 
 
 def write_all(
@@ -223,8 +263,9 @@ def write_all(
   level: int,
   bits: int,
   overwrite: bool,
+  problems: list[str] | None = None,
 ) -> Iterator[pathlib.Path]:
-  """Writes LUTs in each format and yields the paths.
+  """Writes LUTs in each format, one after the other, and yields the paths.
 
   Args:
     named: LUTs by name.
@@ -234,9 +275,12 @@ def write_all(
     level: See `write`.
     bits: See `write`.
     overwrite: See `write`.
+    problems: Gets a line for each of several LUTs that cannot be made, and the
+      rest goes on; by default the first of them is an error.
 
   Raises:
-    InputError: see `write`.
+    InputError: before anything is written, when a flag does not fit or a file is
+      there already; see `write`.
   """
   for form in formats:
     if form not in EXTENSIONS:
@@ -260,9 +304,25 @@ def write_all(
       f'--out={out}: found a look named {strange!r}, which no file can be called; '
       'expected a file for it alone'
     )
-  for name, lut in named.items():
+  targets = {
+    (name, form): out if as_file else out / f'{name}{EXTENSIONS[form]}'
+    for name in named
+    for form in formats
+  }
+  there = [path for path in targets.values() if path.exists()]
+  if there and not overwrite:
+    more = f', and {len(there) - 1} more' if len(there) > 1 else ''
+    raise errors.InputError(f'{there[0]}: exists already{more}; --overwrite replaces')
+  for name in named:
+    try:
+      lut = named[name]
+    except errors.InputError as error:
+      if problems is None or len(named) == 1:
+        raise
+      problems.append(str(error))
+      continue
     for form in formats:
-      path = out if as_file else out / f'{name}{EXTENSIONS[form]}'
+      path = targets[name, form]
       write(lut, path, form, title=name, level=level, bits=bits, overwrite=overwrite)
       yield path
 
@@ -298,7 +358,7 @@ def write(
       raise errors.InputError(f'--level={level}: expected 2 to {hald.LEVELS[-1]}')
     if bits not in (8, 16):
       raise errors.InputError(f'--bits={bits}: expected 8 or 16')
-    table = np.asarray(compose.resample(lut, level * level))
+    table = np.asarray(tabulate.resample(lut, level * level))
     image = images.Image(images.from_float(np.asarray(hald.from_lattice(table)), bits))
     images.write(path, image, overwrite=overwrite)
   else:
@@ -321,12 +381,21 @@ def _read_lut(lut: str, size: int | None) -> lattice.Lut:
   return found if size is None else tabulate.bake(found, size)
 
 
+def _shares(
+  opened: Sequence[Model], weights: np.ndarray
+) -> Iterator[tuple[Model, np.ndarray]]:
+  """Yields the part of the weights that each model has."""
+  start = 0
+  for item in opened:
+    count = len(item.loaded.config.looks)
+    yield item, weights[start : start + count]
+    start += count
+
+
 def _mixed(opened: Sequence[Model], weights: np.ndarray, size: int) -> lattice.Lut:
   """Decodes what each model has a share in, and adds it up."""
-  start, parts = 0, []
-  for item in opened:
-    share = weights[start : start + len(item.loaded.config.looks)]
-    start += len(share)
+  parts = []
+  for item, share in _shares(opened, weights):
     if np.any(share):
       total = float(np.sum(share))
       parts.append((total, decode(item.loaded, share / total, size)))
@@ -334,38 +403,59 @@ def _mixed(opened: Sequence[Model], weights: np.ndarray, size: int) -> lattice.L
   for _, part in parts[1:]:
     if not np.array_equal(part.domain, first.domain):
       raise errors.InputError('--blend: the looks have different domains')
-  return first._replace(table=sum(total * part.table for total, part in parts))
+  tables = [total * np.asarray(part.table) for total, part in parts]
+  return first._replace(table=np.sum(tables, axis=0))
 
 
-def _inverted(opened: Sequence[Model], weights: np.ndarray, size: int) -> lattice.Lut:
-  """Returns the LUT from the range of a look back to its domain."""
-  start = 0
-  for item in opened:
-    loaded = item.loaded
-    share = weights[start : start + len(loaded.config.looks)]
-    start += len(share)
-    if not np.any(share):
-      continue
-    module = models.module_of(loaded.config)
-    if not hasattr(module, 'invertible') or not module.invertible(loaded.config):
-      raise errors.InputError(
-        f'--inverse: {item.path} is not bijective, expected a lutflow fitted with '
-        '--config=configs/lutflow_bijective.py'
-      )
-    index = int(np.argmax(share))
-    label = loaded.config.looks[index]
-    plain = dataclasses.replace(loaded.config, looks=())
-    solved = _jitted_inverse(plain, size)(loaded.variables, index)
-    residual = float(np.max(solved.residual))
-    if residual > 1e-4:
-      raise errors.InputError(
-        f'--inverse: {label.name} leaves a residual of {residual:.2g}, expected 1e-4'
-      )
-    table = np.asarray(solved.rgb)
-    low, high = (np.array(row, np.float32) for row in label.domain)
-    edges = tuple((value,) * 3 for value in label.range)
-    return lattice.from_table(low + (high - low) * table, edges)
-  raise errors.InputError('--inverse: found no look')
+def _undone(
+  name: str,
+  opened: Sequence[Model],
+  weights: np.ndarray,
+  size: int,
+  say: Callable[[str], None],
+) -> lattice.Lut:
+  """Returns the inverse of a look, and says how good it is."""
+  item, share = next(found for found in _shares(opened, weights) if np.any(found[1]))
+  back = invert(item.loaded, int(np.argmax(share)), size)
+  forward = decode(item.loaded, share, size)
+  say(f'{name}: {reversing.statement(forward, back)}')
+  return back
+
+
+def check_invertible(item: Model) -> None:
+  """Raises an `InputError` where the looks of a model have no inverse."""
+  config = item.loaded.config
+  module = models.module_of(config)
+  if not (hasattr(module, 'invertible') and module.invertible(config)):
+    raise errors.InputError(
+      f'--inverse: {item.path} is not bijective, expected a lutflow fitted with '
+      '--config=configs/lutflow_bijective.py'
+    )
+
+
+def invert(loaded: models.Loaded, index: int, size: int) -> lattice.Lut:
+  """Returns the LUT from the range of a look back to its domain.
+
+  Args:
+    loaded: A model that is `invertible`.
+    index: Of the look.
+    size: Nodes per axis.
+
+  Raises:
+    InputError: when the iteration does not come to an end.
+  """
+  label = loaded.config.looks[index]
+  solved = _jitted_inverse(unlabelled(loaded.config), size)(loaded.variables, index)
+  residual = float(np.max(solved.residual))
+  if residual > _RESIDUAL:
+    raise errors.InputError(
+      f'--inverse: {label.name} squeezes colours too closely to be told apart: a '
+      f'residual of {residual:.2g} is left, expected {_RESIDUAL:g} at most'
+    )
+  table = np.asarray(solved.rgb)
+  low, high = (np.array(row, np.float32) for row in label.domain)
+  edges = tuple((value,) * 3 for value in label.range)
+  return lattice.from_table(low + (high - low) * table, edges)
 
 
 def _named(item: str) -> str:

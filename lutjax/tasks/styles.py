@@ -16,7 +16,7 @@ import numpy as np
 
 from lutjax import errors, models
 from lutjax.data import synthetic
-from lutjax.fit import fleet, loop
+from lutjax.fit import loop
 from lutjax.report import page, plots
 from lutjax.tasks import experiment, look_report, looks, shipping
 from lutjax.types import Array, Batch, Key, PyTree
@@ -114,13 +114,6 @@ def draw_weights(config: Config, key: Key, count: int, styles: int) -> Array:
     return jax.random.dirichlet(key, jnp.ones(styles), (count,))
   points = jnp.asarray(blend_points(styles, config.blend_points))
   return points[jax.random.randint(key, (count,), 0, len(points))]
-
-
-def scorer(
-  config: Config, gathered: experiment.Gathered
-) -> Callable[[bytes, fleet.Job], dict[str, Any]]:
-  """Returns what scores an artefact against all of its looks; see `looks`."""
-  return looks.scorer(config, gathered)
 
 
 def report(

@@ -30,6 +30,8 @@ class LabelsTest(parameterized.TestCase):
     self.assertEqual(labels.find(looks, '0'), 0)
     with self.assertRaisesRegex(errors.InputError, r'did you mean warm\?'):
       labels.find(looks, 'wram')
+    with self.assertRaisesRegex(errors.InputError, '--blend=cold: no such look'):
+      labels.find(looks, 'cold', '--blend')
 
 
 if __name__ == '__main__':

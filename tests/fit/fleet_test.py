@@ -59,6 +59,7 @@ class FleetTest(parameterized.TestCase):
         block,
         size,
         seed=3,
+        shapes=fleet.largest_shapes(jobs),
         folder=folder,
         on_segment=on_segment or (lambda done, losses: None),
         say=self.fail,

@@ -8,7 +8,7 @@ import numpy as np
 from absl.testing import absltest
 
 from lutjax.codec import spectrum
-from lutjax.lut import lattice
+from lutjax.lut import interpolate, lattice
 from lutjax.models import lutflow_mend
 
 _SIZE = lutflow_mend.SIZE
@@ -80,6 +80,38 @@ class MendTest(absltest.TestCase):
       float(lutflow_mend.error_of(got, target)), float(error), delta=0.1 * float(error)
     )
 
+  def test_even_shares_are_those_of_even_colours(self):
+    at = (np.arange(320) + 0.5) / 320
+    rgb = np.stack(np.meshgrid(at, at, at, indexing='ij'), axis=-1).reshape(-1, 3)
+    got = lutflow_mend.shares_of(rgb[::7])
+    want = lutflow_mend.even_shares(_SIZE)
+    self.assertAlmostEqual(float(want.sum()), 1.0, places=5)
+    np.testing.assert_allclose(got, want, atol=3e-6)
+
+  def test_shares_interpolate_as_lattices_do(self):
+    rng = np.random.default_rng(0)
+    rgb = rng.uniform(size=(50, 3)).astype(np.float32)
+    shares = lutflow_mend.shares_of(rgb)
+    table = rng.uniform(size=(_SIZE,) * 3 + (1,)).astype(np.float32)
+    want = interpolate.trilinear(jnp.asarray(table), rgb).mean()
+    self.assertAlmostEqual(float((shares * table[..., 0]).sum()), float(want), places=5)
+
+  def test_mends_where_the_shares_are(self):
+    base, target = jnp.asarray(lattice.identity(_SIZE)), jnp.asarray(_look())
+    dark = np.random.default_rng(0).uniform(0.0, 0.3, (4000, 3))
+    shares = jnp.asarray(lutflow_mend.shares_of(dark))
+    level = jnp.float32(3)
+    errors, sizes = [], []
+    for seen in (None, shares):
+      spectra, error, size = _search(base, target, level, iterations=100, shares=seen)
+      held = {'levels': np.array([3]), 'spectra': np.asarray(spectra)[None]}
+      got = base + lutflow_mend.lattice(held, 0, _SIZE)
+      errors.append(float(lutflow_mend.error_of(got, target, shares)))
+      sizes.append(float(size))
+    self.assertAlmostEqual(errors[1], float(error), delta=0.1 * errors[1])
+    self.assertLess(errors[1], errors[0])
+    self.assertLessEqual(sizes[1], 1.1 * sizes[0])
+
   def test_choice_is_near_the_best_of_all(self):
     rungs, budget = _rungs(), 400.0
     columns = np.arange(6)
@@ -114,6 +146,18 @@ class MendTest(absltest.TestCase):
       for target in (2.0, 100.0)
     ]
     self.assertEqual(found[0], [0, 1])
+
+  def test_a_curve_falls_from_no_mending_to_all_of_it(self):
+    rungs = _rungs()
+    points = lutflow_mend.curve(rungs, 900, 450, target=100.0)
+    sizes, errors = zip(*points)
+    self.assertEqual((sizes[0], errors[0]), (0, rungs.errors[0].mean()))
+    self.assertGreater(len(points), 4)
+    self.assertTrue(np.all(np.diff(sizes) > 0))
+    self.assertTrue(np.all(np.diff(errors) < 0))
+    # What was taken for half of the bytes came to twice the estimate.
+    chosen = rungs.size_bytes[-1].sum()
+    self.assertAlmostEqual(sizes[-1], chosen * 900 / 450, delta=0.25 * sizes[-1])
 
   def test_size_is_that_of_the_code(self):
     order = lutflow_mend.ORDER

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from absl.testing import absltest, parameterized
 
 from lutjax import errors, models
@@ -17,8 +18,12 @@ _NAMES = tuple(labels.Label(name) for name in ('velvia', 'sepia', 'teal', 'noir'
 _SHAPE = residual_flow.Shape(
   blocks=2, widths=(12, 16, 12), conditioned=(1, 3), activation='rational'
 )
-_CONFIG = lutflow.Config(flow=_SHAPE, looks=_NAMES, mended=False)
-_BIJECTIVE = dataclasses.replace(_CONFIG, coefficient=0.95, precision='int8')
+_STEERED = dataclasses.replace(_SHAPE, conditioned=(1,), gains=(3,), turned=True)
+_CONFIG = lutflow.Config(flow=_STEERED, looks=_NAMES, mended=False)
+_BACK = dataclasses.replace(_SHAPE, gated=True, stretch=3.0)
+_BIJECTIVE = dataclasses.replace(
+  _CONFIG, flow=_BACK, coefficient=0.95, precision='int8'
+)
 _apply = jax.jit(lutflow.apply, static_argnums=0)
 _loss = jax.jit(lutflow.loss, static_argnums=0)
 _slope = jax.jit(jax.grad(lutflow.loss, argnums=1, has_aux=True), static_argnums=0)
@@ -118,6 +123,41 @@ class LutflowTest(parameterized.TestCase):
     coded = len(content) - lutflow.names_bytes(config)
     self.assertAlmostEqual(float(told['size_bytes']) / coded, 1.0, delta=0.15)
 
+  def test_four_bits_are_lived_with_when_trained_for(self):
+    targets = jnp.stack([_RGB**2.0, _RGB[:, ::-1] ** 1.5, 1.0 - _RGB, 0.3 + 0.5 * _RGB])
+    look = jnp.arange(4).repeat(len(_RGB))
+    batch = {
+      'rgb': jnp.tile(_RGB, (4, 1)),
+      'target': targets.reshape(-1, 3),
+      'lut': look,
+    }
+    optimizer = optax.adam(optax.cosine_decay_schedule(0.02, 400))
+
+    def fit(config):
+      params, stats = lutflow.init(config, jax.random.key(0))
+
+      def body(carry, _):
+        params, state = carry
+        slopes, _ = jax.grad(lutflow.loss, argnums=1, has_aux=True)(
+          config, params, stats, batch, jax.random.key(0)
+        )
+        updates, state = optimizer.update(slopes, state)
+        return (optax.apply_updates(params, updates), state), None
+
+      first = (params, optimizer.init(params))
+      return jax.lax.scan(body, first, length=400)[0][0]
+
+    four = dataclasses.replace(_CONFIG, precision='int4')
+    errors = []
+    for trained_as in ('int4', 'fp32'):
+      params = jax.jit(fit, static_argnums=0)(
+        dataclasses.replace(four, precision=trained_as)
+      )
+      loaded = _reload(four, lutflow.Variables(params))
+      got = _apply(loaded.config, loaded.variables, batch)
+      errors.append(float(jnp.abs(got - batch['target']).mean()))
+    self.assertLess(errors[0], 0.6 * errors[1])
+
   def test_loss_leaves_out_what_the_clamp_hides(self):
     config = dataclasses.replace(_CONFIG, loss='l1', precision='fp32')
     variables = _model(config)
@@ -166,7 +206,7 @@ class LutflowTest(parameterized.TestCase):
 
   @parameterized.parameters('cpu', 'cuda', 'tpu')
   def test_trains_on_every_backend(self, platform):
-    config = dataclasses.replace(_CONFIG, coefficient=0.9)
+    config = dataclasses.replace(_CONFIG, flow=_SHAPE, coefficient=0.9)
     variables = lutflow.init(config, jax.random.key(0))
     batch = {'rgb': _RGB, 'target': _RGB, 'lut': np.zeros(300, np.int32)}
     traced = _slope.trace(
@@ -215,18 +255,19 @@ class InverseTest(parameterized.TestCase):
     super().setUpClass()
     cls.loaded = _reload(_BIJECTIVE, _model(_BIJECTIVE))
     cls.flow, cls.codes = lutflow.codes_of(cls.loaded.config, cls.loaded.variables)
-    cls.mapped = residual_flow.apply(_SHAPE, cls.flow, _RGB, cls.codes[0])
+    cls.mapped = residual_flow.apply(_BACK, cls.flow, _RGB, cls.codes[0])
 
   @parameterized.parameters(('newton', 20), ('anderson', 20), ('banach', 200))
   def test_forward_then_inverse(self, method, limit):
     solved = lutflow_inverse.invert(
-      _SHAPE, self.flow, self.mapped, self.codes[0], method=method, limit=limit
+      _BACK, self.flow, self.mapped, self.codes[0], method=method, limit=limit
     )
     np.testing.assert_allclose(solved.rgb, _RGB, atol=1e-4)
-    self.assertLessEqual(int(solved.iterations.max()), limit)
+    self.assertLess(int(solved.iterations.max()), limit)
+    self.assertLessEqual(float(solved.residual.max()), 1e-6)
 
   def test_blocks_are_contractions(self):
-    norms = lutflow_inverse.lipschitz(_SHAPE, self.flow, _RGB, self.codes[0])
+    norms = lutflow_inverse.lipschitz(_BACK, self.flow, _RGB, self.codes[0])
     self.assertLess(float(norms.max()), 1.0)
     for layers in self.flow['weights']:
       for weight in layers:
@@ -234,8 +275,8 @@ class InverseTest(parameterized.TestCase):
         self.assertLess(largest, 0.97)
 
   def test_lipschitz_sees_a_block_that_is_none(self):
-    flow = {**self.flow, 'scales': 30.0 * self.flow['scales']}
-    norms = lutflow_inverse.lipschitz(_SHAPE, flow, _RGB, self.codes[0])
+    flow = {**self.flow, 'scales': 100.0 * self.flow['scales']}
+    norms = lutflow_inverse.lipschitz(_BACK, flow, _RGB, self.codes[0])
     self.assertGreater(float(norms.max()), 1.0)
 
   def test_inverse_lattice_undoes_the_lattice(self):
@@ -245,13 +286,20 @@ class InverseTest(parameterized.TestCase):
     solved = lutflow.inverse_lattice(config, self.loaded.variables, jnp.int32(0), 5)
     inside = np.all((solved.rgb > 0) & (solved.rgb < 1), axis=-1)
     self.assertGreater(inside.sum(), 5)
-    back = residual_flow.apply(_SHAPE, self.flow, solved.rgb, self.codes[0])
+    back = residual_flow.apply(_BACK, self.flow, solved.rgb, self.codes[0])
     np.testing.assert_allclose(back[inside], lattice.identity(5)[inside], atol=1e-4)
 
   def test_refuses_blocks_that_add_nothing(self):
-    shape = dataclasses.replace(_SHAPE, residual=False)
-    with self.assertRaisesRegex(ValueError, 'no inverse'):
-      lutflow_inverse.invert(shape, self.flow, self.mapped, self.codes[0])
+    for fields in ({'residual': False}, {'turned': True}):
+      shape = dataclasses.replace(_BACK, **fields)
+      with self.assertRaisesRegex(ValueError, 'no inverse'):
+        lutflow_inverse.invert(shape, self.flow, self.mapped, self.codes[0])
+
+  def test_a_bound_holds_for_biases_only(self):
+    for fields in ({'turned': True}, {'gains': (3,)}):
+      shape = dataclasses.replace(_SHAPE, **fields)
+      with self.assertRaisesRegex(ValueError, 'no coefficient'):
+        dataclasses.replace(_BIJECTIVE, flow=shape)
 
 
 if __name__ == '__main__':

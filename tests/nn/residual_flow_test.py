@@ -43,7 +43,14 @@ class ResidualFlowTest(parameterized.TestCase):
   @settings(deadline=None, max_examples=30)
   @given(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3))
   def test_without_blocks_colours_stay(self, rgb):
-    for shape in (residual_flow.Shape(), residual_flow.Shape(ends=False)):
+    for fields in (
+      {},
+      {'ends': False},
+      {'stretch': 4.0},
+      {'gated': True},
+      {'turned': True},
+    ):
+      shape = residual_flow.Shape(**fields)
       code = jnp.zeros(shape.code_size)
       got = residual_flow.apply(shape, _still(shape), jnp.array(rgb), code)
       np.testing.assert_allclose(got, rgb, atol=1e-6)
@@ -65,11 +72,64 @@ class ResidualFlowTest(parameterized.TestCase):
     slope = jax.grad(lambda rgb: residual_flow.apply(shape, params, rgb, code).sum())
     self.assertTrue(np.isfinite(slope(corners)).all())
 
+  def test_turns_before_the_first_block_and_after_the_last(self):
+    shape = residual_flow.Shape(turned=True)
+    params = residual_flow.init(jax.random.key(1), shape)
+    plain = residual_flow.Shape()
+    self.assertEqual(shape.code_size, plain.code_size + 18)
+    rng = np.random.default_rng(2)
+    code = 0.2 * rng.normal(size=(5, shape.code_size)).astype(np.float32)
+    got = residual_flow.apply(shape, params, _RGB[:5], code)
+    at = shape.blocks * shape.block_size
+    first, last = np.eye(3) + 0.3 * code[:, at:].astype(np.float64).reshape(
+      5, 2, 3, 3
+    ).swapaxes(0, 1)
+    state = np.arctanh(0.83 * (2.0 * _RGB[:5].astype(np.float64) - 1.0))
+    state = np.einsum('bi,bij->bj', state, first)
+    held = {**params, 'bias': params['bias'][:at]}
+    for block in range(3):
+      state = state + residual_flow.block_delta(
+        plain, held, block, jnp.asarray(state, jnp.float32), code[:, :at]
+      )
+    state = np.einsum('bi,bij->bj', state, last)
+    np.testing.assert_allclose(got, (np.tanh(state) / 0.83 + 1) / 2, atol=2e-6)
+
+  def test_gains_scale_units(self):
+    shape = residual_flow.Shape(conditioned=(1,), gains=(3,))
+    params = residual_flow.init(jax.random.key(1), shape)
+    code = jax.random.normal(jax.random.key(2), (shape.code_size,))
+    self.assertEqual(shape.code_size, 3 * (32 + 32))
+    steered = (code + params['bias']).reshape(3, 2, 32)
+    plain = residual_flow.Shape(conditioned=(1,))
+    layers = [
+      [*w[:-1], (1.0 + g)[:, None] * w[-1]]
+      for w, (_, g) in zip(params['weights'], steered)
+    ]
+    held = {'weights': layers, 'scales': params['scales']}
+    want = residual_flow.apply(plain, held, _RGB, steered[:, 0].ravel())
+    got = residual_flow.apply(shape, params, _RGB, code)
+    np.testing.assert_allclose(got, want, atol=2e-6)
+
   def test_reenters_where_it_left(self):
-    shape = residual_flow.Shape()
-    state = np.random.default_rng(0).uniform(-1, 1, (50, 3)).astype(np.float32)
+    shape = residual_flow.Shape(stretch=2.0)
+    state = np.random.default_rng(0).uniform(-2, 2, (50, 3)).astype(np.float32)
     back = residual_flow.reenter(shape, residual_flow.leave(shape, state))
-    np.testing.assert_allclose(back, state, atol=1e-5)
+    np.testing.assert_allclose(back, state, atol=2e-5)
+    colours = residual_flow.reset(shape, residual_flow.enter(shape, _RGB))
+    np.testing.assert_allclose(colours, _RGB, atol=1e-6)
+
+  def test_a_gate_of_zero_takes_a_block_out(self):
+    shape = residual_flow.Shape(blocks=2, widths=(8, 8), conditioned=(1,), gated=True)
+    self.assertEqual(shape.code_size, 2 * (8 + 3))
+    params = residual_flow.init(jax.random.key(0), shape)
+    params = jax.tree.map(lambda leaf: 3.0 * leaf, params) | {'bias': jnp.zeros(22)}
+    code = np.zeros(22, np.float32)
+    state = residual_flow.enter(shape, _RGB)
+    open_ = residual_flow.block_delta(shape, params, 1, state, code)
+    self.assertGreater(float(jnp.abs(open_).max()), 1e-3)
+    code[-3:] = -1.0
+    shut = residual_flow.block_delta(shape, params, 1, state, code)
+    np.testing.assert_array_equal(shut, np.zeros_like(shut))
 
   def test_refuses_codes_of_another_length(self):
     params = residual_flow.init(jax.random.key(0), _PAPER)
@@ -77,7 +137,10 @@ class ResidualFlowTest(parameterized.TestCase):
       residual_flow.apply(_PAPER, params, _RGB, jnp.zeros(5))
 
   @parameterized.parameters(
-    ({'activation': 'swish'}, 'activation of'), ({'conditioned': (4,)}, 'conditioned')
+    ({'activation': 'swish'}, 'activation of'),
+    ({'conditioned': (4,)}, 'conditioned'),
+    ({'stretch': 0.0}, 'stretch'),
+    ({'gains': (0,)}, 'gains'),
   )
   def test_refuses_forms(self, fields, message):
     with self.assertRaisesRegex(ValueError, message):

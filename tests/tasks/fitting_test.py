@@ -62,8 +62,8 @@ class FittingTest(absltest.TestCase):
         recorded |= event['looks']
     self.assertGreater(min(stats['psnr'] for stats in recorded.values()), 25)
     self.assertLess(recorded['soft']['ciede2000_mean'], 3)
-    task = evaluating.task_config(str(run), [], experiment.Sources())
-    self.assertEqual(task, TINY.task)
+    task = evaluating.config_for(str(run), [], experiment.Sources())
+    self.assertEqual(task.task, TINY.task)
     sources = experiment.Sources(luts=[str(self.folder / 'luts')])
     figures, problems = evaluating.evaluate(
       str(run), task, sources, say=self.said.append
@@ -106,7 +106,7 @@ class FittingTest(absltest.TestCase):
       files.write_bytes(other, cube.render(lut))
       return evaluating.evaluate(
         str(self.folder / 'run'),
-        TINY.task,
+        evaluating.Config(TINY.task),
         experiment.Sources(luts=[str(other)]),
         say=self.said.append,
       )

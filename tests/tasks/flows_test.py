@@ -4,6 +4,8 @@ import dataclasses
 import json
 import pathlib
 import tempfile
+import unittest
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +13,27 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from configs import lutflow_tiny
+from lutjax import config as config_lib
 from lutjax import errors, models
-from lutjax.data import images, luts
+from lutjax.data import histogram, images, luts, synthetic
 from lutjax.lut import interpolate, lattice
 from lutjax.models import lutflow
-from lutjax.tasks import evaluating, experiment, fitting, flows, shipping
+from lutjax.tasks import (
+  applying,
+  evaluating,
+  exhaustive,
+  experiment,
+  fitting,
+  flows,
+  looks,
+  scorecard,
+  shipping,
+)
+
+try:
+  import PyOpenColorIO as ocio
+except ImportError:
+  ocio = None
 
 _RGB = lattice.identity(9)
 _LOOKS = {
@@ -87,6 +105,50 @@ class SamplerTest(parameterized.TestCase):
         flows.gather(flows.Config(colours='natural'), sources, print)
 
 
+class NaturalTest(parameterized.TestCase):
+  """Colours of photos, through a stored histogram."""
+
+  def test_a_histogram_stands_for_photos(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    _write_looks(folder)
+    counts = np.zeros((8, 8, 8))
+    counts[2, 3, 4] = 5
+    histogram.write(folder / 'seen.npz', counts)
+    sources = experiment.Sources(
+      luts=[str(folder / '*.cube')], images=[str(folder / 'seen.npz')]
+    )
+    config = flows.Config(colours='natural', pool=256)
+    gathered = flows.gather(config, sources, print)
+    (job,) = gathered.jobs
+    low, high = np.array([2, 3, 4]) / 8, np.array([3, 4, 5]) / 8
+    self.assertEqual(job.data['pool'].shape, (256, 3))
+    self.assertTrue((job.data['pool'] >= low).all())
+    self.assertTrue((job.data['pool'] <= high).all())
+    self.assertIn(str(folder / 'seen.npz'), gathered.inputs)
+
+  def test_fits_and_mends_natural_colours(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    _write_looks(folder)
+    counts = np.zeros((8, 8, 8))
+    counts[:3, :3, :3] = 1
+    histogram.write(folder / 'seen.npz', counts)
+    sources = experiment.Sources(
+      luts=[str(folder / '*.cube')], images=[str(folder / 'seen.npz')]
+    )
+    wanted = config_lib.override(_experiment(), ['colours=natural', 'steps=300'])
+    self.assertEqual(list(fitting.fit(wanted, sources, folder / 'run')), [])
+    stored = histogram.read(folder / 'run' / flows.COLOURS)
+    self.assertEqual(stored[12:].sum(), 0)
+    named = shipping.named_luts(model=str(folder / 'run'), look='all', size=9)
+    dark, bright = ([], [])
+    for name, lut in named.items():
+      gap = np.abs(np.asarray(lut.table) - _LOOKS[name])
+      dark.append(gap[:3, :3, :3].mean())
+      bright.append(gap[6:, 6:, 6:].mean())
+    self.assertLess(np.mean(dark), 0.015)
+    self.assertLess(np.mean(dark), np.mean(bright))
+
+
 class FitTest(parameterized.TestCase):
   """One fit, looked at from all sides."""
 
@@ -117,6 +179,29 @@ class FitTest(parameterized.TestCase):
       gap = np.abs(np.asarray(lut.table) - _LOOKS[name]).mean()
       self.assertLess(gap, 0.01, name)
 
+  @unittest.skipIf(ocio is None, 'needs opencolorio')
+  def test_opencolorio_gives_the_same_pixels(self):
+    named = shipping.named_luts(model=str(self.artefact), look='contrast')
+    (path,) = shipping.write_all(
+      named,
+      self.folder / 'contrast.cube',
+      ['cube'],
+      level=8,
+      bits=16,
+      overwrite=True,
+    )
+    photo = synthetic.photo(0, 48, 64).astype(np.float32)
+    transform = ocio.FileTransform(
+      str(path.resolve()), interpolation=ocio.INTERP_TETRAHEDRAL
+    )
+    got = photo.reshape(-1, 3).copy()
+    processor = ocio.Config.CreateRaw().getProcessor(transform)
+    processor.getOptimizedCPUProcessor(ocio.OPTIMIZATION_NONE).applyRGB(got)
+    map_pixels = applying.applier(
+      named['contrast'], interpolation='tetrahedral', strength=1.0
+    )
+    np.testing.assert_allclose(got, map_pixels(photo).reshape(-1, 3), atol=1e-6)
+
   def test_a_blend_is_the_mix_of_lattices(self):
     named = shipping.named_luts(model=str(self.run_folder), look='all', size=9)
     blend = ['warm:1', 'grey:2', 'faded:1']
@@ -128,7 +213,7 @@ class FitTest(parameterized.TestCase):
     np.testing.assert_allclose(mixed.table, want, atol=1e-5)
 
   def test_evaluate_reprints_the_figures_of_the_fit(self):
-    task = evaluating.task_config(str(self.artefact), [], self.sources)
+    task = evaluating.config_for(str(self.artefact), [], self.sources)
     figures, problems = evaluating.evaluate(str(self.artefact), task, self.sources)
     self.assertEqual(list(problems), [])
     lines = (self.run_folder / 'metrics.jsonl').read_text().splitlines()
@@ -138,7 +223,53 @@ class FitTest(parameterized.TestCase):
       for key, value in stats.items():
         self.assertAlmostEqual(figures['looks'][name][key], value, places=4)
     self.assertGreater(figures['names_bytes'], 10)
-    self.assertIn('mean of medians', evaluating.render(figures))
+    self.assertIn('mean of medians', scorecard.render(figures))
+
+  def evaluate(self, *assignments, images=(), **options):
+    sources = self.sources._replace(images=images)
+    config = evaluating.config_for(str(self.run_folder), assignments, sources)
+    return evaluating.evaluate(
+      str(self.run_folder), config, sources, say=self.said.append, **options
+    )
+
+  def test_photos_split_the_cube_into_natural_colours_and_the_rest(self):
+    path = self.folder / 'photo.png'
+    pixels = np.random.default_rng(0).integers(0, 128, (64, 64, 3))
+    images.write(path, images.Image(pixels.astype(np.uint8)))
+    figures, problems = self.evaluate(images=[str(path)])
+    self.assertEmpty(problems)
+    for stats in figures['looks'].values():
+      self.assertGreater(stats['natural_cie76_mean'], 0.0)
+      self.assertGreater(stats['outside_cie76_mean'], 0.0)
+    text = scorecard.render(figures)
+    self.assertIn('| CIE76, natural: those of the images |', text)
+    self.assertIn('outside, CIE76 mean', text)
+    means = [stats['cie76_mean'] for stats in figures['looks'].values()]
+    worst = max(figures['looks'], key=lambda n: figures['looks'][n]['cie76_mean'])
+    self.assertLess(text.index(f'| {worst} |'), text.index('**mean over looks**'))
+    self.assertLen(means, 4)
+    for name in set(figures['looks']) - {worst}:
+      self.assertLess(text.index(f'| {worst} |'), text.index(f'| {name} |'))
+
+  def test_every_colour_of_chosen_looks_is_scored(self):
+    with mock.patch.object(exhaustive, 'COUNT', 1 << 20):
+      figures, problems = self.evaluate('colours=hald256', only=['grey', '0'])
+    self.assertEmpty(problems)
+    self.assertEqual(set(figures['looks']), {'grey', sorted(_LOOKS)[0]})
+    self.assertIn('Every colour of 8 bits, read as', scorecard.render(figures))
+
+  def test_evaluate_names_what_it_cannot_score(self):
+    with self.assertRaisesRegex(errors.InputError, 'did you mean grey'):
+      self.evaluate(only=['gray'])
+    with self.assertRaisesRegex(errors.InputError, 'one of sampled, hald256'):
+      self.evaluate('colours=hald265')
+    few = self.sources._replace(
+      luts=[str(self.looks / 'warm.cube'), str(self.looks / 'grey.cube')]
+    )
+    config = evaluating.config_for(str(self.run_folder), [], few)
+    figures, problems = evaluating.evaluate(str(self.run_folder), config, few)
+    self.assertEqual(set(figures['looks']), {'warm', 'grey'})
+    self.assertIn('no source for contrast, faded', problems[0])
 
   def test_fitting_again_does_nothing(self):
     before = self.artefact.read_bytes()
@@ -161,7 +292,8 @@ class FitTest(parameterized.TestCase):
     with self.assertRaisesRegex(errors.InputError, 'lutflow_bijective'):
       shipping.named_luts(model=str(self.run_folder), look='warm', inverse=True)
 
-  def test_a_bijective_network_runs_backwards(self):
+  def bijective(self):
+    """Writes an untrained bijective model; returns its path."""
     loaded = models.load(self.artefact.read_bytes())
     config = dataclasses.replace(
       loaded.config, coefficient=0.9, mended=False, aware=True, precision='int8'
@@ -169,6 +301,10 @@ class FitTest(parameterized.TestCase):
     variables = lutflow.init(config, jax.random.key(0))
     path = self.folder / 'bijective.lutjax'
     path.write_bytes(lutflow.export(config, variables))
+    return path
+
+  def test_a_bijective_network_runs_backwards(self):
+    path = self.bijective()
     forward, back = (
       shipping.named_luts(model=str(path), look='warm', size=17, inverse=inverse)
       for inverse in (False, True)
@@ -178,19 +314,98 @@ class FitTest(parameterized.TestCase):
     got = interpolate.sample(back['warm-inverse'], middle)
     np.testing.assert_allclose(got, rgb, atol=2e-3)
 
+  def test_an_inverse_says_how_far_it_leads_back(self):
+    said = []
+    named = shipping.named_luts(
+      model=str(self.bijective()), look='warm', size=9, inverse=True, say=said.append
+    )
+    self.assertEmpty(said)
+    self.assertEqual(list(named), ['warm-inverse'])
+    self.assertIsNotNone(named['warm-inverse'])
+    self.assertRegex(said[0], r'warm: look, then inverse.* CIE76 mean 0\.\d')
+
+  def test_undoing_is_scored_on_photos(self):
+    path = self.bijective()
+    config = evaluating.config_for(str(path), ['size=17'], self.sources)
+    figures, problems = evaluating.undo(
+      str(path), config, self.sources, only=['grey', 'warm'], pictures=self.folder
+    )
+    self.assertEmpty(problems)
+    grey, warm = (figures['looks'][name] for name in ('grey', 'warm'))
+    # The model is close to the identity, so that it hardly undoes anything.
+    self.assertLess(warm['returned_cie76_mean'], 1.0)
+    self.assertGreater(warm['undone_cie76_mean'], warm['returned_cie76_mean'])
+    self.assertEqual((grey['flat'], warm['flat']), (1.0, 0.0))
+    self.assertIn('Pixels of the images, brought back', scorecard.render(figures))
+    self.assertTrue((self.folder / 'grey-inverse.png').is_file())
+    with self.assertRaisesRegex(errors.InputError, 'lutflow_bijective'):
+      evaluating.undo(str(self.artefact), config, self.sources)
+
+  def test_the_report_draws_bytes_against_error(self):
+    pages = list((self.run_folder / 'report').glob('rate*.png'))
+    self.assertLen(pages, 1)
+    html = (self.run_folder / 'report.html').read_text()
+    self.assertIn('Bytes of all 4 looks together against CIE76', html)
+
   def test_looks_of_one_name_are_told_apart(self):
     twice = self.folder / 'twice'
-    twice.mkdir()
     content = (self.looks / 'warm.cube').read_bytes()
     for folder in ('a', 'b'):
-      (twice / folder).mkdir()
+      (twice / folder).mkdir(parents=True)
       (twice / folder / 'warm.cube').write_bytes(content)
-    try:
-      looks, _ = luts.load([str(twice)])
-    except errors.InputError as error:
-      self.assertIn('warm', str(error))
-    else:
-      self.assertLen({look.name for look in looks}, 2)
+    said = []
+    found, _ = luts.load([str(twice)], say=said.append)
+    self.assertEqual([look.name for look in found], ['a-warm', 'b-warm'])
+    self.assertEqual(said, ['2 looks named warm: called a-warm, b-warm'])
+
+  @parameterized.parameters(0.1, 0.5, 0.9, 0.99)
+  def test_a_damaged_artefact_is_noticed(self, place):
+    content = self.artefact.read_bytes()
+    at = int(place * len(content))
+    flipped = bytes([*content[:at], content[at] ^ 4, *content[at + 1 :]])
+    for damaged in (content[:at], flipped):
+      path = self.folder / 'damaged.lutjax'
+      path.write_bytes(damaged)
+      with self.assertRaisesRegex(errors.ArtefactError, 'damaged.lutjax: '):
+        shipping.named_luts(model=str(path), look='warm')
+
+  def test_a_budget_that_holds_nothing_is_refused(self):
+    model = dataclasses.replace(lutflow_tiny.get_config().model, budget_bytes=500)
+    with self.assertRaisesRegex(errors.InputError, 'names of 4 looks and the small'):
+      fitting.fit(_experiment(model=model), self.sources, self.folder / 'small')
+
+
+class GatherTest(parameterized.TestCase):
+  def gather(self, **config):
+    said = []
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    small, large = lattice.identity(5) ** 0.8, lattice.identity(21) ** 1.2
+    wide = [[-0.5, 0.0, 0.0], [1.5, 1.0, 1.0]]
+    for name, table, domain in (('small', small, None), ('large', large, wide)):
+      lut = lattice.from_table(table.astype(np.float32), domain)
+      shipping.write(lut, folder / f'{name}.cube', 'cube')
+    sources = experiment.Sources(luts=[str(folder)])
+    return flows.gather(flows.Config(**config), sources, said.append), said
+
+  def test_looks_of_all_sizes_stand_in_one_table(self):
+    gathered, said = self.gather()
+    (job,) = gathered.jobs
+    self.assertEqual(job.data['table'].shape, (2, 21, 21, 21, 3))
+    np.testing.assert_array_equal(job.data['size'], [21, 5])
+    self.assertIn('domain or range beyond [0, 1], kept: large', said[0])
+    self.assertEqual(gathered.labels['model'][0].domain[1], (1.5, 1.0, 1.0))
+
+  def test_large_looks_are_resampled_where_tables_are_large(self):
+    with mock.patch.object(looks, '_MOST_BYTES', 10_000):
+      gathered, said = self.gather(bake_size=6)
+    (job,) = gathered.jobs
+    np.testing.assert_array_equal(job.data['size'], [6, 5])
+    np.testing.assert_allclose(
+      job.data['table'][0], lattice.identity(6) ** 1.2, atol=1e-6
+    )
+    self.assertRegex(said[0], r'large \(21\^3\): resampled to 6\^3')
+    # Scores are against the look as it is.
+    self.assertLen(gathered.context['large'].table, 21)
 
 
 if __name__ == '__main__':

@@ -18,6 +18,7 @@ from lutjax.tasks import (
   lattices,
   looks,
   pairs,
+  scorecard,
   shipping,
   styles,
 )
@@ -91,13 +92,13 @@ class PairsTest(absltest.TestCase):
     for scores in record['looks'].values():
       self.assertGreater(scores['psnr'], 33.0)
       self.assertLess(scores['visited'], 0.6)
-    task = evaluating.task_config(str(self.folder / 'run'), [], sources)
+    task = evaluating.config_for(str(self.folder / 'run'), [], sources)
     figures, problems = evaluating.evaluate(
       str(self.folder / 'run'), task, sources, say=_silent
     )
     self.assertEmpty(problems)
     self.assertEqual(list(figures['looks']), ['cold', 'warm', 'blend'])
-    self.assertIn('| blend |', evaluating.render(figures))
+    self.assertIn('| blend |', scorecard.render(figures))
     self.assertIn('blend', (self.folder / 'run/report.html').read_text())
 
   def test_rare_colours_are_drawn_as_often_as_common_ones(self):

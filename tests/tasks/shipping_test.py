@@ -1,4 +1,5 @@
 import pathlib
+from unittest import mock
 
 import imageio.v3 as iio
 import jax
@@ -34,6 +35,7 @@ class MixTest(parameterized.TestCase):
     ({'blend': ['warm:nan']}, 'expected NAME:WEIGHT'),
     ({'blend': ['warm:0']}, 'all zero'),
     ({'blend': ['wram:1']}, r'did you mean warm\?'),
+    ({'blend': ['warm:1'], 'look': 'cold'}, 'found --blend beside it'),
   )
   def test_refuses(self, wanted, message):
     with self.assertRaisesRegex(errors.InputError, message):
@@ -74,6 +76,48 @@ class ShippingTest(parameterized.TestCase):
     nodes = lattice.identity(5)
     want = 0.3 * np.clip(nodes + 0.25, 0, 1) + 0.7 * np.clip(nodes - 0.25, 0, 1)
     np.testing.assert_allclose(got.table, want, atol=1e-6)
+
+  def test_looks_are_decoded_one_by_one(self):
+    self.save('up', 0.25)
+    self.save('down', -0.25)
+    with mock.patch.object(shipping, 'decode', wraps=shipping.decode) as decode:
+      named = shipping.named_luts(model=str(self.folder / 'run'), look='all', size=5)
+      options = {'level': 4, 'bits': 16, 'overwrite': False}
+      paths = shipping.write_all(named, self.folder / 'out', ['cube'], **options)
+      self.assertEqual(next(paths).name, 'down.cube')
+      self.assertEqual(decode.call_count, 1)
+
+  def test_files_that_exist_are_found_before_anything_is_made(self):
+    self.save('up', 0.25)
+    self.save('down', -0.25)
+    there = self.folder / 'out/up.cube'
+    files.write_bytes(there, b'kept')
+    named = shipping.named_luts(model=str(self.folder / 'run'), look='all', size=5)
+    options = {'level': 4, 'bits': 16}
+    with self.assertRaisesRegex(errors.InputError, 'up.cube: exists already'):
+      list(
+        shipping.write_all(named, there.parent, ['cube'], overwrite=False, **options)
+      )
+    self.assertEqual([path.name for path in there.parent.iterdir()], ['up.cube'])
+    list(shipping.write_all(named, there.parent, ['cube'], overwrite=True, **options))
+    self.assertGreater(len(there.read_bytes()), 100)
+
+  def test_one_look_that_cannot_be_made_leaves_the_others(self):
+    lut = lattice.from_table(lattice.identity(2))
+
+    def broken():
+      raise errors.InputError('b: squeezes colours')
+
+    named = shipping._Looks({'a': lambda: lut, 'b': broken, 'c': lambda: lut})
+    options = {'level': 4, 'bits': 16, 'overwrite': False}
+    problems = []
+    written = list(
+      shipping.write_all(
+        named, self.folder / 'o', ['cube'], problems=problems, **options
+      )
+    )
+    self.assertEqual([path.name for path in written], ['a.cube', 'c.cube'])
+    self.assertEqual(problems, ['b: squeezes colours'])
 
   @parameterized.parameters(8, 16)
   def test_the_blank_hald_is_exact(self, bits):
