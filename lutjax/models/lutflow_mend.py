@@ -29,6 +29,9 @@ _SLOPE = 0.2
 # Price of a byte at a level, over the step: where both curves have one slope.
 _PRICE = 0.075
 _RATE = 0.15
+# What an error beyond a share of the target counts on top: the worst looks, three
+# times the mean and more, are mended before all others.
+_TAIL = ((1.0, 5.0), (1.6, 20.0))
 # Of all that was searched, budgets that a curve shows.
 _CURVE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 
@@ -204,8 +207,8 @@ def choose(
 ) -> np.ndarray:
   """Returns the rung of each look that a budget affords.
 
-  The sum of the errors is made least, and an error beyond the target counts
-  several times, so that the tail is mended first.
+  The sum of the errors is made least; an error beyond the target counts several
+  times and one far beyond it more, so that the tail is mended first.
 
   Args:
     rungs: What there is to choose from.
@@ -216,44 +219,44 @@ def choose(
   Returns:
     `[L]` indices into `rungs`.
   """
-  scale, aim, spent = 1.0, float(budget_bytes), -1
-  best = np.zeros(rungs.errors.shape[1], np.int64)
-  for _ in range(8):
-    chosen = _knapsack(rungs, scale * rungs.size_bytes, aim, target)
+  low, high, aim = 0.0, np.inf, float(budget_bytes)
+  best, spent = np.zeros(rungs.errors.shape[1], np.int64), -1
+  for _ in range(10):
+    chosen = _knapsack(rungs, rungs.size_bytes, aim, target)
     size = size_of(chosen)
     if size > budget_bytes:
-      aim *= 0.99
-    elif size > spent:
-      best, spent = chosen, size
-    if 0.985 * budget_bytes <= spent or not (chosen < len(rungs.levels) - 1).any():
-      break
-    scale = max(size / max(_total(rungs.size_bytes, chosen), 1.0), 0.1)
+      high = aim
+    else:
+      low = aim
+      if size > spent:
+        best, spent = chosen, size
+      if 0.985 * budget_bytes <= spent or (chosen == len(rungs.levels) - 1).all():
+        break
+    aim *= budget_bytes / size
+    if not low < aim < high:
+      aim = 0.5 * (low + min(high, 4.0 * low))
   return best
 
 
 def curve(
-  rungs: Rungs, taken_bytes: int, budget_bytes: int, *, target: float | None
+  rungs: Rungs, size_of: Callable[[np.ndarray], int], *, target: float | None
 ) -> list[tuple[int, float]]:
-  """Returns what other budgets would give, by the estimates of the rungs.
+  """Returns what other budgets would give.
 
   Args:
     rungs: What there is to choose from.
-    taken_bytes: That the choice for `budget_bytes` came to, by which estimates
-      are corrected.
-    budget_bytes: Of that choice.
-    target: As `choose` takes it.
+    size_of: As `choose` takes it.
+    target: Likewise.
 
   Returns:
     Bytes and mean error over looks, from none to all that was searched.
   """
-  chosen = _knapsack(rungs, rungs.size_bytes, float(budget_bytes), target)
-  scale = taken_bytes / max(_total(rungs.size_bytes, chosen), 1.0)
-  most = scale * float(rungs.size_bytes.max(axis=0).sum())
+  most = float(rungs.size_bytes.max(axis=0).sum())
   points = {0: float(rungs.errors[0].mean())}
   for share in _CURVE:
-    chosen = _knapsack(rungs, scale * rungs.size_bytes, share * most, target)
-    size = round(scale * _total(rungs.size_bytes, chosen))
-    points[size] = _total(rungs.errors, chosen) / len(chosen)
+    chosen = _knapsack(rungs, rungs.size_bytes, share * most, target)
+    if chosen.any():
+      points[size_of(chosen)] = _total(rungs.errors, chosen) / len(chosen)
   return sorted(points.items())
 
 
@@ -268,23 +271,43 @@ def size_of(mending: PyTree) -> int:
 def _knapsack(
   rungs: Rungs, size_bytes: np.ndarray, budget_bytes: float, target: float | None
 ) -> np.ndarray:
-  low, high = 1e-7, 10.0
+  """Chooses by price per byte, given estimates `[R, L]`; within the budget by them."""
+  mean, rounds = float(rungs.errors[0].mean()), 8 if target is None else 1
   chosen = np.zeros(rungs.errors.shape[1], np.int64)
-  mean = float(rungs.errors[0].mean())
-  for _ in range(50):
-    price = (low * high) ** 0.5
+  for _ in range(rounds):
     aim = 1.7 * mean if target is None else target
-    cost = rungs.errors + 5.0 * np.maximum(rungs.errors - aim, 0.0)
-    chosen = np.argmin(cost + price * size_bytes, axis=0)
-    if target is None:
-      mean = 0.5 * mean + 0.5 * _total(rungs.errors, chosen) / len(chosen)
-    if _total(size_bytes, chosen) > budget_bytes:
-      low = price
-    else:
-      high = price
-  if _total(size_bytes, chosen) > budget_bytes:
-    chosen = np.argmin(cost + high * size_bytes, axis=0)
+    cost = rungs.errors.copy()
+    for share, weight in _TAIL:
+      cost += weight * np.maximum(rungs.errors - share * aim, 0.0)
+    low, high = 1e-7, 10.0
+    for _ in range(40):
+      price = (low * high) ** 0.5
+      chosen = np.argmin(cost + price * size_bytes, axis=0)
+      if _total(size_bytes, chosen) > budget_bytes:
+        low = price
+      else:
+        high = price
+    chosen = _filled(
+      cost, size_bytes, budget_bytes, np.argmin(cost + high * size_bytes, 0)
+    )
+    mean = _total(rungs.errors, chosen) / len(chosen)
   return chosen
+
+
+def _filled(
+  cost: np.ndarray, size_bytes: np.ndarray, budget_bytes: float, chosen: np.ndarray
+) -> np.ndarray:
+  """Spends what one price for all leaves over, the best bargain first."""
+  looks = np.arange(len(chosen))
+  while True:
+    gain = cost[chosen, looks] - cost
+    extra = size_bytes - size_bytes[chosen, looks]
+    fits = (gain > 0.0) & (extra <= budget_bytes - _total(size_bytes, chosen))
+    if not fits.any():
+      return chosen
+    bargain = np.where(fits, gain / np.maximum(extra, 1e-6), 0.0)
+    rung, look = np.unravel_index(np.argmax(bargain), bargain.shape)
+    chosen = np.where(looks == look, rung, chosen)
 
 
 def _total(table: np.ndarray, chosen: np.ndarray) -> float:

@@ -1,5 +1,6 @@
 """Spending the rest of a LutFlow's budget on what its network gets wrong."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -65,8 +66,9 @@ def mend(
     shares=shares,
   )
   mended = spend(model, variables, rungs, left, say)
-  taken = len(lutflow.export(model, mended)) - bare
-  curve = lutflow_mend.curve(rungs, taken, left, target=model.target_cie76)
+  curve = lutflow_mend.curve(
+    rungs, functools.partial(_size_of, rungs), target=model.target_cie76
+  )
   return mended, {'curve': [(bare + size, error) for size, error in curve]}
 
 
@@ -159,13 +161,9 @@ def spend(
 ) -> Variables:
   """Chooses among the rungs what so many bytes afford; see `mend`."""
   looks = np.arange(rungs.errors.shape[1])
-
-  def chosen_mending(chosen: np.ndarray) -> PyTree:
-    return {'levels': rungs.levels[chosen], 'spectra': rungs.spectra[chosen, looks]}
-
   chosen = lutflow_mend.choose(
     rungs,
-    lambda chosen: lutflow_mend.size_of(chosen_mending(chosen)),
+    functools.partial(_size_of, rungs),
     budget_bytes=budget_bytes,
     target=model.target_cie76,
   )
@@ -178,8 +176,17 @@ def spend(
     f'{rungs.errors[0].mean():.3f} before, {errors.mean():.3f} after; '
     f'{len(missed)} above {aim:.2f}' + (f': {listed}' if missed else '')
   )
-  stats = {**variables.stats, 'mending': chosen_mending(chosen)}
+  stats = {**variables.stats, 'mending': _chosen(rungs, chosen)}
   return variables._replace(stats=stats)
+
+
+def _chosen(rungs: lutflow_mend.Rungs, chosen: np.ndarray) -> PyTree:
+  spectra = rungs.spectra[chosen, np.arange(len(chosen))]
+  return {'levels': rungs.levels[chosen], 'spectra': spectra}
+
+
+def _size_of(rungs: lutflow_mend.Rungs, chosen: np.ndarray) -> int:
+  return lutflow_mend.size_of(_chosen(rungs, chosen))
 
 
 def at_size(table: Array, size: Array) -> Array:
