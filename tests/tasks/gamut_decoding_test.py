@@ -111,6 +111,14 @@ class GamutDecodingTest(parameterized.TestCase):
 
     check()
 
+  @parameterized.parameters(('waves', 10), ('network', 13), ('plain', 13))
+  def test_a_signalling_nan_is_refused_without_a_warning(self, kind, offset):
+    body = bytearray(_stored()[kind].body)
+    scale = np.frombuffer(body[offset : offset + 2], '<f2')
+    self.assertBetween(float(scale[0]), 1e-4, 1.0)
+    body[offset : offset + 2] = b'\x01\x7c'
+    self.assertIsNone(self.recovered(_block(kind, bytes(body))))
+
   @parameterized.parameters('plain', 'gate', 'project')
   def test_weights_that_overflow_give_colours(self, mode):
     net = gamut_mlp.Config(width=8, octaves=1, hidden_layers=8)

@@ -141,8 +141,11 @@ def _layers(config: gamut_mlp.Config, rest: bytes) -> tuple[PyTree, bytes]:
     size = np.dtype(dtype).itemsize * count
     if len(rest) < size:
       raise ValueError(f'{len(rest)} bytes left, {size} needed')
-    taken, rest = rest[:size], rest[size:]
-    return np.frombuffer(taken, dtype)
+    taken, rest = np.frombuffer(rest[:size], dtype), rest[size:]
+    # Before any arithmetic, which warns of a signalling NaN.
+    if taken.dtype.kind == 'f' and not np.isfinite(taken).all():
+      raise ValueError('numbers that are not finite')
+    return taken
 
   for i, shape in enumerate(gamut_mlp.layer_shapes(config)):
     count = shape[0] * shape[1]

@@ -179,18 +179,18 @@ def from_bytes(body: bytes, seed: int, source: str) -> tuple[Config, np.ndarray,
     config = Config(waves, space / 8, colour / 8, around / 8, seed=seed)
     used = [c for c in range(3) if channels >> c & 1]
     offset = _HEAD.size + 2 * len(used)
-    scale = np.frombuffer(body[_HEAD.size : offset], '<f2').astype(np.float32)
+    scale = np.frombuffer(body[_HEAD.size : offset], '<f2')
+    if not np.isfinite(scale).all():
+      raise ValueError('scales that are not finite')
     (length,) = struct.unpack_from('<H', body, offset)
     offset += 2
     coded, rest = body[offset : offset + length], body[offset + length :]
     weight = np.zeros((waves + _LINEAR, 3), np.float32)
     shape = (len(weight), len(used))
     codes = entropy.decode(coded, shape, entropy.by_lane, max(len(used), 1))
-    weight[:, used] = codes * scale
+    weight[:, used] = codes * scale.astype(np.float32)
   except (struct.error, ValueError, AssertionError) as error:
     raise errors.ArtefactError(
       f'{source}: found a seeded-wave code that does not parse: {error}'
     ) from error
-  if not np.isfinite(weight).all():
-    raise errors.ArtefactError(f'{source}: found weights that are not finite')
   return config, weight, rest
