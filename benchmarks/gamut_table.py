@@ -105,16 +105,23 @@ _PAPER: Mapping[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {
     'MLP 23 KB projected': ('usual', ('mode=project',)),
   },
 }
-# Fields of configs/gamut_mlp.py.
-_OURS: Mapping[str, tuple[str, ...]] = {
-  'clip rounded': ('codec=clip',),
-  'soft clip rounded': ('codec=soft', 'mode=plain'),
-  'tiny': ('codec=seeded', 'budget_bytes=1024'),
-  'network': ('codec=mlp',),
-  'standard': (),
-  'large': ('budget_bytes=23000',),
-  'residual picture': ('codec=picture', 'effort=full'),
+# By section and name: fields of configs/gamut_mlp.py.
+_OURS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+  'ours': {
+    'tiny': ('codec=seeded', 'budget_bytes=1024'),
+    'standard': (),
+    'large': ('budget_bytes=23000',),
+  },
+  'rounded': {
+    'clip rounded': ('codec=clip',),
+    'soft clip rounded': ('codec=soft', 'mode=plain'),
+    'network': ('codec=mlp',),
+    'residual picture': ('codec=picture', 'effort=full'),
+  },
 }
+# Sections that the plot joins by lines, and those that it draws as one series.
+_CURVES = ('ours', 'widths', 'meta-init', 'as few steps without')
+_ABLATIONS = ('inputs', 'encoding', 'sampling', 'codes kept')
 # Networks trained beforehand on many images, as the paper prints them.
 _QUOTED = {'GamutNet (quoted from the paper, its images)': (45.75, 41.08)}
 _HEADS = ['section', 'row', 'steps x pixels', 'bytes', 'PSNR', 'OG', 'IG']
@@ -153,8 +160,9 @@ def _asked() -> dict[str, tuple[str, str, tuple[str, ...]]]:
         start = pathlib.Path(_START.value).resolve() / f'meta{size}.npz'
         fields += (f'start={start}',)
       asked[name] = (section, 'gamut_mlp_paper', fields)
-  ours = {name: ('ours', 'gamut_mlp', fields) for name, fields in _OURS.items()}
-  return asked | ours
+  for section, rows in _OURS.items():
+    asked |= {name: (section, 'gamut_mlp', fields) for name, fields in rows.items()}
+  return asked
 
 
 def _row(
@@ -184,14 +192,15 @@ def _row(
 
 
 def _write(out: pathlib.Path, table: Mapping[str, Mapping[str, Any]]) -> None:
-  lines, series = [], {}
+  lines, series = [], {'ours': []}
   for name, row in table.items():
     psnr = np.array(row['psnr'], float)
     both = [psnr.mean(axis=0), -20 * np.log10(np.mean(10 ** (-psnr / 20), axis=0))]
     cells = [row['section'], name, row['work'], f'{row["bytes"]:,.0f}']
     lines.append([*cells, *(f'{value:.2f}' for value in np.ravel(both))])
     point = plots.Point(row['bytes'], float(both[0][1]), name)
-    series.setdefault(row['section'], []).append(point)
+    section = 'ablations' if row['section'] in _ABLATIONS else row['section']
+    series.setdefault(section, []).append(point)
   for name, pair in _QUOTED.items():
     lines.append(['quoted', name, *[''] * 5, *(f'{v:.2f}' for v in pair), ''])
   text = io.StringIO()
@@ -200,7 +209,9 @@ def _write(out: pathlib.Path, table: Mapping[str, Mapping[str, Any]]) -> None:
   marks = [_HEADS, ['---'] * len(_HEADS), *lines]
   markdown = ''.join(f'| {" | ".join(line)} |\n' for line in marks)
   files.write_text(out / 'table.md', markdown)
-  pixels = plots.rate_distortion(series, metric='PSNR out of gamut, dB')
+  pixels = plots.rate_distortion(
+    series, metric='PSNR out of gamut, dB', loose=set(series) - set(_CURVES)
+  )
   plots.write_png(out / 'table.png', pixels)
 
 

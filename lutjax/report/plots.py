@@ -6,7 +6,7 @@ puts one into a file. Names may be any text.
 
 import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -40,6 +40,7 @@ def rate_distortion(
   metric: str,
   title: str = '',
   log_value: bool = False,
+  loose: Collection[str] = (),
 ) -> np.ndarray:
   """Draws quality against size, one curve per series.
 
@@ -50,6 +51,7 @@ def rate_distortion(
     metric: Title of the vertical axis, with unit and colour set.
     title: Heading.
     log_value: Whether the vertical axis is logarithmic, too.
+    loose: Series whose points no line joins, since they are no steps of one way.
 
   Returns:
     Pixels of the plot.
@@ -75,7 +77,7 @@ def rate_distortion(
       color=color,
       linewidth=1.4,
       markersize=5,
-      linestyle='-' if i < len(canvas.PALETTE) else '--',
+      linestyle='' if name in loose else '-' if i < len(canvas.PALETTE) else '--',
     )
     drawn.append((line, name))
   axes.xaxis.set_major_formatter(_bytes_text)

@@ -54,6 +54,13 @@ class RateDistortionTest(parameterized.TestCase):
     ink = [(pixels != 255).any(-1).sum() for pixels in (once, twice)]
     self.assertGreater(ink[1] - ink[0], 100)
 
+  def test_no_line_joins_loose_points(self):
+    points = [plots.Point(100, 30), plots.Point(10_000, 40)]
+    joined = plots.rate_distortion({'x': points}, metric='dB')
+    loose = plots.rate_distortion({'x': points}, metric='dB', loose=['x'])
+    ink = [(pixels != 255).any(-1).sum() for pixels in (joined, loose)]
+    self.assertGreater(ink[0] - ink[1], 500)
+
   def test_takes_any_name_and_more_series_than_colours(self):
     names = [f'{name}{i}' for i in range(2) for name in _NAMES]
     series = {
