@@ -222,7 +222,7 @@ def choose(
   low, high, aim = 0.0, np.inf, float(budget_bytes)
   best, spent = np.zeros(rungs.errors.shape[1], np.int64), -1
   for _ in range(10):
-    chosen = _knapsack(rungs, rungs.size_bytes, aim, target)
+    chosen = _knapsack(rungs, aim, target)
     size = size_of(chosen)
     if size > budget_bytes:
       # A little lower than in proportion: what every choice takes would lead back.
@@ -233,7 +233,7 @@ def choose(
         best, spent = chosen, size
       if 0.985 * budget_bytes <= spent or (chosen == len(rungs.levels) - 1).all():
         break
-    aim *= budget_bytes / size
+    aim *= budget_bytes / max(size, 1)
     if not low < aim < high:
       aim = 0.5 * (low + min(high, 4.0 * low))
   return best
@@ -255,7 +255,7 @@ def curve(
   most = float(rungs.size_bytes.max(axis=0).sum())
   points = {0: float(rungs.errors[0].mean())}
   for share in _CURVE:
-    chosen = _knapsack(rungs, rungs.size_bytes, share * most, target)
+    chosen = _knapsack(rungs, share * most, target)
     if chosen.any():
       points[size_of(chosen)] = _total(rungs.errors, chosen) / len(chosen)
   return sorted(points.items())
@@ -269,10 +269,9 @@ def size_of(mending: PyTree) -> int:
   return packed + len(levels) // 2 + 24
 
 
-def _knapsack(
-  rungs: Rungs, size_bytes: np.ndarray, budget_bytes: float, target: float | None
-) -> np.ndarray:
-  """Chooses by price per byte, given estimates `[R, L]`; within the budget by them."""
+def _knapsack(rungs: Rungs, budget_bytes: float, target: float | None) -> np.ndarray:
+  """Chooses by price per byte; within the budget by the estimates of the rungs."""
+  size_bytes = rungs.size_bytes
   mean, rounds = float(rungs.errors[0].mean()), 8 if target is None else 1
   chosen = np.zeros(rungs.errors.shape[1], np.int64)
   for _ in range(rounds):
