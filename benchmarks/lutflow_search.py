@@ -38,7 +38,7 @@ _EVERY = flags.DEFINE_integer('every', 4, 'Which looks: every nth of dev512.')
 _SEEDS = flags.DEFINE_integer('seeds', 1, 'How often each row is trained.')
 
 _BATCH = 1024
-# Between two looks at which looks are bad.
+# Steps between two surveys.
 _ROUND = 250
 _DECAY = 0.99
 _NODES = 11
@@ -51,11 +51,13 @@ class Bench(NamedTuple):
     model: The form, with the looks.
     fit: The recipe.
     data: `table` `[L, M, M, M, 3]` and `size` `[L]`.
+    balance: How much oftener bad looks are drawn (`flows.Config`).
   """
 
   model: lutflow.Config
   fit: loop.Config
   data: PyTree
+  balance: float
 
 
 def plain(bench: Bench, key: Key) -> Variables:
@@ -115,38 +117,9 @@ def ema(bench: Bench, key: Key) -> Variables:
   return Variables(mean, state.variables.stats)
 
 
-def balanced(bench: Bench, key: Key) -> Variables:
-  """Draws looks by their current error."""
-  count = len(bench.model.looks)
-  rgb = metrics.uniform_colours(jax.random.key(5), 256)
-
-  @jax.jit
-  def odds(variables: Variables, data: PyTree) -> Array:
-    def one(index: Array) -> Array:
-      got = lutflow.apply(bench.model, variables, {'rgb': rgb, 'lut': index})
-      want = interpolate.trilinear(data['table'][index], rgb)
-      return metrics.colour_errors(got, want).cie76.mean()
-
-    return jnp.log(jax.lax.map(one, jnp.arange(count)))
-
-  def sample(key: Key, data: PyTree, batch_size: int) -> Batch:
-    look_key, colour_key = jax.random.split(key)
-    look = jax.random.categorical(look_key, data['odds'], shape=(batch_size,))
-    drawn = jax.random.uniform(colour_key, (batch_size, 3))
-    target = jax.vmap(interpolate.trilinear)(data['table'][look], drawn)
-    return {'rgb': drawn, 'lut': look, 'target': target}
-
-  system = lutflow.make(bench.model)
-  method = methods.make(bench.fit, system)
-  state = loop.init(system, method, key)
-  advance = jax.jit(
-    functools.partial(loop.advance, method, sample, steps=_ROUND, batch_size=_BATCH)
-  )
-  data = {**bench.data, 'odds': jnp.zeros(count)}
-  for _ in range(max(1, bench.fit.steps // _ROUND)):
-    state, _ = advance(state, data)
-    data['odds'] = odds(state.variables, data)
-  return state.variables
+def evenly(bench: Bench, key: Key) -> Variables:
+  """Draws all looks alike, whatever their errors."""
+  return plain(bench._replace(balance=0.0), key)
 
 
 def polished(bench: Bench, key: Key) -> Variables:
@@ -190,7 +163,7 @@ _ROWS: dict[str, Callable[[Bench, Key], Variables]] = {
     ciede2000,
     late_batches,
     ema,
-    balanced,
+    evenly,
     polished,
     low_rank,
   )
@@ -211,12 +184,20 @@ def _run(
   system = lutflow.make(bench.model)
   method = wrap(methods.make(bench.fit, system))
   state = loop.init(system, method, key)
-  sample = flows.sampler(flows.Config())
+  task = flows.Config(balance=bench.balance)
   for steps, batch_size in stages:
-    advance = functools.partial(
-      loop.advance, method, sample, steps=steps, batch_size=batch_size
+    advance = jax.jit(
+      functools.partial(
+        loop.advance,
+        method,
+        flows.sampler(task),
+        steps=min(steps, _ROUND),
+        batch_size=batch_size,
+        survey=flows.survey(task, bench.model),
+      )
     )
-    state, _ = jax.jit(advance)(state, bench.data)
+    for _ in range(max(1, steps // _ROUND)):
+      state, _ = advance(state, bench.data)
   return state
 
 
@@ -239,7 +220,8 @@ def _bench() -> Bench:
   fit = dataclasses.replace(
     wanted.fit, steps=_STEPS.value, warmup_steps=max(1, int(480 * share))
   )
-  return Bench(model, fit, jax.tree.map(lambda leaf: jnp.asarray(leaf[some]), job.data))
+  data = jax.tree.map(lambda leaf: jnp.asarray(leaf[some]), job.data)
+  return Bench(model, fit, data, wanted.task.balance)
 
 
 def _score(bench: Bench, variables: Variables) -> list[str]:

@@ -27,6 +27,8 @@ import jax.numpy as jnp
 import numpy as np
 from absl import app, flags
 
+from configs import lutflow as lutflow_config
+from configs import lutflow_paper
 from lutjax import models
 from lutjax.codec import labels
 from lutjax.fit import loop, methods
@@ -41,8 +43,8 @@ _STEPS = flags.DEFINE_integer('steps', 100, 'Training steps a turn.')
 _LOOKS = flags.DEFINE_integer('looks', 512, 'Looks that are trained.')
 _FULL = 30_760
 _BATCH = 2048
-_PAPER = residual_flow.Shape(conditioned=(1,), rescaled=False, small=True)
-_OURS = residual_flow.Shape(conditioned=(1, 3), activation='rational')
+_PAPER = lutflow_paper.get_config().model.flow
+_OURS = lutflow_config.get_config().model.flow
 _PIXELS = 1 << 20
 
 

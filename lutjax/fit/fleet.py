@@ -71,6 +71,7 @@ class Programs:
     config: loop.Config,
     devices: jax.sharding.Mesh,
     group_size: int,
+    survey: loop.Survey | None = None,
   ):
     self.config = config
     self.mesh = devices
@@ -80,6 +81,7 @@ class Programs:
     self._system = system
     self._method = method
     self._sample = sample
+    self._survey = survey
     self._compiled: dict[Any, Callable[..., PyTree]] = {}
 
   def init(self, keys: jax.Array) -> loop.State:
@@ -103,6 +105,7 @@ class Programs:
         data,
         steps=steps,
         batch_size=self.config.batch_size,
+        survey=self._survey,
       )
       return state, losses.mean()
 

@@ -91,6 +91,8 @@ class Method(NamedTuple):
 
 # Draws one batch: (key, data, batch_size) -> batch.
 Sampler = Callable[[Key, PyTree, int], Batch]
+# Looks at a model before some steps: (variables, data) -> what they draw from.
+Survey = Callable[[Variables, PyTree], PyTree]
 
 
 def init(system: System, method: Method, key: Key) -> State:
@@ -119,11 +121,13 @@ def advance(
   *,
   steps: int,
   batch_size: int,
+  survey: Survey | None = None,
 ) -> tuple[State, Array]:
   """Moves a model by `steps` steps in one scan.
 
   Two calls of n steps give the bits of one call of 2n: each step's draws
-  depend on the key and the step's own number only.
+  depend on the key and the step's own number only. With a survey they depend on
+  the model at the start of the call, too.
 
   Args:
     method: How the model is moved.
@@ -132,10 +136,13 @@ def advance(
     data: What `sample` draws from.
     steps: Steps to take, static.
     batch_size: Samples per step, static.
+    survey: Asked once, before the steps.
 
   Returns:
     The state after the steps, and the losses `[steps]`.
   """
+  if survey is not None:
+    data = survey(state.variables, data)
 
   def body(state: State, _: None) -> tuple[State, Array]:
     sample_key, step_key = jax.random.split(jax.random.fold_in(state.key, state.step))

@@ -129,8 +129,14 @@ def programs_for(
     system,
     linearize and (lambda params, batch: linearize(experiment.model, params, batch)),
   )
-  sample = task_of(experiment.task).sampler(experiment.task)
-  return fleet.Programs(system, method, sample, experiment.fit, devices, group_size)
+  task = task_of(experiment.task)
+  sample = task.sampler(experiment.task)
+  survey = None
+  if hasattr(task, 'survey'):
+    survey = task.survey(experiment.task, experiment.model)
+  return fleet.Programs(
+    system, method, sample, experiment.fit, devices, group_size, survey
+  )
 
 
 def _fit_pending(

@@ -1,7 +1,8 @@
 """Fitting one network to hundreds of looks, and mending what it gets wrong.
 
 As `tasks.looks`, but all looks go into one job: a step draws a look for each
-of its colours. Colours are uniform, those of photos, or half of each.
+of its colours, oftener where the network is wrong. Colours are uniform, those of
+photos, or half of each.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lutjax import errors, files
+from lutjax import errors, files, metrics
 from lutjax.data import histogram, images
 from lutjax.fit import fleet, loop
 from lutjax.models import lutflow, lutflow_mend
@@ -22,6 +23,9 @@ from lutjax.types import Array, Batch, Key, PyTree, Variables
 
 # In a run folder: the histogram of the natural colours, for other fits.
 COLOURS = f'colours{histogram.SUFFIX}'
+# Of a survey: rounds, and colours of each look in a round.
+_ROUNDS = 16
+_SURVEYED = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Config(looks.Config):
     at_nodes: Whether uniform colours are drawn at the nodes of each look,
       faces half as often: one look-up instead of eight.
     pool: Colours kept of all images together.
+    balance: Looks are drawn in proportion to this power of their mean CIE76, which
+      is measured before every segment of a fit; 0 draws all alike.
   """
 
   together: bool = True
@@ -43,6 +49,12 @@ class Config(looks.Config):
   colours: Literal['uniform', 'natural', 'mixed'] = 'uniform'
   at_nodes: bool = True
   pool: int = 1 << 18
+  balance: float = 0.0
+
+  def __post_init__(self):
+    super().__post_init__()
+    if not 0.0 <= self.balance <= 4.0:
+      raise ValueError(f'Expected a balance in [0, 4], got {self.balance}.')
 
 
 def gather(
@@ -125,37 +137,53 @@ def natural_colours(paths: Sequence[pathlib.Path], count: int) -> np.ndarray:
 
 
 def sampler(config: Config) -> loop.Sampler:
-  """Returns the function that draws looks, colours and their targets."""
+  """Returns the function that draws looks, colours and their targets.
 
-  def uniform(key: Key, data: PyTree, look: Array) -> Batch:
-    rgb = jax.random.uniform(key, (look.shape[0], 3))
-    if not config.at_nodes:
-      return {'rgb': rgb, 'lut': look, 'target': _trilinear(data, look, rgb)}
-    last = data['size'][look][:, None] - 1
-    node = jnp.round(rgb * last).astype(jnp.int32)
-    target = data['table'][look, node[:, 0], node[:, 1], node[:, 2]]
-    return {'rgb': node / last, 'lut': look, 'target': target}
-
-  def natural(key: Key, data: PyTree, look: Array) -> Batch:
-    pool = data['pool']
-    rgb = pool[jax.random.randint(key, look.shape, 0, pool.shape[0])]
-    return {'rgb': rgb, 'lut': look, 'target': _trilinear(data, look, rgb)}
+  Looks are drawn by `odds` `[L]` where data have them, else all alike.
+  """
 
   def sample(key: Key, data: PyTree, batch_size: int) -> Batch:
-    look_key, uniform_key, natural_key = jax.random.split(key, 3)
-    look = jax.random.randint(look_key, (batch_size,), 0, data['table'].shape[0])
-    if config.colours == 'uniform':
-      return uniform(uniform_key, data, look)
-    if config.colours == 'natural':
-      return natural(natural_key, data, look)
-    half = batch_size // 2
-    return jax.tree.map(
-      lambda *parts: jnp.concatenate(parts),
-      uniform(uniform_key, data, look[:half]),
-      natural(natural_key, data, look[half:]),
-    )
+    look_key, colour_key = jax.random.split(key)
+    looks = data['table'].shape[0]
+    odds = data.get('odds')
+    look = jax.random.choice(look_key, looks, (batch_size,), p=odds)
+    return _draw(config, colour_key, data, look)
 
   return sample
+
+
+def survey(config: Config, model: lutflow.Config) -> loop.Survey | None:
+  """Returns the function that sees which looks should be drawn oftener.
+
+  Args:
+    config: The task.
+    model: The model's config.
+
+  Returns:
+    `(variables, data) -> data` with `odds` `[L]` that sum to 1; None where all
+    looks are drawn alike.
+  """
+  if not config.balance:
+    return None
+
+  def look_at(variables: Variables, data: PyTree) -> PyTree:
+    count = data['table'].shape[0]
+    looks = jnp.tile(jnp.arange(count), _SURVEYED)
+
+    def errors_of(key: Key) -> Array:
+      batch = _draw(config, key, data, looks)
+      got = lutflow.apply(model, variables, batch)
+      error = metrics.colour_errors(got, batch['target']).cie76
+      return error.reshape(_SURVEYED, count).mean(axis=0)
+
+    keys = jax.random.split(jax.random.key(0), _ROUNDS)
+    error = jax.lax.map(errors_of, keys).mean(axis=0)
+    # A look that is met, or a network that ran away, must not end all drawing.
+    odds = jnp.nan_to_num(error, nan=1.0, posinf=1.0) + 1e-3
+    odds = odds**config.balance
+    return {**data, 'odds': odds / odds.sum()}
+
+  return look_at
 
 
 def finish(
@@ -186,6 +214,34 @@ def report(
   if 'pool' in job.data:
     histogram.write(folder / COLOURS, histogram.of_colours(job.data['pool']))
   return flow_report.write(wanted, folder, records, gathered, problems)
+
+
+def _draw(config: Config, key: Key, data: PyTree, look: Array) -> Batch:
+  """Draws a colour for each of `look` `[B]`, and what it should become."""
+  uniform_key, natural_key = jax.random.split(key)
+
+  def uniform(look: Array) -> Batch:
+    rgb = jax.random.uniform(uniform_key, (look.shape[0], 3))
+    if not config.at_nodes:
+      return {'rgb': rgb, 'lut': look, 'target': _trilinear(data, look, rgb)}
+    last = data['size'][look][:, None] - 1
+    node = jnp.round(rgb * last).astype(jnp.int32)
+    target = data['table'][look, node[:, 0], node[:, 1], node[:, 2]]
+    return {'rgb': node / last, 'lut': look, 'target': target}
+
+  def natural(look: Array) -> Batch:
+    pool = data['pool']
+    rgb = pool[jax.random.randint(natural_key, look.shape, 0, pool.shape[0])]
+    return {'rgb': rgb, 'lut': look, 'target': _trilinear(data, look, rgb)}
+
+  if config.colours == 'uniform':
+    return uniform(look)
+  if config.colours == 'natural':
+    return natural(look)
+  half = look.shape[0] // 2
+  return jax.tree.map(
+    lambda *parts: jnp.concatenate(parts), uniform(look[:half]), natural(look[half:])
+  )
 
 
 def _trilinear(data: PyTree, look: Array, rgb: Array) -> Array:

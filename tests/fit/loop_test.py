@@ -37,6 +37,25 @@ class LoopTest(absltest.TestCase):
     self.assertEqual(int(resumed.step), 20)
     self.assertNotEqual(float(half.variables.params), float(whole.variables.params))
 
+  def test_a_survey_is_asked_once_before_the_steps(self):
+    start = loop.State(
+      Variables(jnp.float32(3)), (), jnp.int32(0), jax.random.key(7), jnp.float32(0)
+    )
+    asked = []
+
+    def survey(variables, data):
+      asked.append(data)
+      return data + variables.params
+
+    got, _ = loop.advance(
+      METHOD, _sample, start, jnp.float32(2), steps=4, batch_size=4, survey=survey
+    )
+    want, _ = loop.advance(
+      METHOD, _sample, start, jnp.float32(5), steps=4, batch_size=4
+    )
+    self.assertLen(asked, 1)
+    np.testing.assert_array_equal(got.variables.params, want.variables.params)
+
 
 if __name__ == '__main__':
   absltest.main()

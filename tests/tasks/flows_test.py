@@ -15,6 +15,7 @@ from absl.testing import absltest, parameterized
 from configs import lutflow_tiny
 from lutjax import config as config_lib
 from lutjax import errors, models
+from lutjax.codec import labels
 from lutjax.data import histogram, images, luts, synthetic
 from lutjax.lut import interpolate, lattice
 from lutjax.models import lutflow
@@ -81,6 +82,41 @@ class SamplerTest(parameterized.TestCase):
       table = self.data['table'][look][:size, :size, :size]
       want = interpolate.trilinear(jnp.asarray(table), batch['rgb'][mine])
       np.testing.assert_allclose(batch['target'][mine], want, atol=1e-5)
+
+  @parameterized.parameters('uniform', 'natural', 'mixed')
+  def test_looks_are_drawn_as_they_are_wrong(self, colours):
+    config = flows.Config(colours=colours, balance=1.0)
+    labelled = tuple(labels.Label(name) for name in 'abc')
+    model = lutflow.Config(precision='fp32', looks=labelled)
+    identity = lattice.identity(7)
+    # The untrained network is the identity: off by nothing, by some, by more.
+    tables = np.stack([identity, 0.9 * identity, 0.7 * identity])
+    data = {**self.data, 'table': tables, 'size': np.array([7, 7, 7])}
+    variables = lutflow.init(model, jax.random.key(0))
+    surveyed = jax.jit(flows.survey(config, model))(variables, data)
+    odds = np.asarray(surveyed['odds'])
+    self.assertAlmostEqual(odds.sum(), 1.0, places=5)
+    self.assertLess(odds[0], 0.01)
+    # In Lab, three times as far is about three times as wrong.
+    self.assertBetween(odds[2] / odds[1], 2.0, 4.0)
+    batch = flows.sampler(config)(jax.random.key(1), surveyed, 4096)
+    drawn = np.bincount(batch['lut'], minlength=3) / 4096
+    np.testing.assert_allclose(drawn, odds, atol=0.04)
+
+  def test_a_network_that_ran_away_is_drawn_from_still(self):
+    labelled = tuple(labels.Label(name) for name in 'abc')
+    model = lutflow.Config(precision='fp32', looks=labelled)
+    variables = lutflow.init(model, jax.random.key(0))
+    broken = variables._replace(
+      params=jax.tree.map(lambda leaf: leaf * jnp.nan, variables.params)
+    )
+    survey = jax.jit(flows.survey(flows.Config(balance=1.0), model))
+    odds = survey(broken, self.data)['odds']
+    np.testing.assert_allclose(odds, np.full(3, 1 / 3), rtol=1e-5)
+
+  def test_balance_must_be_a_power(self):
+    with self.assertRaisesRegex(ValueError, r'balance in \[0, 4\], got -1'):
+      flows.Config(balance=-1.0)
 
   def test_natural_colours_are_those_of_the_pool(self):
     config = flows.Config(colours='natural')
