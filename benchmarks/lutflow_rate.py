@@ -41,7 +41,7 @@ _BUDGETS = flags.DEFINE_list(
   'budgets', ['62000', '69000', '105000', '107350', '161000', '248100'], 'Bytes.'
 )
 _SMALL = flags.DEFINE_list(
-  'small', ['46100', '30540'], 'Bytes of networks that are fitted anew.'
+  'small', ['44900', '30540'], 'Bytes of networks that are fitted anew.'
 )
 _SEARCH = flags.DEFINE_list('search', ['3', '5', '7'], 'Levels of ours without a net.')
 _MIXTURES = flags.DEFINE_integer('mixtures', 16, 'Looks that get a Gaussian mixture.')
@@ -76,7 +76,7 @@ def ours(bench: rate_bench.Bench) -> None:
   share = len(bench.labels) / 512
   for budget in [int(float(text) * share) for text in _SMALL.value]:
     names = lutflow.names_bytes(opened.loaded.config)
-    smaller = config_lib.override(wanted, [f'budget_bytes={budget + names}'])
+    smaller = config_lib.override(wanted, [f'budget_bytes={budget + names}', *_BRIEF])
     (found,) = bench.fit(f'{budget}', smaller)
     bench.add_model('ours', f'{budget:,} B', found.path.read_bytes)
   _mended(bench, opened, [int(float(text) * share) for text in _BUDGETS.value])
