@@ -95,6 +95,7 @@ def _torch(tables: np.ndarray, one_hot: bool) -> Callable[[], Any]:
   torch.manual_seed(0)
   count = len(tables)
   flat = torch.from_numpy(tables.reshape(-1, 3))
+  vertices = torch.tensor([*np.ndindex(2, 2, 2)])
   weights = [
     [torch.nn.Parameter(0.01 * torch.randn(fan) / fan[0] ** 0.5) for fan in _PAPER.fans]
     for _ in range(_PAPER.blocks)
@@ -108,13 +109,10 @@ def _torch(tables: np.ndarray, one_hot: bool) -> Callable[[], Any]:
     position = rgb * 32
     corner = position.floor().clamp(0, 31).long()
     part = position - corner
-    total = torch.zeros_like(rgb)
-    for vertex in np.ndindex(2, 2, 2):
-      node = corner + torch.tensor(vertex)
-      share = torch.where(torch.tensor(vertex) == 1, part, 1 - part).prod(1)
-      index = ((look * 33 + node[:, 0]) * 33 + node[:, 1]) * 33 + node[:, 2]
-      total = total + share[:, None] * flat[index]
-    return total
+    share = torch.where(vertices == 1, part[:, None], 1 - part[:, None]).prod(-1)
+    node = corner[:, None] + vertices
+    index = (look[:, None] * 33 + node[..., 0]) * 33 + node[..., 1]
+    return torch.einsum('bv,bvc->bc', share, flat[index * 33 + node[..., 2]])
 
   def step() -> None:
     look, rgb = torch.randint(count, (_BATCH,)), torch.rand(_BATCH, 3)
