@@ -19,7 +19,7 @@ def get_config() -> experiment.Experiment:
       budget_bytes=4000,
       patience=100,
     ),
-    task=flows.Config(balance=1.0, random_colours=1024, photo_colours=1024, nodes=9),
+    task=flows.Config(balance=0.5, random_colours=1024, photo_colours=1024, nodes=9),
     fit=loop.Config(
       steps=1500,
       batch_size=512,

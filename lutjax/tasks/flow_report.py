@@ -1,6 +1,5 @@
 """The report on looks that share one network: bytes against error on top."""
 
-import functools
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -86,10 +85,12 @@ def grid_errors(looks: Sequence[presenting.Presented]) -> dict[int, float]:
   }
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _grid_error(size: int, table: Array, rgb: Array, span: Array) -> Array:
-  sampled = interpolate.trilinear(table, jnp.asarray(lattice.identity(size)))
-  coded = jnp.round(sampled * 255.0) / 255.0
-  grid = scoring.in_range(lambda rgb: interpolate.trilinear(coded, rgb), span)
+@jax.jit
+def _grid_error(size: Array, table: Array, rgb: Array, span: Array) -> Array:
+  """Returns the error of a grid that fills a corner of the largest one's table."""
+  scale = (size - 1) / (_GRIDS[-1] - 1)
+  nodes = jnp.minimum(jnp.asarray(lattice.identity(_GRIDS[-1])) / scale, 1.0)
+  coded = jnp.round(interpolate.trilinear(table, nodes) * 255.0) / 255.0
+  grid = scoring.in_range(lambda rgb: interpolate.trilinear(coded, rgb * scale), span)
   look = scoring.in_range(lambda rgb: interpolate.trilinear(table, rgb), span)
   return metrics.colour_errors(grid(rgb), look(rgb)).cie76.mean()

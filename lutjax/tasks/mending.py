@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import tqdm
 
+from lutjax.fit import mesh
 from lutjax.lut import interpolate, lattice
 from lutjax.models import lutflow, lutflow_mend
 from lutjax.types import Array, PyTree, Variables
@@ -108,12 +109,10 @@ def climb(
   flow, codes = lutflow.codes_of(model, variables)
   steps = jnp.array(levels, jnp.float32)
 
-  @jax.jit
   def before(flow: PyTree, code: Array, table: Array, size: Array) -> Array:
     base = lutflow.raw_lattice(model.flow, flow, code, lutflow_mend.SIZE)
     return lutflow_mend.error_of(base, at_size(table, size), shares)
 
-  @jax.jit
   def search(flow: PyTree, code: Array, table: Array, size: Array) -> tuple:
     base = lutflow.raw_lattice(model.flow, flow, code, lutflow_mend.SIZE)
     target = at_size(table, size)
@@ -125,21 +124,22 @@ def climb(
 
     return jax.lax.map(at_level, steps)
 
-  devices = jax.local_devices()
-  placed = [jax.device_put((flow, codes), device) for device in devices]
+  codes = np.asarray(codes)
 
-  def each(function: Callable[..., PyTree], looks: np.ndarray, told: str) -> list:
-    """Calls a function for every look, as many at once as there are devices."""
-    found = []
+  def each(function: Callable[..., PyTree], looks: np.ndarray, told: str) -> PyTree:
+    """Calls a function for every look, one on each device at a time."""
+    devices = mesh.make_mesh(jax.local_devices()[: len(looks)])
+    many = jax.jit(mesh.over_models(function, devices, 1))
+    flows = jax.tree.map(lambda leaf: jnp.stack([leaf] * devices.size), flow)
+    flows, found = mesh.place(flows, devices), []
     with tqdm.tqdm(total=len(looks), desc=told, unit='look') as bar:
-      for start in range(0, len(looks), len(devices)):
-        asked = []
-        for i, (weights, known), device in zip(looks[start:], placed, devices):
-          look = jax.device_put((data['table'][i], data['size'][i]), device)
-          asked.append(function(weights, known[i], *look))
-        found += jax.device_get(asked)
-        bar.update(len(asked))
-    return found
+      for start in range(0, len(looks), devices.size):
+        # The last devices may have to do a look again.
+        some = np.resize(looks[start : start + devices.size], devices.size)
+        asked = (codes[some], data['table'][some], data['size'][some])
+        found.append(jax.device_get(many(flows, *mesh.place(asked, devices))))
+        bar.update(min(devices.size, len(looks) - start))
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(looks)], *found)
 
   count, order = codes.shape[0], lutflow_mend.ORDER
   shape = (len(levels) + 1, count)
@@ -147,8 +147,8 @@ def climb(
   spectra = np.zeros((*shape, order, order, order, 3), np.int16)
   size_bytes = np.zeros(shape)
   worst = np.argsort(-errors[0])[:most]
-  for i, found in zip(worst, each(search, worst, 'mending')):
-    spectra[1:, i], errors[1:, i], size_bytes[1:, i] = found
+  found = jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), each(search, worst, 'mending'))
+  spectra[1:, worst], errors[1:, worst], size_bytes[1:, worst] = found
   return lutflow_mend.Rungs(np.array([0, *levels]), spectra, errors, size_bytes)
 
 
