@@ -395,8 +395,13 @@ def _mixed(one: Callable[[Array], Array], weights: Array, like: Array) -> Array:
 
   def add(total: Array, look: tuple[Array, Array]) -> tuple[Array, None]:
     share, index = look
-    part = jax.lax.cond(share > 0, lambda: share * one(index), lambda: 0.0 * total)
-    return total + part, None
+
+    def added(total: Array) -> Array:
+      return total + share * one(index)
+
+    # The total passes through where it stays: hundreds of sums with zero cost more
+    # than the network.
+    return jax.lax.cond(share > 0, added, lambda total: total, total), None
 
   looks = (weights, jnp.arange(weights.shape[0]))
   return jax.lax.scan(add, jnp.zeros_like(like), looks)[0]
