@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_OUT ?= out/demo
-PYTEST_FLAGS ?= -n 2
+# Tests of one class stay together: what they share is then made once.
+PYTEST_FLAGS ?= -n 2 --dist loadscope
 
 .PHONY: help demo test lint format bench clean
 .DEFAULT_GOAL := help

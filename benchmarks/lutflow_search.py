@@ -186,18 +186,16 @@ def _run(
   state = loop.init(system, method, key)
   task = flows.Config(balance=bench.balance)
   for steps, batch_size in stages:
-    advance = jax.jit(
-      functools.partial(
-        loop.advance,
-        method,
-        flows.sampler(task),
-        steps=min(steps, _ROUND),
-        batch_size=batch_size,
-        survey=flows.survey(task, bench.model),
-      )
+    advance = functools.partial(
+      loop.advance,
+      method,
+      flows.sampler(task),
+      batch_size=batch_size,
+      survey=flows.survey(task, bench.model),
     )
-    for _ in range(max(1, steps // _ROUND)):
-      state, _ = advance(state, bench.data)
+    segment = jax.jit(advance, static_argnames='steps')
+    for done in range(0, steps, _ROUND):
+      state, _ = segment(state, bench.data, steps=min(_ROUND, steps - done))
   return state
 
 

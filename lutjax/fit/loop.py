@@ -31,7 +31,8 @@ class Config:
     beta2: Adam: decay of the squared gradients' mean.
     damping: Gauss-Newton: share of the mean kernel diagonal.
     momentum: Gauss-Newton: weight of the previous update.
-    segment_steps: Steps per device program; progress shows between them.
+    segment_steps: Steps per device program; progress shows between them, and what
+      depends on the model as it stands is measured anew.
     checkpoint_seconds: Least time between two checkpoints within a fit.
   """
 
@@ -91,7 +92,7 @@ class Method(NamedTuple):
 
 # Draws one batch: (key, data, batch_size) -> batch.
 Sampler = Callable[[Key, PyTree, int], Batch]
-# Looks at a model before some steps: (variables, data) -> what they draw from.
+# Reads a model before some steps: (variables, data) -> what they draw from.
 Survey = Callable[[Variables, PyTree], PyTree]
 
 
@@ -125,9 +126,9 @@ def advance(
 ) -> tuple[State, Array]:
   """Moves a model by `steps` steps in one scan.
 
-  Two calls of n steps give the bits of one call of 2n: each step's draws
-  depend on the key and the step's own number only. With a survey they depend on
-  the model at the start of the call, too.
+  Without a survey, two calls of n steps give the bits of one call of 2n: each
+  step's draws depend on the key and the step's own number only. With one they
+  depend on the model at the start of the call, too.
 
   Args:
     method: How the model is moved.

@@ -131,9 +131,8 @@ def programs_for(
   )
   task = task_of(experiment.task)
   sample = task.sampler(experiment.task)
-  survey = None
-  if hasattr(task, 'survey'):
-    survey = task.survey(experiment.task, experiment.model)
+  find_survey = getattr(task, 'survey', lambda *_: None)
+  survey = find_survey(experiment.task, experiment.model)
   return fleet.Programs(
     system, method, sample, experiment.fit, devices, group_size, survey
   )

@@ -25,7 +25,9 @@ from lutjax.types import Array, Batch, Key, PyTree, Variables
 COLOURS = f'colours{histogram.SUFFIX}'
 # Of a survey: rounds, and colours of each look in a round.
 _ROUNDS = 16
-_SURVEYED = 16
+_EACH = 16
+# What an index of 32 bits reaches.
+_MOST_NODES = 1 << 31
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,11 +74,19 @@ def gather(
     One job, whose context is the presented looks by name.
 
   Raises:
-    InputError: when there is no look, or no image where images are needed.
+    InputError: when there is no look, no image where images are needed, or more
+      nodes than an index of 32 bits reaches.
   """
   if not config.together:
     raise errors.InputError('--set=together: found false, expected one network')
   gathered = looks.gather(config, sources, say)
+  (job,) = gathered.jobs
+  nodes = int(np.prod(job.data['table'].shape[:-1]))
+  if nodes >= _MOST_NODES:
+    raise errors.InputError(
+      f'--luts: found {nodes} nodes in all, expected fewer than {_MOST_NODES}: '
+      'a smaller bake_size'
+    )
   if config.colours == 'uniform':
     return gathered
   if not sources.images:
@@ -87,7 +97,6 @@ def gather(
   named = colour_sources(sources.images, say)
   pool = natural_colours([*named.values()], config.pool)
   digests = {name: files.digest(files.read_bytes(path)) for name, path in named.items()}
-  (job,) = gathered.jobs
   return gathered._replace(
     jobs=[job._replace(data={**job.data, 'pool': pool})],
     inputs={**gathered.inputs, **digests},
@@ -144,9 +153,8 @@ def sampler(config: Config) -> loop.Sampler:
 
   def sample(key: Key, data: PyTree, batch_size: int) -> Batch:
     look_key, colour_key = jax.random.split(key)
-    looks = data['table'].shape[0]
-    odds = data.get('odds')
-    look = jax.random.choice(look_key, looks, (batch_size,), p=odds)
+    count = data['table'].shape[0]
+    look = jax.random.choice(look_key, count, (batch_size,), p=data.get('odds'))
     return _draw(config, colour_key, data, look)
 
   return sample
@@ -166,24 +174,25 @@ def survey(config: Config, model: lutflow.Config) -> loop.Survey | None:
   if not config.balance:
     return None
 
-  def look_at(variables: Variables, data: PyTree) -> PyTree:
+  def measure(variables: Variables, data: PyTree) -> PyTree:
     count = data['table'].shape[0]
-    looks = jnp.tile(jnp.arange(count), _SURVEYED)
+    look = jnp.tile(jnp.arange(count), _EACH)
 
     def errors_of(key: Key) -> Array:
-      batch = _draw(config, key, data, looks)
+      batch = _draw(config, key, data, look)
       got = lutflow.apply(model, variables, batch)
       error = metrics.colour_errors(got, batch['target']).cie76
-      return error.reshape(_SURVEYED, count).mean(axis=0)
+      return error.reshape(_EACH, count).mean(axis=0)
 
+    # Always the same colours, so that odds change with the model alone.
     keys = jax.random.split(jax.random.key(0), _ROUNDS)
     error = jax.lax.map(errors_of, keys).mean(axis=0)
-    # A look that is met, or a network that ran away, must not end all drawing.
-    odds = jnp.nan_to_num(error, nan=1.0, posinf=1.0) + 1e-3
+    # A look that is met must stay in sight; a network that ran away gives NaN.
+    odds = jnp.nan_to_num(error, nan=1.0) + 1e-3
     odds = odds**config.balance
     return {**data, 'odds': odds / odds.sum()}
 
-  return look_at
+  return measure
 
 
 def finish(

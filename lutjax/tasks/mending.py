@@ -99,8 +99,8 @@ def climb(
     variables: Host arrays.
     data: As `mend` takes it.
     levels: Levels searched.
-    most: Looks that are searched, those with the largest errors; others get
-      no rung above the first. All of them by default.
+    most: Looks that are searched, at least 1, those with the largest errors; others
+      get no rung above the first. All of them by default.
     shares: As `mend` takes them.
 
   Returns:
@@ -124,32 +124,39 @@ def climb(
 
     return jax.lax.map(at_level, steps)
 
-  codes = np.asarray(codes)
-
-  def each(function: Callable[..., PyTree], looks: np.ndarray, told: str) -> PyTree:
-    """Calls a function for every look, one on each device at a time."""
-    devices = mesh.make_mesh(jax.local_devices()[: len(looks)])
-    many = jax.jit(mesh.over_models(function, devices, 1))
-    flows = jax.tree.map(lambda leaf: jnp.stack([leaf] * devices.size), flow)
-    flows, found = mesh.place(flows, devices), []
-    with tqdm.tqdm(total=len(looks), desc=told, unit='look') as bar:
-      for start in range(0, len(looks), devices.size):
-        # The last devices may have to do a look again.
-        some = np.resize(looks[start : start + devices.size], devices.size)
-        asked = (codes[some], data['table'][some], data['size'][some])
-        found.append(jax.device_get(many(flows, *mesh.place(asked, devices))))
-        bar.update(min(devices.size, len(looks) - start))
-    return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(looks)], *found)
-
+  each = functools.partial(_each, flow, np.asarray(codes), data)
   count, order = codes.shape[0], lutflow_mend.ORDER
   shape = (len(levels) + 1, count)
-  errors = np.tile(each(before, np.arange(count), 'measuring'), (shape[0], 1))
+  errors = np.tile(each(np.arange(count), before, 'measuring'), (shape[0], 1))
   spectra = np.zeros((*shape, order, order, order, 3), np.int16)
   size_bytes = np.zeros(shape)
   worst = np.argsort(-errors[0])[:most]
-  found = jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), each(search, worst, 'mending'))
+  found = jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), each(worst, search, 'mending'))
   spectra[1:, worst], errors[1:, worst], size_bytes[1:, worst] = found
   return lutflow_mend.Rungs(np.array([0, *levels]), spectra, errors, size_bytes)
+
+
+def _each(
+  flow: PyTree,
+  codes: np.ndarray,
+  data: PyTree,
+  looks: np.ndarray,
+  function: Callable[..., PyTree],
+  told: str,
+) -> PyTree:
+  """Calls a function for each of `looks` `[K]`, one on each device at a time."""
+  devices = mesh.make_mesh(jax.local_devices()[: len(looks)])
+  many = jax.jit(mesh.over_models(function, devices, 1))
+  flows = jax.tree.map(lambda leaf: jnp.stack([leaf] * devices.size), flow)
+  flows, found = mesh.place(flows, devices), []
+  with tqdm.tqdm(total=len(looks), desc=told, unit='look') as bar:
+    for start in range(0, len(looks), devices.size):
+      # The last devices may have to do a look again.
+      some = np.resize(looks[start : start + devices.size], devices.size)
+      asked = (codes[some], data['table'][some], data['size'][some])
+      found.append(jax.device_get(many(flows, *mesh.place(asked, devices))))
+      bar.update(min(devices.size, len(looks) - start))
+  return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(looks)], *found)
 
 
 def spend(

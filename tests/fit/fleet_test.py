@@ -39,17 +39,20 @@ def _jobs(count):
   ]
 
 
+def _survey(variables, data):
+  return {'gamma': data['gamma'] + jnp.abs(variables.params[0]['weight']).mean()}
+
+
 @functools.cache
-def _programs(devices, group_size):
+def _programs(devices, group_size, survey=None):
   method = methods.make(CONFIG, SYSTEM)
-  return fleet.Programs(
-    SYSTEM, method, _sample, CONFIG, mesh.make_mesh(jax.devices()[:devices]), group_size
-  )
+  over = mesh.make_mesh(jax.devices()[:devices])
+  return fleet.Programs(SYSTEM, method, _sample, CONFIG, over, group_size, survey)
 
 
 class FleetTest(parameterized.TestCase):
-  def fit(self, jobs, devices, group_size, folder=None, on_segment=None):
-    programs = _programs(devices, group_size)
+  def fit(self, jobs, devices, group_size, folder=None, on_segment=None, survey=None):
+    programs = _programs(devices, group_size, survey)
     size = fleet.block_size(len(jobs), programs.mesh, group_size)
     folder = pathlib.Path(folder or self.create_tempdir().full_path)
     fitted = []
@@ -90,9 +93,10 @@ class FleetTest(parameterized.TestCase):
     among = self.fit(_jobs(8), 1, 1)[5]
     jax.tree.map(np.testing.assert_array_equal, alone.variables, among.variables)
 
-  def test_an_interrupted_block_ends_as_an_uninterrupted_one(self):
+  @parameterized.parameters(None, _survey)
+  def test_an_interrupted_block_ends_as_an_uninterrupted_one(self, survey):
     jobs = _jobs(8)
-    want = self.fit(jobs, 8, 1)
+    want = self.fit(jobs, 8, 1, survey=survey)
     folder = self.create_tempdir().full_path
     seen = []
 
@@ -102,12 +106,18 @@ class FleetTest(parameterized.TestCase):
         raise KeyboardInterrupt
 
     with self.assertRaises(KeyboardInterrupt):
-      self.fit(jobs, 8, 1, folder, stop)
+      self.fit(jobs, 8, 1, folder, stop, survey)
     again = []
-    got = self.fit(jobs, 8, 1, folder, lambda done, losses: again.append(done))
+    got = self.fit(jobs, 8, 1, folder, lambda done, _: again.append(done), survey)
     self.assertEqual((seen, again), ([10, 20, 30], [30, 40]))
     for a, b in zip(got, want, strict=True):
       jax.tree.map(np.testing.assert_array_equal, a.variables, b.variables)
+
+  def test_a_survey_changes_what_is_drawn(self):
+    (plain,) = self.fit(_jobs(1), 1, 1)
+    (surveyed,) = self.fit(_jobs(1), 1, 1, survey=_survey)
+    gap = plain.variables.params[0]['weight'] - surveyed.variables.params[0]['weight']
+    self.assertGreater(np.abs(gap).max(), 1e-3)
 
   def test_the_number_of_programs_is_bounded(self):
     self.fit(_jobs(16), 8, 1)

@@ -14,19 +14,23 @@ from absl.testing import absltest, parameterized
 
 from configs import lutflow_tiny
 from lutjax import config as config_lib
-from lutjax import errors, models
+from lutjax import errors, metrics, models
 from lutjax.codec import labels
 from lutjax.data import histogram, images, luts, synthetic
+from lutjax.fit import fleet
 from lutjax.lut import interpolate, lattice
-from lutjax.models import lutflow
+from lutjax.models import lutflow, lutflow_mend
 from lutjax.tasks import (
   applying,
   evaluating,
   exhaustive,
   experiment,
   fitting,
+  flow_report,
   flows,
   looks,
+  mending,
+  presenting,
   scorecard,
   shipping,
 )
@@ -83,9 +87,9 @@ class SamplerTest(parameterized.TestCase):
       want = interpolate.trilinear(jnp.asarray(table), batch['rgb'][mine])
       np.testing.assert_allclose(batch['target'][mine], want, atol=1e-5)
 
-  @parameterized.parameters('uniform', 'natural', 'mixed')
-  def test_looks_are_drawn_as_they_are_wrong(self, colours):
-    config = flows.Config(colours=colours, balance=1.0)
+  @parameterized.parameters(('uniform', 1.0), ('natural', 0.5), ('mixed', 1.0))
+  def test_looks_are_drawn_as_they_are_wrong(self, colours, balance):
+    config = flows.Config(colours=colours, balance=balance)
     labelled = tuple(labels.Label(name) for name in 'abc')
     model = lutflow.Config(precision='fp32', looks=labelled)
     identity = lattice.identity(7)
@@ -96,9 +100,9 @@ class SamplerTest(parameterized.TestCase):
     surveyed = jax.jit(flows.survey(config, model))(variables, data)
     odds = np.asarray(surveyed['odds'])
     self.assertAlmostEqual(odds.sum(), 1.0, places=5)
-    self.assertLess(odds[0], 0.01)
+    self.assertLess(odds[0], 0.01**balance)
     # In Lab, three times as far is about three times as wrong.
-    self.assertBetween(odds[2] / odds[1], 2.0, 4.0)
+    self.assertBetween(odds[2] / odds[1], 2.0**balance, 4.0**balance)
     batch = flows.sampler(config)(jax.random.key(1), surveyed, 4096)
     drawn = np.bincount(batch['lut'], minlength=3) / 4096
     np.testing.assert_allclose(drawn, odds, atol=0.04)
@@ -113,6 +117,13 @@ class SamplerTest(parameterized.TestCase):
     survey = jax.jit(flows.survey(flows.Config(balance=1.0), model))
     odds = survey(broken, self.data)['odds']
     np.testing.assert_allclose(odds, np.full(3, 1 / 3), rtol=1e-5)
+
+  @parameterized.parameters(0.0, 0.5)
+  def test_a_fit_surveys_where_it_balances(self, balance):
+    wanted = config_lib.override(_experiment(), [f'balance={balance}'])
+    with mock.patch.object(fleet, 'Programs') as made:
+      fitting.programs_for(wanted, 1, 0)
+    self.assertEqual(made.call_args.args[-1] is not None, balance > 0.0)
 
   def test_balance_must_be_a_power(self):
     with self.assertRaisesRegex(ValueError, r'balance in \[0, 4\], got -1'):
@@ -183,6 +194,59 @@ class NaturalTest(parameterized.TestCase):
       bright.append(gap[6:, 6:, 6:].mean())
     self.assertLess(np.mean(dark), 0.015)
     self.assertLess(np.mean(dark), np.mean(bright))
+
+
+class ClimbTest(parameterized.TestCase):
+  """The search of many looks on eight devices, with a search that is counted."""
+
+  def setUp(self):
+    super().setUp()
+    order = lutflow_mend.ORDER
+
+    def search(base, target, level, **_):
+      spectrum = jnp.full((order,) * 3 + (3,), target.sum(), jnp.int16)
+      return spectrum, base + level, 10.0 * level
+
+    for module, name, function in (
+      (lutflow, 'codes_of', lambda *_: ({}, jnp.arange(11.0)[:, None])),
+      (lutflow, 'raw_lattice', lambda shape, flow, code, size: code[0]),
+      (lutflow_mend, 'error_of', lambda base, target, shares: base),
+      (lutflow_mend, 'search', search),
+      (mending, 'at_size', lambda table, size: table[0, 0, 0, 0]),
+    ):
+      self.enter_context(mock.patch.object(module, name, function))
+
+  @parameterized.parameters(11, 9, 3)
+  def test_every_look_gets_its_own_rungs(self, most):
+    tables = np.zeros((11, 2, 2, 2, 3), np.float32)
+    tables[:, 0, 0, 0, 0] = 100 + np.arange(11)
+    data = {'table': tables, 'size': np.full(11, 2)}
+    rungs = mending.climb(lutflow.Config(), None, data, levels=(2, 5), most=most)
+    looks, searched = np.arange(11), np.arange(11) >= 11 - most
+    np.testing.assert_array_equal(rungs.levels, [0, 2, 5])
+    for rung, level in enumerate(rungs.levels):
+      level = level * searched
+      np.testing.assert_array_equal(rungs.errors[rung], looks + level)
+      np.testing.assert_array_equal(rungs.size_bytes[rung], 10 * level)
+      np.testing.assert_array_equal(
+        rungs.spectra[rung, :, 0, 0, 0, 0], (100 + looks) * (level > 0)
+      )
+
+
+class GridTest(parameterized.TestCase):
+  def test_grids_of_all_sizes_are_scored_by_one_program(self):
+    rng = np.random.default_rng(0)
+    table = lattice.identity(9) ** 1.3 + 0.1 * rng.normal(size=(9, 9, 9, 3))
+    table = np.clip(table, 0, 1).astype(np.float32)
+    look = presenting.Presented(labels.Label('a'), '', table)
+    found = flow_report.grid_errors([look])
+    self.assertEqual(list(found), [2, 3, 4, 5, 6, 7])
+    rgb = metrics.uniform_colours(jax.random.key(0), 1024)
+    sample = interpolate.trilinear
+    for size in (2, 5, 7):
+      coded = jnp.round(sample(table, jnp.asarray(lattice.identity(size))) * 255) / 255
+      want = metrics.colour_errors(sample(coded, rgb), sample(table, rgb)).cie76.mean()
+      self.assertAlmostEqual(found[size], float(want), places=4)
 
 
 class FitTest(parameterized.TestCase):
