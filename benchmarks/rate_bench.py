@@ -235,6 +235,9 @@ def write(rows: list[Row], out: pathlib.Path, count: int) -> None:
     if key == 'ciede2000':
       series["G'MIC, its encoder's aim"] = [plots.Point(bytes_each * count, 0.45)]
     picture = plots.rate_distortion(
-      series, metric=f'mean {key}', title=f'{count} looks in one file', log_value=True
+      series,
+      metric=f'{key.upper()}, mean of means',
+      title=f'{count} looks in one file',
+      log_value=True,
     )
     plots.write_png(out / f'{name}.png', picture)
