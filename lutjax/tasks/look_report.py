@@ -82,7 +82,9 @@ def write(
     problems=problems,
     pictures=wanted.pictures,
     measure=jax.jit(comparison.measure),
-    progress=functools.partial(tqdm.tqdm, desc='pictures', unit='look'),
+    progress=functools.partial(
+      tqdm.tqdm, desc='pictures', unit='look', disable=wanted.pictures == 'none'
+    ),
   )
 
 
