@@ -9,8 +9,8 @@ bytes. Curves:
 
 * ours: the default network mended at every one of `--budgets` of its size or
   more, and fits of smaller budgets, each as fitted. Bytes leave out names.
-* ours, fixed bits: trained for 4, 5 and 6 bits, a third of the steps at half the
-  batch, nothing mended; as short: the same at learned steps.
+* short fits: a third of the steps at half the batch, nothing mended; trained for
+  4, 5 and 6 bits, and ours at learned steps.
 * the paper's recipe, in float32 and rounded after training.
 * one small NILUT per look, and one CNILUT with a head per look: tensors alone,
   since a header for each look would be most of it.
@@ -118,7 +118,8 @@ def fixed_bits(bench: rate_bench.Bench) -> None:
       lutflow_config.get_config(), [f'precision={precision}', *_SHORT, *_BRIEF]
     )
     (found,) = bench.fit(f'bits-{precision}', wanted)
-    curve = 'ours, as short' if precision == 'learned' else 'ours, fixed bits'
+    learned = precision == 'learned'
+    curve = 'ours, short fit' if learned else 'fixed bits, short fit'
     bench.add_model(curve, precision, found.path.read_bytes)
 
 
