@@ -22,7 +22,7 @@ def get_config() -> experiment.Experiment:
         conditioned=(1,), gains=(3,), activation='rational', turned=True
       ),
     ),
-    task=flows.Config(colours='natural', balance=0.5),
+    task=flows.Config(colours='natural', balance=1.0),
     fit=loop.Config(
       steps=24_000,
       batch_size=4096,

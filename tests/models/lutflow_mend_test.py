@@ -108,7 +108,7 @@ class MendTest(parameterized.TestCase):
       got = base + lutflow_mend.lattice(held, 0, _SIZE)
       errors.append(float(lutflow_mend.error_of(got, target, shares)))
       sizes.append(float(size))
-    self.assertAlmostEqual(errors[1], float(error), delta=0.1 * errors[1])
+    self.assertAlmostEqual(errors[1], float(error), delta=1e-4 * errors[1])
     self.assertLess(errors[1], errors[0])
     self.assertLessEqual(sizes[1], 1.1 * sizes[0])
 
