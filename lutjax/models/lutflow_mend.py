@@ -151,8 +151,9 @@ def search(
 
   (units, _), _ = jax.lax.scan(body, (start, optimizer.init(start)), length=iterations)
   units = jnp.round(units)
-  error = error_seen(units)
-  if shares is not None:
+  if shares is None:
+    error = error_seen(units)
+  else:
     # Colours of photos crowd between the nodes that were seen, where a sharp look may
     # have become worse.
     error = error_of(base + _synthesise(units * step, full), target, shares)

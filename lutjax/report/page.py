@@ -168,7 +168,8 @@ def write(
     'rows': _rows(entries, columns, by_key[rank]),
   }
   room = LIMIT_BYTES - len(_render(content, []))
-  drawn = progress([entries[i] for group in groups for i in group.rows])
+  chosen = [entries[i] for group in groups for i in group.rows]
+  drawn = progress(chosen) if chosen else []
   sections = _sections(album, groups, content['rows'], drawn, room)
   path = pathlib.Path(folder) / 'report.html'
   files.write_bytes(path, _render(content, sections))

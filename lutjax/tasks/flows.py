@@ -6,6 +6,7 @@ photos, or half of each.
 """
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -81,7 +82,7 @@ def gather(
     raise errors.InputError('--set=together: found false, expected one network')
   gathered = looks.gather(config, sources, say)
   (job,) = gathered.jobs
-  nodes = int(np.prod(job.data['table'].shape[:-1]))
+  nodes = math.prod(job.data['table'].shape[:-1])
   if nodes >= _MOST_NODES:
     raise errors.InputError(
       f'--luts: found {nodes} nodes in all, expected fewer than {_MOST_NODES}: '

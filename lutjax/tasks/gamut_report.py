@@ -97,9 +97,7 @@ def write(
     pictures=pictures,
     noun='images',
     remark='PSNR in linear ProPhoto; pictures show colours as Display P3 codes.',
-    progress=functools.partial(
-      tqdm.tqdm, desc='pictures', unit='image', disable=pictures == 'none'
-    ),
+    progress=functools.partial(tqdm.tqdm, desc='pictures', unit='image'),
   )
 
 

@@ -82,9 +82,7 @@ def write(
     problems=problems,
     pictures=wanted.pictures,
     measure=jax.jit(comparison.measure),
-    progress=functools.partial(
-      tqdm.tqdm, desc='pictures', unit='look', disable=wanted.pictures == 'none'
-    ),
+    progress=functools.partial(tqdm.tqdm, desc='pictures', unit='look'),
   )
 
 

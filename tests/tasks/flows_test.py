@@ -495,6 +495,14 @@ class GatherTest(parameterized.TestCase):
     self.assertIn('domain or range beyond [0, 1], kept: large', said[0])
     self.assertEqual(gathered.labels['model'][0].domain[1], (1.5, 1.0, 1.0))
 
+  def test_more_nodes_than_an_index_reaches_are_refused(self):
+    nodes = 2 * 21**3
+    refused = self.assertRaisesRegex(errors.InputError, f'found {nodes} nodes in all')
+    with mock.patch.object(flows, '_MOST_NODES', nodes), refused:
+      self.gather()
+    with mock.patch.object(flows, '_MOST_NODES', nodes + 1):
+      self.gather()
+
   def test_large_looks_are_resampled_where_tables_are_large(self):
     with mock.patch.object(looks, '_MOST_BYTES', 10_000):
       gathered, said = self.gather(bake_size=6)
