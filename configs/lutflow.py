@@ -4,7 +4,8 @@
 
 Weights, codes and their rounding steps are trained together against the mean
 CIE76 and an estimate of the bytes; looks are drawn by the root of their error;
-what `model.budget_bytes` leaves is spent on mending. Figures and their commands stand in BUILD_NOTES.md.
+what `model.budget_bytes` leaves is spent on mending. Figures and their commands
+stand in BUILD_NOTES.md.
 """
 
 from lutjax.fit import loop
