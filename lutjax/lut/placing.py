@@ -11,6 +11,9 @@ import jax.numpy as jnp
 
 from lutjax.types import Array
 
+# The lower 12 of the 24 bits of a float32.
+_HALF = (1 << 12) - 1
+
 
 class Place(NamedTuple):
   """Where colours lie along one axis.
@@ -56,7 +59,10 @@ def evenly(position: Array, size: int) -> Place:
   """Places positions among evenly spaced nodes.
 
   A node's own position i / (N - 1), rounded to float32, has fraction 0 in cell
-  i (or 1 in the last cell). For N - 1 a power of two that is so by itself.
+  i (or 1 in the last cell). Other fractions are those of the exact product with
+  N - 1, rounded once: neighbours of a steep lattice may be far apart, so what a
+  float32 product loses above its fraction would be seen. For N - 1 a power of two
+  both are so by themselves.
 
   Args:
     position: `[...]` float in [0, 1].
@@ -65,12 +71,22 @@ def evenly(position: Array, size: int) -> Place:
   Returns:
     The place of each position.
   """
-  scaled = position * (size - 1)
-  if (size - 1) & (size - 2):
-    scaled = _snapped(scaled)
-  node = jnp.floor(scaled)
-  node = jnp.where(node > size - 2, size - 2, node)
-  return Place(node.astype(jnp.int32), scaled - node)
+  cells = size - 1
+  scaled = position * cells
+  if cells & (cells - 1) == 0:
+    node = _cell(scaled, size)
+    return Place(node.astype(jnp.int32), scaled - node)
+  whole = jnp.round(scaled)
+  # What a node's own position is off by, rounded as it is.
+  own = jnp.abs(_product_above(position, cells, whole)) <= whole * 2.0**-24
+  node = _cell(jnp.where(own, whole, scaled), size)
+  fraction = _product_above(position, cells, node)
+  # Slopes pass as if nothing had moved.
+  fraction += jax.lax.stop_gradient(jnp.where(own, whole - node - fraction, 0.0))
+  # A product that was rounded up to a node lies in the cell below.
+  below = fraction < 0.0
+  node = jnp.where(below, node - 1, node)
+  return Place(node.astype(jnp.int32), jnp.where(below, fraction + 1.0, fraction))
 
 
 def among(position: Array, knots: Array) -> Place:
@@ -91,16 +107,18 @@ def among(position: Array, knots: Array) -> Place:
   return Place(node, (position - low) / jnp.where(width > 0, width, 1.0))
 
 
-@jax.custom_jvp
-def _snapped(scaled: Array) -> Array:
-  """Moves a position that misses an integer by rounding alone onto it.
+def _cell(scaled: Array, size: int) -> Array:
+  """Returns the node below, as float; for the last node the one before."""
+  node = jnp.floor(scaled)
+  return jnp.where(node > size - 2, size - 2, node)
 
-  A node's colour is off by half a unit in the last place, its product by
-  another half: 2^-23 of the integer at most. Slopes pass as if nothing had
-  moved.
+
+def _product_above(x: Array, factor: int, node: Array) -> Array:
+  """Returns `x * factor - node`, with the product as it is before rounding.
+
+  Halves of 12 bits have products that float32 holds, and all but the last of
+  these sums cancel without a rest.
   """
-  whole = jnp.round(scaled)
-  return jnp.where(jnp.abs(scaled - whole) <= whole * 2.0**-23, whole, scaled)
-
-
-_snapped.defjvps(lambda tangent, _, scaled: tangent)
+  high = jax.lax.reduce_precision(x, exponent_bits=8, mantissa_bits=11)
+  coarse, fine = factor & ~_HALF, factor & _HALF
+  return (high * coarse - node) + high * fine + (x - high) * factor
