@@ -21,7 +21,14 @@ from benchmarks import opencolorio
 from lutjax import metrics
 from lutjax.data import images
 from lutjax.lut import interpolate
-from lutjax.tasks import applying, experiment, looks, presenting, shipping
+from lutjax.tasks import (
+  applying,
+  experiment,
+  exporting,
+  looks,
+  presenting,
+  shipping,
+)
 
 _MODEL = flags.DEFINE_string('model', None, 'Run folder or artefact.', required=True)
 _LUTS = flags.DEFINE_list('luts', None, 'Sources of its looks.', required=True)
@@ -48,16 +55,9 @@ def main(argv: list[str]) -> None:
   print('|---' * 6 + '|')
   for index in np.linspace(0, len(held) - 1, _LOOKS.value).astype(int):
     name = held[index].name
-    named = shipping.named_luts(model=_MODEL.value, look=name)
+    named = shipping.named_looks(model=_MODEL.value, look=name)
     with tempfile.TemporaryDirectory() as folder:
-      (path,) = shipping.write_all(
-        named,
-        pathlib.Path(folder) / 'look.cube',
-        ['cube'],
-        level=8,
-        bits=16,
-        overwrite=False,
-      )
+      (path,) = exporting.write_all(named, pathlib.Path(folder) / 'look.cube', ['cube'])
       theirs = opencolorio.through(path, rgb)
     apply = applying.applier(named[name], interpolation='tetrahedral', strength=1.0)
     ours = apply(rgb[None])[0]

@@ -1,5 +1,6 @@
 """Applies a fitted look, or a LUT file, to images.
 
+python -m launch.apply --lut=look.cube --images=FOLDER --out=GRADED
 python -m launch.apply --model=RUN/model.lutjax --images=FOLDER --out=GRADED
 python -m launch.apply --expand --images=FOLDER --out=WIDE
 """
@@ -56,7 +57,15 @@ _INTERPOLATION = flags.DEFINE_enum(
   'interpolation',
   'tetrahedral',
   list(interpolate.METHODS),
-  'Between the nodes of the lattice.',
+  'Between the nodes of the lattice; curves are read linearly.',
+  allow_override=True,
+)
+_DECODE = flags.DEFINE_enum(
+  'decode',
+  'lattice',
+  ['lattice', 'exact'],
+  'Of --model: a lattice of 65 nodes per axis, whose error on each image is said, '
+  'or the network at every pixel.',
   allow_override=True,
 )
 _STRENGTH = flags.DEFINE_float(
@@ -81,7 +90,7 @@ def main() -> Sequence[str]:
   if (_MODEL.value, _LUT.value, _EXPAND.value or None).count(None) != 2:
     raise errors.InputError('expected one of --model, --lut and --expand')
   if _EXPAND.value:
-    looks = ['look', 'blend', 'interpolation', 'strength']
+    looks = ['look', 'blend', 'interpolation', 'decode', 'strength']
     binary.refuse_beside('--expand, which applies no look', looks)
     return recovering.expand_images(
       _IMAGES.value,
@@ -92,22 +101,23 @@ def main() -> Sequence[str]:
       overwrite=_OVERWRITE.value,
     )
   binary.refuse_beside('a look, but with --expand', ['space', 'on_mismatch'])
-  named = shipping.named_luts(
-    model=_MODEL.value,
-    lut=_LUT.value,
-    look=_LOOK.value,
-    blend=_BLEND.value,
-    size=shipping.APPLY_SIZE,
+  if _LUT.value:
+    binary.refuse_beside('--lut, which holds no network', ['decode'])
+  if _DECODE.value == 'exact':
+    binary.refuse_beside('--decode=exact, which reads no lattice', ['interpolation'])
+  named = shipping.named_looks(
+    model=_MODEL.value, lut=_LUT.value, look=_LOOK.value, blend=_BLEND.value
   )
   if len(named) != 1:
     raise errors.InputError(f'--look={_LOOK.value}: found {len(named)}, expected one')
-  (lut,) = named.values()
+  (look,) = named.values()
   return applying.apply_to_images(
-    lut,
+    look,
     _IMAGES.value,
     _OUT.value,
     interpolation=_INTERPOLATION.value,
     strength=_STRENGTH.value,
+    decode=_DECODE.value,
     bits=_BITS.value,
     overwrite=_OVERWRITE.value,
   )

@@ -15,7 +15,15 @@ from absl import flags
 from lutjax import config, files
 from lutjax.data import images, synthetic
 from lutjax.lut import cube, lattice
-from lutjax.tasks import applying, evaluating, experiment, fitting, scorecard, shipping
+from lutjax.tasks import (
+  applying,
+  evaluating,
+  experiment,
+  exporting,
+  fitting,
+  scorecard,
+  shipping,
+)
 
 from . import binary
 
@@ -47,14 +55,15 @@ def main() -> Sequence[str]:
   problems = list(fitting.fit(wanted, sources, run, overwrite=True))
 
   print(f'3. Exporting each network as a .cube file, to {out / "cubes"}')
-  named = shipping.named_luts(model=str(run), look='all')
-  options = {'level': 8, 'bits': 16, 'overwrite': True}
-  written = list(shipping.write_all(named, out / 'cubes', ['cube'], **options))
+  named = shipping.named_looks(model=str(run), look='all')
+  options = exporting.Options(overwrite=True)
+  written = list(exporting.write_all(named, out / 'cubes', ['cube'], options))
 
   print(f'4. Grading the photo with each exported file, to {out / "graded"}')
   for path in written:
+    (look,) = shipping.named_looks(lut=str(path)).values()
     problems += applying.apply_to_images(
-      cube.read(path).lut,
+      look,
       [str(inputs / 'photos' / 'photo.png')],
       out / 'graded' / f'{path.stem}.png',
       overwrite=True,

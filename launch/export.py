@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from lutjax import errors
-from lutjax.tasks import recovering, shipping
+from lutjax.tasks import exporting, recovering, shipping
 
 from . import binary
 
@@ -31,11 +31,17 @@ _FORMAT = flags.DEFINE_list(
   'format', ['cube'], 'Any of cube, hald, npz.', allow_override=True
 )
 _SIZE = flags.DEFINE_integer(
-  'size', None, 'Nodes per axis; 33, or the own of a LUT file.', allow_override=True
+  'size',
+  None,
+  'Nodes per axis; 33 of a model, the own of a LUT file.',
+  allow_override=True,
 )
 _LEVEL = flags.DEFINE_integer('level', 8, 'Of the Hald image.', allow_override=True)
 _BITS = flags.DEFINE_integer(
   'bits', 16, 'Of the Hald image, 8 or 16.', allow_override=True
+)
+_CLIP = flags.DEFINE_bool(
+  'clip', False, 'Cut values outside [0, 1] for the Hald image.', allow_override=True
 )
 _LOOK = flags.DEFINE_string(
   'look', 'all', 'Name or number of a look.', allow_override=True
@@ -59,30 +65,35 @@ def main() -> Sequence[str]:
   if (_MODEL.value is None) == (_LUT.value is None):
     raise errors.InputError('expected one of --model and --lut')
   if _INFO.value:
-    writing = ['lut', 'out', 'format', 'size', 'level', 'bits', 'look', 'blend']
+    writing = ['lut', 'out', 'format', 'size', 'level', 'bits', 'clip', 'look', 'blend']
     binary.refuse_beside('--info, which writes no file', [*writing, 'inverse'])
     for line in recovering.describe(_MODEL.value or ''):
       print(line)
     return []
   if _OUT.value is None:
     raise errors.InputError('--out: expected a folder, or a file')
-  named = shipping.named_luts(
+  named = shipping.named_looks(
     model=_MODEL.value,
     lut=_LUT.value,
     look=_LOOK.value,
     blend=_BLEND.value,
     inverse=_INVERSE.value,
-    size=_SIZE.value,
   )
   problems: list[str] = []
-  for path in shipping.write_all(
-    named,
-    pathlib.Path(_OUT.value),
-    _FORMAT.value,
+  options = exporting.Options(
+    size=_SIZE.value,
     level=_LEVEL.value,
     bits=_BITS.value,
+    clip=_CLIP.value,
     overwrite=_OVERWRITE.value,
-    problems=problems,
+  )
+  if 'hald' not in _FORMAT.value:
+    binary.refuse_beside('--format without hald', ['level', 'bits', 'clip'])
+  if _FORMAT.value == ['hald']:
+    binary.refuse_beside('--format=hald, which has level^2 nodes', ['size'])
+  out = pathlib.Path(_OUT.value)
+  for path in exporting.write_all(
+    named, out, _FORMAT.value, options, problems=problems
   ):
     print(path)
   return problems

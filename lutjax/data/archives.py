@@ -4,7 +4,8 @@ An `.npz` holds `luts` (or `lut`) `[L, N, N, N, 3]`, or `[N, N, N, 3]` for one:
 floats, or integers over their full scale. Or it holds `delta`, the second
 difference of 16-bit codes along the green and then the red axis, with `scale`,
 the code of 1: codes are the running sums of `delta` along both, wrapping. A
-`domain` `[2, 3]`, rows minimum and maximum, is that of all its lattices.
+`domain` `[2, 3]`, rows minimum and maximum, is that of all its lattices, and so are
+curves in front of them, `shaper` `[S, 3]` over `shaper_domain` `[2, 3]`.
 
 Names come from a `names.json` beside it: a list of names, or of objects that
 have a `name`. It belongs to the archive if the lengths match, or if the
@@ -15,18 +16,20 @@ import io
 import json
 import pathlib
 import zipfile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from lutjax import errors
+from lutjax.lut import lattice
 
 MAX_SIZE = 256
+MAX_CURVE = 1 << 16
 MAX_ARRAY_BYTES = 1 << 32
 # Deflate cannot pack more than this many bytes into one.
 _MAX_DEFLATE_RATIO = 1032
 _TABLES = ('luts', 'lut')
-_KEYS = (*_TABLES, 'delta', 'scale', 'domain', 'dev512_id')
+_KEYS = (*_TABLES, 'delta', 'scale', 'domain', 'shaper', 'shaper_domain', 'dev512_id')
 
 
 class Archive(NamedTuple):
@@ -37,12 +40,28 @@ class Archive(NamedTuple):
     scale: The code of 1 in delta-coded `tables`; None where they are plain.
     ids: Where each LUT is in `names.json`; None if it follows their order.
     domain: `[2, 3]` float32; None is the unit cube.
+    shaper: Curves in front of every lattice, or None.
   """
 
   tables: np.ndarray
   scale: float | None = None
   ids: tuple[int, ...] | None = None
   domain: np.ndarray | None = None
+  shaper: lattice.Shaper | None = None
+
+
+def encode(lut: lattice.Lut) -> bytes:
+  """Returns the archive of one LUT, which `decode` gives back bit for bit.
+
+  Args:
+    lut: 3D, three outputs, even knots.
+  """
+  arrays: dict[str, Any] = {'lut': lut.table, 'domain': lut.domain}
+  if lut.shaper is not None:
+    arrays |= {'shaper': lut.shaper.table, 'shaper_domain': lut.shaper.domain}
+  stream = io.BytesIO()
+  np.savez_compressed(stream, **arrays)
+  return stream.getvalue()
 
 
 def decode(content: bytes, source: str) -> Archive:
@@ -74,8 +93,9 @@ def decode(content: bytes, source: str) -> Archive:
     message = f'{source}: found {name} of {tables.dtype}, expected {held} values'
     raise errors.LutError(message)
   scale = _scale(arrays['scale'], source) if name == 'delta' else None
-  domain = _domain(arrays['domain'], source) if 'domain' in arrays else None
-  return Archive(tables, scale, _ids(arrays.get('dev512_id'), len(tables)), domain)
+  domain = _domain(arrays, 'domain', source)
+  ids = _ids(arrays.get('dev512_id'), len(tables))
+  return Archive(tables, scale, ids, domain, _shaper(arrays, source))
 
 
 def table(archive: Archive, index: int) -> np.ndarray:
@@ -162,13 +182,31 @@ def _scale(scale: np.ndarray, source: str) -> float:
   return float(scale.item())
 
 
-def _domain(domain: np.ndarray, source: str) -> np.ndarray:
-  """Returns the domain of all lattices."""
+def _domain(arrays: dict[str, np.ndarray], key: str, source: str) -> np.ndarray | None:
+  """Returns the domain of all lattices or of their curves, where it is given."""
+  if key not in arrays:
+    return None
+  domain = arrays[key]
   fits = domain.shape == (2, 3) and domain.dtype.kind in 'fui'
   if not fits or not np.isfinite(domain).all() or (domain[0] >= domain[1]).any():
-    message = f'{source}: found domain {domain.tolist()}'
+    message = f'{source}: found {key} {domain.tolist()}'
     raise errors.LutError(f'{message[:120]}, expected rows minimum and maximum')
   return domain.astype(np.float32)
+
+
+def _shaper(arrays: dict[str, np.ndarray], source: str) -> lattice.Shaper | None:
+  """Returns the curves in front of all lattices."""
+  if 'shaper' not in arrays:
+    return None
+  table = arrays['shaper']
+  fits = table.ndim == 2 and table.shape[1] == 3 and table.dtype.kind == 'f'
+  if not fits or not 2 <= len(table) <= MAX_CURVE or not np.isfinite(table).all():
+    message = f'{source}: found shaper {table.shape} of {table.dtype}'
+    raise errors.LutError(f'{message}, expected finite floats [2 to {MAX_CURVE}, 3]')
+  domain = _domain(arrays, 'shaper_domain', source)
+  if domain is None:
+    domain = np.array([[0.0] * 3, [1.0] * 3], np.float32)
+  return lattice.Shaper(table.astype(np.float32), domain)
 
 
 def _ids(ids: np.ndarray | None, count: int) -> tuple[int, ...] | None:

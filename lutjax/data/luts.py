@@ -36,12 +36,16 @@ class Look(NamedTuple):
     lut: Numpy leaves.
     source: The file; in an archive with the index, as `FILE[3]`.
     digest: SHA-256 of the file, or of the table where a file holds several.
+    title: Of a `.cube`.
+    comments: Of a `.cube`, those before its rows.
   """
 
   name: str
   lut: lattice.Lut
   source: str
   digest: str
+  title: str = ''
+  comments: tuple[str, ...] = ()
 
 
 class Loaded(NamedTuple):
@@ -181,9 +185,9 @@ def _read(
     parsed = cube.parse(content, source=str(path), **options)
     for warning in parsed.warnings:
       say(warning)
-    lut = parsed.lut
-  else:
-    lut = _from_picture(content, path, say)
+    notes = parsed.title, parsed.comments
+    return [Look(path.stem, parsed.lut, str(path), files.digest(content), *notes)]
+  lut = _from_picture(content, path, say)
   return [Look(path.stem, lut, str(path), files.digest(content))]
 
 
@@ -222,10 +226,12 @@ def _from_archive(
     if not allow_nonfinite and not np.isfinite(table).all():
       message = f'{source}: found NaN or infinite values, expected finite ones'
       raise errors.LutError(f'{message} (--allow_nonfinite reads them)')
-    domain = archive.domain
-    within = b'' if domain is None else domain.tobytes()
+    domain, shaper = archive.domain, archive.shaper
+    leaves = [leaf for leaf in (domain, *(shaper or ())) if leaf is not None]
+    within = b''.join(leaf.tobytes() for leaf in leaves)
     digest = files.digest(repr(table.shape).encode() + table.tobytes() + within)
-    looks.append(Look(name, lattice.from_table(table, domain), source, digest))
+    lut = lattice.from_table(table, domain, shaper)
+    looks.append(Look(name, lut, source, digest))
   return looks
 
 

@@ -13,6 +13,7 @@ was found and what was expected.
 import os
 import pathlib
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -115,7 +116,7 @@ def read(path: str | os.PathLike, **options: Any) -> CubeFile:
   return parse(content, source=str(path), **options)
 
 
-def render(lut: lattice.Lut, *, title: str = '') -> bytes:
+def render(lut: lattice.Lut, *, title: str = '', comments: Sequence[str] = ()) -> bytes:
   """Returns the content of a `.cube` file that reads back as `lut`, exactly.
 
   Curves in front of a lattice take Resolve's form, with the title in a comment;
@@ -126,6 +127,7 @@ def render(lut: lattice.Lut, *, title: str = '') -> bytes:
     lut: Three channels in and out, even knots, finite.
     title: Its control characters and double quotes are replaced, and it is
       cut to 200 bytes, since readers have short line buffers.
+    comments: Lines that start the file, each behind '#', treated as the title is.
 
   Raises:
     LutError: if the format cannot hold `lut`; says what to do about it.
@@ -136,7 +138,7 @@ def render(lut: lattice.Lut, *, title: str = '') -> bytes:
   if lut.shaper is None:
     lines += [f'LUT_3D_SIZE {len(lut.table)}', *_domain_lines(lut.domain)]
     tables = [rows]
-  elif _is_curves(lut, lut.shaper):
+  elif lattice.is_curves(lut):
     curves, domain = lut.shaper
     lines += [f'LUT_1D_SIZE {len(curves)}', *_domain_lines(domain)]
     tables = [curves]
@@ -147,7 +149,8 @@ def render(lut: lattice.Lut, *, title: str = '') -> bytes:
     lines += [f'LUT_1D_SIZE {len(shaper.table)}', _range_line('1D', shaper.domain)]
     lines += [f'LUT_3D_SIZE {len(lut.table)}', _range_line('3D', domain)]
     tables = [shaper.table, rows]
-  header = '\n'.join([*lines, '', '']).encode('utf-8')
+  notes = [f'# {_safe(comment)}' for comment in comments]
+  header = '\n'.join([*notes, *lines, '', '']).encode('utf-8')
   return header + b''.join(_rendered_rows(table) for table in tables)
 
 
@@ -223,13 +226,6 @@ def _checked(lut: lattice.Lut) -> lattice.Lut:
   if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(lut)):
     raise errors.LutError('found NaN or infinite values, expected finite ones')
   return lut
-
-
-def _is_curves(lut: lattice.Lut, shaper: lattice.Shaper) -> bool:
-  """Whether the lattice only hands on what the curves put out."""
-  curves = lattice.from_shaper(shaper)
-  same_table = np.array_equal(lut.table, curves.table)
-  return same_table and np.array_equal(lut.domain, curves.domain)
 
 
 def _with_one_range(

@@ -133,6 +133,24 @@ def from_shaper(shaper: Shaper) -> Lut:
   return from_table(nodes, xp.stack([low, high]), shaper)
 
 
+def input_domain(lut: Lut) -> Any:
+  """Returns `[2, D]`, the inputs that the table distinguishes.
+
+  That is the domain of the shaper where there is one, else of the lattice; what
+  lies outside is clamped to it.
+  """
+  return lut.domain if lut.shaper is None else lut.shaper.domain
+
+
+def is_curves(lut: Lut) -> bool:
+  """Returns whether the lattice only hands on what the shaper puts out."""
+  if lut.shaper is None or lut.knots is not None:
+    return False
+  curves = from_shaper(lut.shaper)
+  same_table = np.array_equal(lut.table, curves.table)
+  return same_table and np.array_equal(lut.domain, curves.domain)
+
+
 def _float32(array: Any) -> Any:
   """Returns `array` in float32, numpy unless it is a jax array."""
   if not hasattr(array, '__array_namespace__'):

@@ -10,6 +10,10 @@ from lutjax.lut import interpolate, lattice
 from lutjax.types import Array
 
 _UNIT = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+# Random colours, greys, and colours along each axis that `largest_error` looks at.
+_RANDOM, _GREYS = 1 << 17, 1 << 12
+# Nodes and cell centres that it looks at, at most, of each table.
+_MOST_NODES = 65
 
 
 def tabulate(function: Callable[[Array], Array], size: int) -> Array:
@@ -63,15 +67,56 @@ def resample(
   return tabulate(function, size)
 
 
-def bake(lut: lattice.Lut, size: int) -> lattice.Lut:
+def bake(lut: lattice.Lut, size: int, *, method: str = 'trilinear') -> lattice.Lut:
   """Returns a plain 3D lattice in place of curves, knots or another size.
 
   Args:
     lut: 3D, three outputs.
     size: Nodes per axis, over the domain that colours enter by.
+    method: How `lut` is read, a name in `interpolate.METHODS`.
 
   Returns:
-    A LUT without shaper and knots; exact at its nodes, trilinear between.
+    A LUT without shaper and knots; exact at its nodes, interpolated between.
   """
-  domain = np.asarray(lut.domain if lut.shaper is None else lut.shaper.domain)
-  return lattice.from_table(np.asarray(resample(lut, size, domain=domain)), domain)
+  domain = lattice.input_domain(lut)
+  table = resample(lut, size, domain=domain, method=method)
+  return lattice.from_table(np.asarray(table), domain)
+
+
+def largest_error(
+  lut: lattice.Lut, baked: lattice.Lut, *, method: str = 'tetrahedral'
+) -> float:
+  """Finds how far a baked table is from what it was made of, between its nodes.
+
+  Looks at random colours, greys and single channels over the domain of `baked`,
+  the nodes of `lut` and the centres of the cells of both, of a table of more than
+  65 nodes at every second, third ... one.
+
+  Args:
+    lut: 3D, three outputs.
+    baked: The same.
+    method: How both are read, a name in `interpolate.METHODS`.
+
+  Returns:
+    The largest difference of a channel, in the unit of the outputs.
+  """
+  low, high = np.asarray(lattice.input_domain(baked), np.float64)
+  rgb = low + _probes(lut, baked) * (high - low)
+  read = jax.jit(interpolate.apply, static_argnames='method')
+  both = [read(one, rgb.astype(np.float32), method=method) for one in (lut, baked)]
+  return float(np.max(np.abs(np.asarray(both[0]) - np.asarray(both[1]))))
+
+
+def _probes(lut: lattice.Lut, baked: lattice.Lut) -> np.ndarray:
+  """Returns colours `[M, 3]` of the unit cube at which errors may be large."""
+  rng = np.random.default_rng(0)
+  ramp = np.linspace(0.0, 1.0, _GREYS)[:, None]
+  parts = [rng.uniform(size=(_RANDOM, 3)), np.repeat(ramp, 3, axis=1)]
+  parts += [ramp * axis for axis in np.eye(3)]
+  for one in (lut, baked):
+    size = max(one.table.shape[:-1])
+    step = -(-size // _MOST_NODES)
+    axis = np.arange(0, size, step) / (size - 1)
+    for places in (axis, axis[:-1] + 0.5 / (size - 1)):
+      parts.append(np.stack(np.meshgrid(*[places] * 3), axis=-1).reshape(-1, 3))
+  return np.concatenate(parts)

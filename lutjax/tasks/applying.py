@@ -1,4 +1,4 @@
-"""A LUT over images and folders of images."""
+"""A look over images and folders of images."""
 
 import collections
 import concurrent.futures
@@ -15,18 +15,24 @@ import tqdm
 from lutjax import errors
 from lutjax.data import images
 from lutjax.lut import interpolate, lattice
+from lutjax.tasks import shipping
+from lutjax.types import Array
 
+Mapped = Callable[[np.ndarray], np.ndarray]
+
+# Nodes per axis of a model's lattice.
+APPLY_SIZE = 65
 # Pixels per device program: one program for images of every size.
 _BLOCK = 1 << 19
+# Pixels of an image that a lattice is compared with its network on, about.
+_COLOURS = 1 << 16
 
 
-def applier(
-  lut: lattice.Lut, *, interpolation: str, strength: float
-) -> Callable[[np.ndarray], np.ndarray]:
-  """Returns the function that maps the pixels of one image.
+def applier(lut: lattice.Lut, *, interpolation: str, strength: float) -> Mapped:
+  """Returns the function that maps the pixels of one image through a LUT.
 
   Args:
-    lut: 3D.
+    lut: 3D, read at its own nodes, curves and domain.
     interpolation: Name in `interpolate.METHODS`.
     strength: 0 keeps the image, 1 gives the look, in between mixes.
 
@@ -35,17 +41,49 @@ def applier(
     of all sizes.
 
   Raises:
-    InputError: on a strength that is no number of 0 or more.
+    InputError: on a strength that is no number of 0 or more, or curves alone
+      to be read to the nearest.
   """
+  if interpolation == 'nearest' and lattice.is_curves(lut):
+    raise errors.InputError(
+      '--interpolation=nearest: found curves alone, which are read linearly'
+    )
+  placed = jax.tree.map(jnp.asarray, lut)
+  return _in_blocks(
+    lambda lut, rgb: interpolate.apply(lut, rgb, method=interpolation), placed, strength
+  )
+
+
+def exact_applier(network: Callable[[Array], Array], *, strength: float) -> Mapped:
+  """Returns the function that asks a network for each pixel of an image.
+
+  Args:
+    network: `[P, 3]` to `[P, 3]` float32.
+    strength: See `applier`.
+
+  Returns:
+    As `applier` does.
+  """
+
+  def mapped(_: tuple, rgb: Array) -> Array:
+    # What a network holds for a chunk stays in the cache.
+    parts = rgb.reshape(-1, interpolate.CHUNK, 3)
+    return jax.lax.map(network, parts).reshape(rgb.shape)
+
+  return _in_blocks(mapped, (), strength)
+
+
+def _in_blocks(
+  mapped: Callable[[Any, Array], Array], held: Any, strength: float
+) -> Mapped:
+  """Returns what maps images of all sizes through one compiled program."""
   if not 0.0 <= strength < float('inf'):
     raise errors.InputError(f'--strength={strength}: expected a number of 0 or more')
 
   @jax.jit
-  def block(lut: lattice.Lut, rgb: jax.Array) -> jax.Array:
-    mapped = interpolate.apply(lut, rgb, method=interpolation)
-    return mapped if strength == 1.0 else rgb + strength * (mapped - rgb)
-
-  placed = jax.tree.map(jnp.asarray, lut)
+  def block(held: Any, rgb: Array) -> Array:
+    out = mapped(held, rgb)
+    return out if strength == 1.0 else rgb + strength * (out - rgb)
 
   def whole(rgb: np.ndarray) -> np.ndarray:
     flat = np.ascontiguousarray(rgb, np.float32).reshape(-1, 3)
@@ -53,38 +91,44 @@ def applier(
     for start in range(0, len(flat), _BLOCK):
       part = flat[start : start + _BLOCK]
       padded = np.pad(part, [(0, _BLOCK - len(part)), (0, 0)])
-      out[start : start + _BLOCK] = np.asarray(block(placed, padded))[: len(part)]
+      out[start : start + _BLOCK] = np.asarray(block(held, padded))[: len(part)]
     return out.reshape(rgb.shape)
 
   return whole
 
 
 def apply_to_images(
-  lut: lattice.Lut,
+  look: shipping.Look,
   patterns: Sequence[str],
   out: str | os.PathLike,
   *,
   interpolation: str = 'tetrahedral',
   strength: float = 1.0,
+  decode: str = 'lattice',
   bits: int | None = None,
   overwrite: bool = False,
   say: Callable[[str], None] = print,
 ) -> Sequence[str]:
-  """Applies a LUT to images and writes them under their own names.
+  """Applies a look to images and writes them under their own names.
+
+  A LUT file is read at its own nodes. A model is decoded to a lattice of 65 nodes
+  per axis, and what that is off the network on the colours of each image is said;
+  or the network is asked for every pixel.
 
   Alpha passes through; the ICC profile, EXIF and the bit depth are kept where
   the format can.
 
   Args:
-    lut: 3D.
+    look: From `shipping.named_looks`.
     patterns: Files, folders, globs.
     out: A folder, which gets the relative path of each image; or a file with
       the extension of an image when there is one image.
     interpolation: Name in `interpolate.METHODS`.
     strength: See `applier`.
+    decode: `lattice`, or `exact` for the network at every pixel.
     bits: 8 or 16; None keeps the depth of each image.
     overwrite: Whether files that are there may be replaced.
-    say: Told of what is skipped.
+    say: Told of what is skipped, and of the error of a decoded lattice.
 
   Returns:
     One line per image that failed.
@@ -105,7 +149,7 @@ def apply_to_images(
     raise errors.InputError(
       f'--out={out}: found {len(found)} images, expected a folder for them'
     )
-  function = applier(lut, interpolation=interpolation, strength=strength)
+  function, network = _functions(look, interpolation, strength, decode)
 
   def one(item: tuple[pathlib.Path, pathlib.Path]) -> str:
     source, relative = item
@@ -120,7 +164,10 @@ def apply_to_images(
       if target.exists() and not overwrite:
         raise errors.InputError(f'{target}: exists already; --overwrite replaces it')
       image = images.read(source, convert=True, say=say)
-      images.write(target, _mapped(image, function, bits), overwrite=overwrite)
+      graded = function(images.to_float(image.pixels[..., :3]))
+      if network is not None:
+        say(f'{source}: {_decoding_error(image, graded, network)}')
+      images.write(target, _with_colours(image, graded, bits), overwrite=overwrite)
     except errors.InputError as error:
       return str(error)
     return ''
@@ -132,15 +179,42 @@ def apply_to_images(
     return [line for line in lines if line]
 
 
-def _mapped(
-  image: images.Image, function: Callable[[np.ndarray], np.ndarray], bits: int | None
+def _functions(
+  look: shipping.Look, interpolation: str, strength: float, decode: str
+) -> tuple[Mapped, Mapped | None]:
+  """Returns what maps pixels, and the network that a lattice is compared with."""
+  network = None
+  if look.network is not None:
+    network = exact_applier(look.network, strength=strength)
+  if decode == 'exact':
+    if network is None:
+      raise errors.InputError('--decode=exact: found no network, expected --model')
+    return network, None
+  lut = look.own if look.own is not None else look.decode(APPLY_SIZE)
+  return applier(lut, interpolation=interpolation, strength=strength), network
+
+
+def _decoding_error(image: images.Image, graded: np.ndarray, network: Mapped) -> str:
+  """Says what a lattice is off the network, on colours of an image."""
+  rgb = image.pixels[..., :3].reshape(-1, 3)
+  step = -(-len(rgb) // _COLOURS)
+  want = network(images.to_float(rgb[::step]))
+  gap = 255.0 * np.abs(graded.reshape(-1, 3)[::step] - want)
+  return (
+    f'the {APPLY_SIZE}^3 lattice is off the network by {gap.mean():.2g} of 255 on '
+    f'average, {gap.max():.2g} at most (of {len(want):,} pixels)'
+  )
+
+
+def _with_colours(
+  image: images.Image, graded: np.ndarray, bits: int | None
 ) -> images.Image:
+  """Returns an image with other colours, at its own depth or another."""
   pixels: Any = image.pixels
-  mapped = function(images.to_float(pixels[..., :3]))
   if pixels.dtype == np.float32 and bits is None:
-    colours: np.ndarray = mapped
+    colours: np.ndarray = graded
   else:
-    colours = images.from_float(mapped, bits or pixels.dtype.itemsize * 8)
+    colours = images.from_float(graded, bits or pixels.dtype.itemsize * 8)
   if pixels.shape[-1] == 4:
     alpha = pixels[..., 3:]
     if alpha.dtype != colours.dtype:

@@ -15,7 +15,7 @@ import numpy as np
 
 from lutjax import metrics, models
 from lutjax.lut import interpolate
-from lutjax.tasks import presenting, scoring, shipping
+from lutjax.tasks import applying, presenting, scoring, shipping
 from lutjax.types import Array, PyTree
 
 Read = Literal['apply', 'export', 'network']
@@ -23,7 +23,7 @@ Read = Literal['apply', 'export', 'network']
 COUNT = 1 << 24
 _PART = 1 << 20
 
-_SIZES = {'apply': shipping.APPLY_SIZE, 'export': shipping.EXPORT_SIZE, 'network': 0}
+_SIZES = {'apply': applying.APPLY_SIZE, 'export': shipping.EXPORT_SIZE, 'network': 0}
 
 
 def describe(read: Read) -> str:

@@ -1,4 +1,4 @@
-"""Artefacts and LUT files as looks that can be decoded, written and applied."""
+"""Artefacts and LUT files as looks that can be decoded."""
 
 import dataclasses
 import functools
@@ -10,20 +10,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lutjax import config as config_lib
 from lutjax import errors, files, models
 from lutjax.codec import labels
-from lutjax.data import images, luts
-from lutjax.lut import cube, hald, lattice, tabulate
+from lutjax.data import luts
+from lutjax.lut import lattice, tabulate
 from lutjax.tasks import reversing
 from lutjax.types import Array
 
 SUFFIX = '.lutjax'
-EXTENSIONS = {'cube': '.cube', 'hald': '.png', 'npz': '.npz'}
 
-# Nodes per axis where nobody said.
+# Nodes per axis of a model that is exported, where nobody said.
 EXPORT_SIZE = 33
-APPLY_SIZE = 65
 # Of the iteration that runs looks backwards, at most.
 _RESIDUAL = 1e-4
 
@@ -121,6 +118,26 @@ def decode(loaded: models.Loaded, weights: np.ndarray, size: int) -> lattice.Lut
   return lattice.from_table(low + (high - low) * np.asarray(table), first.domain)
 
 
+def ask(loaded: models.Loaded, weights: np.ndarray, rgb: Array) -> Array:
+  """Returns what a model gives for colours, for the caller to jit.
+
+  Args:
+    loaded: The model.
+    weights: `[L]` float32, sum 1, of looks of one domain and range.
+    rgb: `[..., 3]` float32 in the domain of the looks; clamped to it.
+
+  Returns:
+    `[..., 3]` float32 in their range.
+  """
+  config = unlabelled(loaded.config)
+  module = models.module_of(config)
+  label = loaded.config.looks[int(np.argmax(weights))]
+  (low, high), (least, most) = jnp.array(label.domain), label.range
+  unit = jnp.clip((rgb - low) / (high - low), 0.0, 1.0)
+  query = module.query(config, unit, jnp.asarray(weights, jnp.float32))
+  return least + (most - least) * module.apply(config, loaded.variables, query)
+
+
 def unlabelled(config: Any) -> Any:
   """Returns a model's config without its labels: one program for models alike."""
   return dataclasses.replace(config, looks=())
@@ -179,19 +196,35 @@ def mix(
   return {looks[index].name: unit[index]}
 
 
-def named_luts(
+class Look(NamedTuple):
+  """A look that can be written or applied.
+
+  Attributes:
+    decode: `size -> Lut`, as a plain lattice of that many nodes per axis.
+    own: The LUT as its file has it; None for what a model holds.
+    network: `rgb [..., 3] -> [..., 3]` float32, what a model gives for each colour,
+      for the caller to jit; None for a file, and for looks run backwards.
+    title: Of the file.
+    comments: Of the file.
+  """
+
+  decode: Callable[[int], lattice.Lut]
+  own: lattice.Lut | None = None
+  network: Callable[[Array], Array] | None = None
+  title: str = ''
+  comments: tuple[str, ...] = ()
+
+
+def named_looks(
   *,
   model: str | None = None,
   lut: str | None = None,
   look: str = '',
   blend: Sequence[str] = (),
   inverse: bool = False,
-  size: int | None = None,
   say: Callable[[str], None] = print,
-) -> Mapping[str, lattice.Lut]:
-  """Returns the LUTs that flags point at, by the names they will be given.
-
-  Looks of a model are decoded one by one, whenever they are asked for.
+) -> Mapping[str, Look]:
+  """Returns the looks that flags point at, by the names they will be given.
 
   Args:
     model: Artefact or run folder.
@@ -200,7 +233,6 @@ def named_luts(
       is one.
     blend: `NAME:WEIGHT` each, instead of `look`.
     inverse: Whether looks are run backwards, where the model can.
-    size: Nodes per axis; by default the own size of a file, else 33.
     say: Told how far each inverse that is made leads back.
 
   Raises:
@@ -209,176 +241,51 @@ def named_luts(
   """
   if lut is not None and (blend or look not in ('', 'all')):
     raise errors.InputError('--look and --blend: found --lut, expected --model')
-  if size is not None and not 2 <= size <= cube.MAX_SIZE:
-    raise errors.InputError(f'--size={size}: expected 2 to {cube.MAX_SIZE}')
   if lut is not None:
     if inverse:
       raise errors.InputError('--inverse: found --lut, expected a bijective --model')
-    return {pathlib.Path(lut).stem: _read_lut(lut, size)}
+    return {pathlib.Path(lut).stem: _of_file(lut)}
   opened = find_models(model or '')
   looks = [label for item in opened for label in item.loaded.config.looks]
   wanted = mix(looks, look=look, blend=blend)
-  size = size or EXPORT_SIZE
   if not inverse:
-    return _Looks(
-      {
-        name: functools.partial(_mixed, opened, weights, size)
-        for name, weights in wanted.items()
-      }
-    )
+    return {
+      name: Look(
+        functools.partial(_mixed, opened, weights),
+        network=functools.partial(_per_pixel, opened, weights),
+      )
+      for name, weights in wanted.items()
+    }
   if blend:
     raise errors.InputError('--inverse: found --blend, expected one look or all')
   for item, share in _shares(opened, np.sum(list(wanted.values()), axis=0)):
     if np.any(share):
       check_invertible(item)
-  return _Looks(
-    {
-      f'{name}-inverse': functools.partial(_undone, name, opened, weights, size, say)
-      for name, weights in wanted.items()
-    }
+  return {
+    f'{name}-inverse': Look(functools.partial(_undone, name, opened, weights, say))
+    for name, weights in wanted.items()
+  }
+
+
+def of_lut(lut: lattice.Lut) -> Look:
+  """Returns the look of a LUT; other nodes are evaluated tetrahedrally."""
+  return Look(
+    lambda size: tabulate.bake(lut, size, method='tetrahedral'),
+    own=lut,
   )
 
 
-class _Looks(Mapping[str, lattice.Lut]):
-  """LUTs by name, each made when it is asked for."""
-
-  def __init__(self, makers: Mapping[str, Callable[[], lattice.Lut]]):
-    self._makers = makers
-
-  def __getitem__(self, name: str) -> lattice.Lut:
-    return self._makers[name]()
-
-  def __iter__(self) -> Iterator[str]:
-    return iter(self._makers)
-
-  def __len__(self) -> int:
-    return len(self._makers)
-
-
-def write_all(
-  named: Mapping[str, lattice.Lut],
-  out: pathlib.Path,
-  formats: Sequence[str],
-  *,
-  level: int,
-  bits: int,
-  overwrite: bool,
-  problems: list[str] | None = None,
-) -> Iterator[pathlib.Path]:
-  """Writes LUTs in each format, one after the other, and yields the paths.
-
-  Args:
-    named: LUTs by name.
-    out: A folder; or the file itself when one LUT is written in one format
-      and `out` bears its extension.
-    formats: Of `FORMATS`.
-    level: See `write`.
-    bits: See `write`.
-    overwrite: See `write`.
-    problems: Gets a line for each of several LUTs that cannot be made, and the
-      rest goes on; by default the first of them is an error.
-
-  Raises:
-    InputError: before anything is written, when a flag does not fit or a file is
-      there already; see `write`.
-  """
-  for form in formats:
-    if form not in EXTENSIONS:
-      raise errors.InputError(
-        f'--format={form}: expected one of {", ".join(EXTENSIONS)}'
-        f'{config_lib.nearest(form, list(EXTENSIONS))}'
-      )
-  as_file = out.suffix.lower() in EXTENSIONS.values() and not out.is_dir()
-  if as_file and (len(named), len(formats)) != (1, 1):
-    raise errors.InputError(
-      f'--out={out}: {len(named) * len(formats)} files to write, expected a folder'
-    )
-  if as_file and EXTENSIONS[formats[0]] != out.suffix.lower():
-    raise errors.InputError(
-      f'--out={out}: expected the extension {EXTENSIONS[formats[0]]} for '
-      f'--format={formats[0]}'
-    )
-  strange = next((name for name in named if pathlib.Path(name).name != name), None)
-  if strange is not None and not as_file:
-    raise errors.InputError(
-      f'--out={out}: found a look named {strange!r}, which no file can be called; '
-      'expected a file for it alone'
-    )
-  targets = {
-    (name, form): out if as_file else out / f'{name}{EXTENSIONS[form]}'
-    for name in named
-    for form in formats
-  }
-  there = [path for path in targets.values() if path.exists()]
-  if there and not overwrite:
-    more = f', and {len(there) - 1} more' if len(there) > 1 else ''
-    raise errors.InputError(f'{there[0]}: exists already{more}; --overwrite replaces')
-  for name in named:
-    try:
-      lut = named[name]
-    except errors.InputError as error:
-      if problems is None or len(named) == 1:
-        raise
-      problems.append(str(error))
-      continue
-    for form in formats:
-      path = targets[name, form]
-      write(lut, path, form, title=name, level=level, bits=bits, overwrite=overwrite)
-      yield path
-
-
-def write(
-  lut: lattice.Lut,
-  path: pathlib.Path,
-  form: str,
-  *,
-  title: str = '',
-  level: int = 8,
-  bits: int = 16,
-  overwrite: bool = False,
-) -> None:
-  """Writes a LUT in one format.
-
-  Args:
-    lut: 3D.
-    path: The file.
-    form: Key of `EXTENSIONS`.
-    title: Kept in `.cube`.
-    level: Of the Hald image.
-    bits: Of the Hald image, 8 or 16.
-    overwrite: Whether a file that is there may be replaced.
-
-  Raises:
-    InputError: when it exists, or a Hald image cannot hold the LUT.
-  """
-  if form == 'cube':
-    files.write_bytes(path, cube.render(lut, title=title), overwrite=overwrite)
-  elif form == 'hald':
-    if level not in hald.LEVELS:
-      raise errors.InputError(f'--level={level}: expected 2 to {hald.LEVELS[-1]}')
-    if bits not in (8, 16):
-      raise errors.InputError(f'--bits={bits}: expected 8 or 16')
-    table = np.asarray(tabulate.resample(lut, level * level))
-    image = images.Image(images.from_float(np.asarray(hald.from_lattice(table)), bits))
-    images.write(path, image, overwrite=overwrite)
-  else:
-    if lut.shaper is not None or lut.knots is not None:
-      lut = tabulate.bake(lut, max(EXPORT_SIZE, *lut.table.shape[:-1]))
-    arrays = {'lut': np.asarray(lut.table), 'domain': np.asarray(lut.domain)}
-    with files.replacing(path, overwrite=overwrite) as temporary:
-      np.savez_compressed(temporary, **arrays)
-
-
-def _read_lut(lut: str, size: int | None) -> lattice.Lut:
+def _of_file(lut: str) -> Look:
+  """Opens a LUT file."""
   if lut == 'identity':
-    return lattice.from_table(lattice.identity(size or EXPORT_SIZE))
+    return Look(lambda size: lattice.from_table(lattice.identity(size)))
   looks, problems = luts.load([lut])
   if problems:
     raise errors.LutError(problems[0])
   if len(looks) != 1:
     raise errors.InputError(f'--lut={lut}: found {len(looks)} LUTs, expected one')
-  found = looks[0].lut
-  return found if size is None else tabulate.bake(found, size)
+  (found,) = looks
+  return of_lut(found.lut)._replace(title=found.title, comments=found.comments)
 
 
 def _shares(
@@ -390,6 +297,15 @@ def _shares(
     count = len(item.loaded.config.looks)
     yield item, weights[start : start + count]
     start += count
+
+
+def _per_pixel(opened: Sequence[Model], weights: np.ndarray, rgb: Array) -> Array:
+  """Asks the networks themselves, as `_mixed` asks their lattices."""
+  total: Any = 0.0
+  for item, share in _shares(opened, weights):
+    if np.any(share):
+      total += float(np.sum(share)) * ask(item.loaded, share / np.sum(share), rgb)
+  return total
 
 
 def _mixed(opened: Sequence[Model], weights: np.ndarray, size: int) -> lattice.Lut:
@@ -411,8 +327,8 @@ def _undone(
   name: str,
   opened: Sequence[Model],
   weights: np.ndarray,
-  size: int,
   say: Callable[[str], None],
+  size: int,
 ) -> lattice.Lut:
   """Returns the inverse of a look, and says how good it is."""
   item, share = next(found for found in _shares(opened, weights) if np.any(found[1]))

@@ -9,9 +9,9 @@ import numpy as np
 from absl.testing import absltest
 
 from configs import lutflow_add
-from lutjax import errors, models
+from lutjax import errors, files, models
 from lutjax.codec import labels
-from lutjax.lut import lattice
+from lutjax.lut import cube, lattice
 from lutjax.models import lutflow
 from lutjax.nn import residual_flow
 from lutjax.tasks import experiment, fitting, shipping
@@ -48,6 +48,11 @@ def _fit(folder, out, luts=(), **task):
   return said
 
 
+def _decoded(size=9, **flags):
+  looks = shipping.named_looks(**flags)
+  return {name: look.decode(size) for name, look in looks.items()}
+
+
 class AdditionsTest(absltest.TestCase):
   @classmethod
   def setUpClass(cls):
@@ -57,15 +62,13 @@ class AdditionsTest(absltest.TestCase):
     rgb = lattice.identity(9)
     cls.look = (rgb * [1.0, 0.92, 0.8] + [0.0, 0.03, 0.02]).astype(np.float32)
     cls.path = cls.folder / 'warm.cube'
-    shipping.write(lattice.from_table(cls.look), cls.path, 'cube')
+    files.write_bytes(cls.path, cube.render(lattice.from_table(cls.look)))
     cls.said = _fit(cls.folder, 'added', [cls.path], target_cie76=0.5)
 
   def _tables(self, name):
     return {
       key: np.asarray(lut.table)
-      for key, lut in shipping.named_luts(
-        model=str(self.folder / name), look='all', size=9
-      ).items()
+      for key, lut in _decoded(model=str(self.folder / name), look='all').items()
     }
 
   def test_a_new_look_is_met_and_the_others_keep_their_bits(self):

@@ -6,7 +6,7 @@ from absl.testing import absltest, parameterized
 from lutjax import errors
 from lutjax.data import images
 from lutjax.lut import lattice
-from lutjax.tasks import applying
+from lutjax.tasks import applying, shipping
 
 INVERTED = lattice.from_table(1 - lattice.identity(2))
 
@@ -24,7 +24,7 @@ class ApplyingTest(parameterized.TestCase):
 
   def apply(self, out, **options):
     return applying.apply_to_images(
-      INVERTED,
+      shipping.of_lut(INVERTED),
       [str(self.folder / 'in')],
       self.folder / out,
       say=lambda line: None,
@@ -75,7 +75,7 @@ class ApplyingTest(parameterized.TestCase):
     for name in ('in/a.png', 'more/a.png', 'out/b.png', 'in/b.png'):
       images.write(self.folder / name, images.Image(_image(np.uint8)))
     problems = applying.apply_to_images(
-      INVERTED,
+      shipping.of_lut(INVERTED),
       [str(self.folder / name) for name in ('in', 'more', 'out')],
       self.folder / 'out',
       overwrite=True,

@@ -48,7 +48,7 @@ class ExhaustiveTest(parameterized.TestCase):
       loaded, 0, look, read=read, interpolation='trilinear', advance=done.append
     )
     if read == 'apply':
-      lut = shipping.decode(loaded, np.ones(1, np.float32), shipping.APPLY_SIZE)
+      lut = shipping.decode(loaded, np.ones(1, np.float32), applying.APPLY_SIZE)
       map_pixels = applying.applier(lut, interpolation='tetrahedral', strength=1.0)
       outputs = map_pixels(self.rgb[None])[0]
     else:

@@ -9,7 +9,14 @@ from lutjax import errors, files
 from lutjax.fit import loop, runs
 from lutjax.lut import cube, interpolate, lattice
 from lutjax.models import nilut
-from lutjax.tasks import evaluating, experiment, fitting, looks, shipping
+from lutjax.tasks import (
+  evaluating,
+  experiment,
+  exporting,
+  fitting,
+  looks,
+  shipping,
+)
 
 TINY = experiment.Experiment(
   model=nilut.Config(widths=(8,), activations=('relu',), precision='fp32'),
@@ -79,9 +86,9 @@ class FittingTest(absltest.TestCase):
     lut = _lut(1.1, domain=[[-0.5, 0, 0], [1.5, 1, 2]], scale=1.5)
     self.save('wide', lut)
     self.assertEmpty(self.fit())
-    named = shipping.named_luts(model=str(self.folder / 'run'), size=9)
-    (path,) = shipping.write_all(
-      named, self.folder / 'wide.cube', ['cube'], level=4, bits=16, overwrite=False
+    named = shipping.named_looks(model=str(self.folder / 'run'))
+    (path,) = exporting.write_all(
+      named, self.folder / 'wide.cube', ['cube'], exporting.Options(size=9)
     )
     again = cube.read(path).lut
     np.testing.assert_allclose(again.domain, lut.domain)
@@ -92,8 +99,8 @@ class FittingTest(absltest.TestCase):
     self.assertLess(float(np.sqrt(np.mean((got - want) ** 2))), 0.05)
     with self.assertRaisesRegex(errors.InputError, 'exists already'):
       list(
-        shipping.write_all(
-          named, self.folder / 'wide.cube', ['cube'], level=4, bits=16, overwrite=False
+        exporting.write_all(
+          named, self.folder / 'wide.cube', ['cube'], exporting.Options(size=9)
         )
       )
 

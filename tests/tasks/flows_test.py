@@ -14,17 +14,18 @@ from absl.testing import absltest, parameterized
 
 from configs import lutflow_tiny
 from lutjax import config as config_lib
-from lutjax import errors, metrics, models
+from lutjax import errors, files, metrics, models
 from lutjax.codec import labels
 from lutjax.data import histogram, images, luts, synthetic
 from lutjax.fit import fleet
-from lutjax.lut import interpolate, lattice
+from lutjax.lut import cube, interpolate, lattice
 from lutjax.models import lutflow, lutflow_mend
 from lutjax.tasks import (
   applying,
   evaluating,
   exhaustive,
   experiment,
+  exporting,
   fitting,
   flow_report,
   flows,
@@ -52,12 +53,17 @@ _LOOKS = {
 def _write_looks(folder):
   for name, table in _LOOKS.items():
     lut = lattice.from_table(np.asarray(table, np.float32))
-    shipping.write(lut, folder / f'{name}.cube', 'cube')
+    files.write_bytes(folder / f'{name}.cube', cube.render(lut))
 
 
 def _experiment(**fields):
   wanted = lutflow_tiny.get_config()
   return dataclasses.replace(wanted, pictures='none', **fields)
+
+
+def _decoded(size=9, **flags):
+  looks = shipping.named_looks(**flags)
+  return {name: look.decode(size) for name, look in looks.items()}
 
 
 class SamplerTest(parameterized.TestCase):
@@ -186,7 +192,7 @@ class NaturalTest(parameterized.TestCase):
     self.assertEqual(list(fitting.fit(wanted, sources, folder / 'run')), [])
     stored = histogram.read(folder / 'run' / flows.COLOURS)
     self.assertEqual(stored[12:].sum(), 0)
-    named = shipping.named_luts(model=str(folder / 'run'), look='all', size=9)
+    named = _decoded(model=str(folder / 'run'), look='all')
     dark, bright = ([], [])
     for name, lut in named.items():
       gap = np.abs(np.asarray(lut.table) - _LOOKS[name])
@@ -273,7 +279,7 @@ class FitTest(parameterized.TestCase):
     self.assertTrue(any('looks mended' in line for line in self.said), self.said)
 
   def test_looks_come_back(self):
-    named = shipping.named_luts(model=str(self.run_folder), look='all', size=9)
+    named = _decoded(model=str(self.run_folder), look='all')
     self.assertEqual(set(named), set(_LOOKS))
     for name, lut in named.items():
       gap = np.abs(np.asarray(lut.table) - _LOOKS[name]).mean()
@@ -281,14 +287,12 @@ class FitTest(parameterized.TestCase):
 
   @unittest.skipIf(ocio is None, 'needs opencolorio')
   def test_opencolorio_gives_the_same_pixels(self):
-    named = shipping.named_luts(model=str(self.artefact), look='contrast')
-    (path,) = shipping.write_all(
+    named = shipping.named_looks(model=str(self.artefact), look='contrast')
+    (path,) = exporting.write_all(
       named,
       self.folder / 'contrast.cube',
       ['cube'],
-      level=8,
-      bits=16,
-      overwrite=True,
+      exporting.Options(overwrite=True),
     )
     photo = synthetic.photo(0, 48, 64).astype(np.float32)
     transform = ocio.FileTransform(
@@ -303,11 +307,9 @@ class FitTest(parameterized.TestCase):
     np.testing.assert_allclose(got, map_pixels(photo).reshape(-1, 3), atol=1e-6)
 
   def test_a_blend_is_the_mix_of_lattices(self):
-    named = shipping.named_luts(model=str(self.run_folder), look='all', size=9)
+    named = _decoded(model=str(self.run_folder), look='all')
     blend = ['warm:1', 'grey:2', 'faded:1']
-    (mixed,) = shipping.named_luts(
-      model=str(self.run_folder), blend=blend, size=9
-    ).values()
+    (mixed,) = _decoded(model=str(self.run_folder), blend=blend).values()
     want = 0.25 * named['warm'].table + 0.5 * named['grey'].table
     want = want + 0.25 * named['faded'].table
     np.testing.assert_allclose(mixed.table, want, atol=1e-5)
@@ -384,13 +386,13 @@ class FitTest(parameterized.TestCase):
 
   def test_names_the_nearest_look(self):
     with self.assertRaisesRegex(errors.InputError, 'did you mean faded'):
-      shipping.named_luts(model=str(self.run_folder), look='fadde')
+      shipping.named_looks(model=str(self.run_folder), look='fadde')
     with self.assertRaisesRegex(errors.InputError, 'no such look among 4'):
-      shipping.named_luts(model=str(self.run_folder), look='17')
+      shipping.named_looks(model=str(self.run_folder), look='17')
 
   def test_refuses_to_run_a_free_network_backwards(self):
     with self.assertRaisesRegex(errors.InputError, 'lutflow_bijective'):
-      shipping.named_luts(model=str(self.run_folder), look='warm', inverse=True)
+      shipping.named_looks(model=str(self.run_folder), look='warm', inverse=True)
 
   def bijective(self):
     """Writes an untrained bijective model; returns its path."""
@@ -406,7 +408,7 @@ class FitTest(parameterized.TestCase):
   def test_a_bijective_network_runs_backwards(self):
     path = self.bijective()
     forward, back = (
-      shipping.named_luts(model=str(path), look='warm', size=17, inverse=inverse)
+      _decoded(17, model=str(path), look='warm', inverse=inverse)
       for inverse in (False, True)
     )
     rgb = np.random.default_rng(0).uniform(0.2, 0.8, (100, 3)).astype(np.float32)
@@ -416,12 +418,12 @@ class FitTest(parameterized.TestCase):
 
   def test_an_inverse_says_how_far_it_leads_back(self):
     said = []
-    named = shipping.named_luts(
-      model=str(self.bijective()), look='warm', size=9, inverse=True, say=said.append
+    named = shipping.named_looks(
+      model=str(self.bijective()), look='warm', inverse=True, say=said.append
     )
     self.assertEmpty(said)
     self.assertEqual(list(named), ['warm-inverse'])
-    self.assertIsNotNone(named['warm-inverse'])
+    self.assertLen(named['warm-inverse'].decode(9).table, 9)
     self.assertRegex(said[0], r'warm: look, then inverse.* CIE76 mean 0\.\d')
 
   def test_undoing_is_scored_on_photos(self):
@@ -467,7 +469,7 @@ class FitTest(parameterized.TestCase):
       path = self.folder / 'damaged.lutjax'
       path.write_bytes(damaged)
       with self.assertRaisesRegex(errors.ArtefactError, 'damaged.lutjax: '):
-        shipping.named_luts(model=str(path), look='warm')
+        shipping.named_looks(model=str(path), look='warm')
 
   def test_a_budget_that_holds_nothing_is_refused(self):
     model = dataclasses.replace(lutflow_tiny.get_config().model, budget_bytes=500)
@@ -483,7 +485,7 @@ class GatherTest(parameterized.TestCase):
     wide = [[-0.5, 0.0, 0.0], [1.5, 1.0, 1.0]]
     for name, table, domain in (('small', small, None), ('large', large, wide)):
       lut = lattice.from_table(table.astype(np.float32), domain)
-      shipping.write(lut, folder / f'{name}.cube', 'cube')
+      files.write_bytes(folder / f'{name}.cube', cube.render(lut))
     sources = experiment.Sources(luts=[str(folder)])
     return flows.gather(flows.Config(**config), sources, said.append), said
 

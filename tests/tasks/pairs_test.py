@@ -6,14 +6,15 @@ import pathlib
 import numpy as np
 from absl.testing import absltest
 
-from lutjax import config, errors
+from lutjax import config, errors, files
 from lutjax.data import images, synthetic
 from lutjax.fit import loop
-from lutjax.lut import lattice
+from lutjax.lut import cube, lattice
 from lutjax.models import dct, nilut
 from lutjax.tasks import (
   evaluating,
   experiment,
+  exporting,
   fitting,
   lattices,
   looks,
@@ -46,6 +47,11 @@ def _records(folder):
   return [record for record in map(json.loads, lines) if 'looks' in record]
 
 
+def _decoded(size=9, **flags):
+  looks = shipping.named_looks(**flags)
+  return {name: look.decode(size) for name, look in looks.items()}
+
+
 class PairsTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
@@ -53,8 +59,8 @@ class PairsTest(absltest.TestCase):
 
   def test_a_graded_hald_picture_becomes_the_look(self):
     blank = self.folder / 'blank.png'
-    identity = shipping.named_luts(lut='identity', size=16)['identity']
-    shipping.write(identity, blank, 'hald', level=4, bits=16)
+    identity = shipping.named_looks(lut='identity')['identity']
+    exporting.write(identity, blank, 'hald', exporting.Options(level=4))
     rgb = images.to_float(images.read(blank).pixels)
     _write(self.folder / 'graded.png', _grade(rgb, 0.5))
     wanted = experiment.Experiment(
@@ -66,7 +72,7 @@ class PairsTest(absltest.TestCase):
     sources = experiment.Sources(pairs=[str(blank), str(self.folder / 'graded.png')])
     problems = fitting.fit(wanted, sources, self.folder / 'run', say=_silent)
     self.assertEmpty(problems)
-    lut = shipping.named_luts(model=str(self.folder / 'run'), size=9)['graded']
+    lut = _decoded(model=str(self.folder / 'run'))['graded']
     np.testing.assert_allclose(lut.table, _grade(lattice.identity(9), 0.5), atol=0.06)
     (record,) = _records(self.folder / 'run')
     self.assertGreater(record['looks']['graded']['psnr'], 33.0)
@@ -123,7 +129,7 @@ class PairsTest(absltest.TestCase):
   def test_a_coder_keeps_to_its_bytes_under_the_same_verbs(self):
     table = _grade(lattice.identity(9), 0.5).astype(np.float32)
     lut = lattice.from_table(table)
-    shipping.write(lut, self.folder / 'graded.cube', 'cube')
+    files.write_bytes(self.folder / 'graded.cube', cube.render(lut))
     wanted = experiment.Experiment(
       model=dct.Config(size=9, size_bytes=200),
       task=lattices.Config(random_colours=512, photo_colours=512, nodes=9),
@@ -135,7 +141,7 @@ class PairsTest(absltest.TestCase):
     (record,) = _records(self.folder / 'run')
     self.assertLessEqual(record['size_bytes'], 200)
     self.assertGreater(record['looks']['graded']['psnr'], 35.0)
-    got = shipping.named_luts(model=str(self.folder / 'run'), size=9)['graded']
+    got = _decoded(model=str(self.folder / 'run'))['graded']
     np.testing.assert_allclose(got.table, table, atol=0.08)
     recorded = config.from_dict(config.to_dict(wanted), 'run.json')
     self.assertEqual(recorded, wanted)

@@ -7,10 +7,10 @@ import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from lutjax import errors
+from lutjax import errors, files
 from lutjax.data import synthetic
 from lutjax.fit import loop
-from lutjax.lut import lattice
+from lutjax.lut import cube, lattice
 from lutjax.models import nilut
 from lutjax.tasks import experiment, fitting, shipping, styles
 
@@ -22,6 +22,11 @@ def _silent(line):
 def _data():
   tables = list(synthetic.looks(0, count=3, size=5).values())
   return {'table': np.stack(tables), 'size': np.full(3, 5, np.int32)}
+
+
+def _decoded(size=9, **flags):
+  looks = shipping.named_looks(**flags)
+  return {name: look.decode(size) for name, look in looks.items()}
 
 
 class StylesTest(parameterized.TestCase):
@@ -54,7 +59,7 @@ class StylesTest(parameterized.TestCase):
     made = synthetic.looks(0, count=3, size=9)
     for name, table in made.items():
       lut = lattice.from_table(table)
-      shipping.write(lut, folder / 'looks' / f'{name}.cube', 'cube')
+      files.write_bytes(folder / 'looks' / f'{name}.cube', cube.render(lut))
     wanted = experiment.Experiment(
       model=nilut.Config(widths=(32, 32), styles='heads', precision='bf16'),
       task=styles.Config(random_colours=512, photo_colours=512, nodes=9),
@@ -66,8 +71,8 @@ class StylesTest(parameterized.TestCase):
     self.assertEmpty(fitting.fit(wanted, sources, run, say=_silent))
     names = list(made)
     blend = [f'{names[0]}:0.3', f'{names[2]}:0.7']
-    (mixed,) = shipping.named_luts(model=str(run), blend=blend, size=9).values()
-    each = shipping.named_luts(model=str(run), look='all', size=9)
+    (mixed,) = _decoded(model=str(run), blend=blend).values()
+    each = _decoded(model=str(run), look='all')
     want = 0.3 * each[names[0]].table + 0.7 * each[names[2]].table
     np.testing.assert_allclose(mixed.table, want, atol=1e-5)
     lines = map(json.loads, (run / 'metrics.jsonl').read_text().splitlines())
