@@ -198,6 +198,7 @@ def _from_picture(content: bytes, path: pathlib.Path, say: Say) -> lattice.Lut:
   notes: list[str] = []
   image = images.decode(content, source, want=want, convert=True, say=notes.append)
   try:
+    hald.check_layout(image.pixels[..., :3], source=source)
     table = hald.to_lattice(image.pixels[..., :3], source=source)
   except errors.LutError as error:
     raise _NotHald(str(error)) from error

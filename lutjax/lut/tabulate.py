@@ -10,9 +10,9 @@ from lutjax.lut import interpolate, lattice
 from lutjax.types import Array
 
 _UNIT = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-# Random colours, greys, and colours along each axis that `largest_error` looks at.
+# Random colours, greys, and colours along each axis among `probes`.
 _RANDOM, _GREYS = 1 << 17, 1 << 12
-# Nodes and cell centres that it looks at, at most, of each table.
+# Nodes and cell centres per axis, at most, of each table.
 _MOST_NODES = 65
 
 
@@ -83,32 +83,19 @@ def bake(lut: lattice.Lut, size: int, *, method: str = 'trilinear') -> lattice.L
   return lattice.from_table(np.asarray(table), domain)
 
 
-def largest_error(
-  lut: lattice.Lut, baked: lattice.Lut, *, method: str = 'tetrahedral'
-) -> float:
-  """Finds how far a baked table is from what it was made of, between its nodes.
+def probes(lut: lattice.Lut, baked: lattice.Lut) -> np.ndarray:
+  """Returns colours at which a baked table may be far from what it was made of.
 
-  Looks at random colours, greys and single channels over the domain of `baked`,
-  the nodes of `lut` and the centres of the cells of both, of a table of more than
-  65 nodes at every second, third ... one.
+  Random colours, greys, single channels, and the nodes and the centres of the
+  cells of both, of a table of more than 65 nodes at every second, third ... one.
 
   Args:
-    lut: 3D, three outputs.
+    lut: 3D.
     baked: The same.
-    method: How both are read, a name in `interpolate.METHODS`.
 
   Returns:
-    The largest difference of a channel, in the unit of the outputs.
+    `[M, 3]` float32 over the domain of `baked`.
   """
-  low, high = np.asarray(lattice.input_domain(baked), np.float64)
-  rgb = low + _probes(lut, baked) * (high - low)
-  read = jax.jit(interpolate.apply, static_argnames='method')
-  both = [read(one, rgb.astype(np.float32), method=method) for one in (lut, baked)]
-  return float(np.max(np.abs(np.asarray(both[0]) - np.asarray(both[1]))))
-
-
-def _probes(lut: lattice.Lut, baked: lattice.Lut) -> np.ndarray:
-  """Returns colours `[M, 3]` of the unit cube at which errors may be large."""
   rng = np.random.default_rng(0)
   ramp = np.linspace(0.0, 1.0, _GREYS)[:, None]
   parts = [rng.uniform(size=(_RANDOM, 3)), np.repeat(ramp, 3, axis=1)]
@@ -119,4 +106,5 @@ def _probes(lut: lattice.Lut, baked: lattice.Lut) -> np.ndarray:
     axis = np.arange(0, size, step) / (size - 1)
     for places in (axis, axis[:-1] + 0.5 / (size - 1)):
       parts.append(np.stack(np.meshgrid(*[places] * 3), axis=-1).reshape(-1, 3))
-  return np.concatenate(parts)
+  low, high = np.asarray(lattice.input_domain(baked), np.float64)
+  return (low + np.concatenate(parts) * (high - low)).astype(np.float32)

@@ -15,7 +15,7 @@ import numpy as np
 from lutjax import config as config_lib
 from lutjax import errors, files
 from lutjax.data import archives, images
-from lutjax.lut import cube, hald, lattice, tabulate
+from lutjax.lut import cube, hald, interpolate, lattice, tabulate
 from lutjax.tasks import shipping
 
 EXTENSIONS = {'cube': '.cube', 'hald': '.png', 'npz': '.npz'}
@@ -23,6 +23,8 @@ EXTENSIONS = {'cube': '.cube', 'hald': '.png', 'npz': '.npz'}
 _ROUNDING = 1e-6
 
 Say = Callable[[str], None]
+
+_read = jax.jit(interpolate.apply)
 
 
 class Options(NamedTuple):
@@ -225,7 +227,9 @@ def _baked(
 
 def _tell(lut: lattice.Lut, baked: lattice.Lut, path: pathlib.Path, say: Say) -> None:
   """Says how far a LUT at other nodes is from what it was."""
-  error = tabulate.largest_error(lut, baked)
+  rgb = tabulate.probes(lut, baked)
+  was, now = (np.asarray(_read(one, rgb)) for one in (lut, baked))
+  error = float(np.max(np.abs(was - now)))
   largest = max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(lut.table))
   if error <= _ROUNDING * max(largest, 1.0) and lut.shaper is None:
     return

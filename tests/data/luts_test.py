@@ -105,6 +105,11 @@ class LoadTest(_FolderTest):
 
 
 class HaldTest(_FolderTest):
+  def test_tiles_are_not_taken_for_a_hald(self):
+    path = pathlib.Path(__file__).parent.parent / 'cases/tiles_8x8_of_64.png'
+    with self.assertRaisesRegex(errors.LutError, '8 x 8 tiles of 64 x 64'):
+      luts.load([str(path)])
+
   @parameterized.parameters(('png', 8), ('png', 16), ('tif', 16), ('tif', 32))
   def test_pictures_keep_their_depth(self, extension, bits):
     pixels = images.from_float(np.asarray(hald.from_lattice(_table(9))), bits)
