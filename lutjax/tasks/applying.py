@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import functools
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -49,9 +50,7 @@ def applier(lut: lattice.Lut, *, interpolation: str, strength: float) -> Mapped:
       '--interpolation=nearest: found curves alone, which are read linearly'
     )
   placed = jax.tree.map(jnp.asarray, lut)
-  return _in_blocks(
-    lambda lut, rgb: interpolate.apply(lut, rgb, method=interpolation), placed, strength
-  )
+  return _in_blocks(functools.partial(_graded, placed, method=interpolation), strength)
 
 
 def exact_applier(network: Callable[[Array], Array], *, strength: float) -> Mapped:
@@ -65,25 +64,30 @@ def exact_applier(network: Callable[[Array], Array], *, strength: float) -> Mapp
     As `applier` does.
   """
 
-  def mapped(_: tuple, rgb: Array) -> Array:
+  @jax.jit
+  def block(rgb: Array, strength: Array) -> Array:
     # What a network holds for a chunk stays in the cache.
     parts = rgb.reshape(-1, interpolate.CHUNK, 3)
-    return jax.lax.map(network, parts).reshape(rgb.shape)
+    return _mixed(rgb, jax.lax.map(network, parts).reshape(rgb.shape), strength)
 
-  return _in_blocks(mapped, (), strength)
+  return _in_blocks(block, strength)
 
 
-def _in_blocks(
-  mapped: Callable[[Any, Array], Array], held: Any, strength: float
-) -> Mapped:
+@functools.partial(jax.jit, static_argnames='method')
+def _graded(lut: lattice.Lut, rgb: Array, strength: Array, *, method: str) -> Array:
+  return _mixed(rgb, interpolate.apply(lut, rgb, method=method), strength)
+
+
+def _mixed(rgb: Array, graded: Array, strength: Array) -> Array:
+  mixed = rgb + strength * (graded - rgb)
+  return jnp.where(strength == 1.0, graded, mixed)
+
+
+def _in_blocks(block: Callable[[Array, Array], Array], strength: float) -> Mapped:
   """Returns what maps images of all sizes through one compiled program."""
   if not 0.0 <= strength < float('inf'):
     raise errors.InputError(f'--strength={strength}: expected a number of 0 or more')
-
-  @jax.jit
-  def block(held: Any, rgb: Array) -> Array:
-    out = mapped(held, rgb)
-    return out if strength == 1.0 else rgb + strength * (out - rgb)
+  share = jnp.float32(strength)
 
   def whole(rgb: np.ndarray) -> np.ndarray:
     flat = np.ascontiguousarray(rgb, np.float32).reshape(-1, 3)
@@ -91,7 +95,7 @@ def _in_blocks(
     for start in range(0, len(flat), _BLOCK):
       part = flat[start : start + _BLOCK]
       padded = np.pad(part, [(0, _BLOCK - len(part)), (0, 0)])
-      out[start : start + _BLOCK] = np.asarray(block(held, padded))[: len(part)]
+      out[start : start + _BLOCK] = np.asarray(block(padded, share))[: len(part)]
     return out.reshape(rgb.shape)
 
   return whole
