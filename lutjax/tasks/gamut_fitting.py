@@ -18,6 +18,10 @@ from lutjax.types import PyTree
 
 # Clipped pixels that candidates are compared on; all of them in most images.
 _CHOICE = 1 << 21
+# Pixels that tell how large the error of the others is.
+_OTHERS = 1 << 16
+# No squared error counts as less.
+_TINY = 1e-12
 # Of residual pictures, finest first; none of more pixels than this is tried.
 _SCALES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _LARGEST_PICTURE = {'full': 1_300_000, 'fast': 330_000}
@@ -43,6 +47,9 @@ class Prepared(NamedTuple):
     content: The sRGB file, still without payload.
     index: Flat numbers of the clipped pixels, ascending; a spread-out
       selection where they are too many.
+    share: How many clipped pixels one of them stands for.
+    rest: Squared error of all pixels that are not clipped, which no code changes;
+      estimated in large images.
     samples: Colours, codes and whereabouts of a pixel for each of its clipped
       channels, those of R first, then G and B, padded; and where each ends.
     bounds: `(low, high)` of a soft clip, or None.
@@ -54,6 +61,8 @@ class Prepared(NamedTuple):
   codes: np.ndarray
   content: bytes
   index: np.ndarray
+  share: float
+  rest: float
   samples: tuple[np.ndarray, ...]
   bounds: tuple[float, float] | None = None
   space: str = ''
@@ -133,17 +142,25 @@ def prepare(
   if kind == 'JPEG' or (kind == 'WebP' and quality < 100):
     found = images.decode(content, str(path)).pixels[..., :3]
     codes = np.ascontiguousarray(found)
-  index, samples = _gather(encoded, codes, gamut_programs.SAMPLES[-1 if strict else -2])
+  most = gamut_programs.SAMPLES[-1 if strict else -2]
   return Prepared(
-    encoded, codes, content, index, samples, bounds, space_found, rounding
+    encoded,
+    codes,
+    content,
+    *_gather(programs, encoded, codes, most),
+    bounds,
+    space_found,
+    rounding,
   )
 
 
 def _gather(
-  encoded: np.ndarray, codes: np.ndarray, most: int
-) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-  """Returns the clipped pixels to compare on, and samples of them to fit."""
-  index = spread(gamut_programs.clipped(codes), _CHOICE)
+  programs: gamut_programs.Programs, encoded: np.ndarray, codes: np.ndarray, most: int
+) -> tuple[np.ndarray, float, float, tuple[np.ndarray, ...]]:
+  """Returns `Prepared.index`, `share`, `rest` and `samples`."""
+  every = gamut_programs.clipped(codes)
+  index = spread(every, _CHOICE)
+  share = len(every) / max(len(index), 1)
   kept = codes.reshape(-1, 3)[index]
   sided = spread(np.flatnonzero(((kept == 0) | (kept == 255)).T), most)
   channel, pixel = np.divmod(sided, max(len(index), 1))
@@ -155,7 +172,18 @@ def _gather(
   )
   filled = [gamut_programs.pad(array, padded) for array in arrays]
   ends = np.searchsorted(channel, np.arange(3), side='right').astype(np.int32)
-  return index, (*filled, ends)
+  return index, share, _rest(programs, encoded, codes), (*filled, ends)
+
+
+def _rest(
+  programs: gamut_programs.Programs, encoded: np.ndarray, codes: np.ndarray
+) -> float:
+  picked = _spread(encoded[..., 0].size, _OTHERS)
+  few = codes.reshape(-1, 3)[picked]
+  kept = ~((few + np.uint8(1)) < 2).any(axis=-1)
+  few, want = few[kept], encoded.reshape(-1, 3)[picked[kept]]
+  square = programs.square_errors(programs.expand(few), want)[:, 0]
+  return float(square.sum(dtype=np.float64)) * encoded[..., 0].size / len(picked)
 
 
 def affordable(config: codecs.Config, kind: str) -> codecs.Config:
@@ -202,24 +230,22 @@ def describe(
 ) -> dict[str, Any]:
   """Returns what to record of a choice: its label and what it was preferred to.
 
-  Gains are those over clipping in dB, on the pixels that candidates were
-  compared on.
+  Gains are those over clipping in dB, over the whole picture.
   """
-
-  def gain(candidate: Candidate) -> float | None:
-    error = candidate.errors[0]
-    return float(10 * np.log10(choosing.clip.errors[0] / error)) if error > 0 else None
-
-  rivals = {c.label: [c.size_bytes, gain(c)] for c in found}
+  rivals = {c.label: [c.size_bytes, choosing.gain(c)] for c in found}
   return {'label': best.label, 'rivals': rivals}
 
 
 def spread(index: np.ndarray, limit: int) -> np.ndarray:
   """Returns at most `limit` entries, one out of each of as many equal runs."""
-  if len(index) <= limit:
-    return index
+  return index if len(index) <= limit else index[_spread(len(index), limit)]
+
+
+def _spread(count: int, limit: int) -> np.ndarray:
+  if count <= limit:
+    return np.arange(count)
   jitter = encodings.hash_counters(0, np.arange(limit)) / 2.0**32
-  return index[((np.arange(limit) + jitter) * (len(index) / limit)).astype(np.int64)]
+  return ((np.arange(limit) + jitter) * (count / limit)).astype(np.int64)
 
 
 class Choosing:
@@ -240,6 +266,7 @@ class Choosing:
     self.config = config
     self.size = prepared.codes.shape[:2]
     self.index = prepared.index
+    self._share, self._rest = prepared.share, prepared.rest
     self._programs = programs
     self._codes = prepared.codes.reshape(-1, 3)[self.index]
     self._encoded = prepared.encoded.reshape(-1, 3)[self.index]
@@ -252,7 +279,7 @@ class Choosing:
   def best(
     self, weights: np.ndarray | None, layers: PyTree = None
   ) -> tuple[Candidate, Sequence[Candidate]]:
-    """Returns the best code within the budget, and all that were compared.
+    """Returns the code within the budget that earns its bytes best, and all compared.
 
     Args:
       weights: Ridge solutions `[K, waves + 9, 3]` float32, one for each of
@@ -265,7 +292,17 @@ class Choosing:
     held = [c for c in found if self._fits(c)]
     if self.config.guard == 'off' and self.config.codec != 'auto' and held[1:]:
       held = held[1:]
-    return min(held, key=lambda c: (c.errors[0], c.size_bytes)), found
+    return min(held, key=lambda c: (self._price(c) - self.gain(c), c.size_bytes)), found
+
+  def gain(self, candidate: Candidate) -> float:
+    """Returns its PSNR above that of clipping, dB, over the whole picture."""
+    before, after = (
+      self._rest + self._share * c.errors[0] for c in (self.clip, candidate)
+    )
+    return float(10 * np.log10(max(before, _TINY) / max(after, _TINY)))
+
+  def _price(self, candidate: Candidate) -> float:
+    return self.config.min_gain_db_per_kb * candidate.size_bytes / 1024
 
   def _candidates(
     self, weights: np.ndarray | None, layers: PyTree

@@ -40,7 +40,7 @@ def summary(records: Sequence[Mapping[str, Any]]) -> str:
   gains = np.array([_gains(record) for record in records])
   known = [column[np.isfinite(column)] for column in gains.T]
   means = [float(np.mean(column)) if column.size else 0.0 for column in known]
-  note = f'; {plain} needed or got no more than clipping' if plain else ''
+  note = f'; {plain} with a header alone, as no code earned its bytes' if plain else ''
   return (
     f'payloads of {np.mean(sizes):,.0f} bytes (most {max(sizes):,}); PSNR above '
     f'clipping: {means[0]:+.2f} dB all, {means[1]:+.2f} dB out of gamut, '
@@ -138,7 +138,7 @@ def _figures(records: Sequence[Mapping[str, Any]]) -> list[page.Figure]:
       series[record['name']] = points
   if not series:
     return []
-  caption = 'Every code that was tried: PSNR above clipping against bytes.'
+  caption = 'Every code that was tried: PSNR above clipping, all pixels, against bytes.'
   pixels = plots.rate_distortion(series, metric='gain over clipping, dB')
   return [page.Figure('codes', caption, pixels)]
 
