@@ -20,8 +20,9 @@ from lutjax.types import PyTree
 _CHOICE = 1 << 21
 # Pixels that tell how large the error of the others is.
 _OTHERS = 1 << 16
-# No squared error counts as less.
-_TINY = 1e-12
+# The mean squared error of the others counts as this at least, 70 dB: a tenth of
+# what rounding to 8 bits leaves in photographs.
+_FLOOR = 1e-7
 # Of residual pictures, finest first; none of more pixels than this is tried.
 _SCALES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _LARGEST_PICTURE = {'full': 1_300_000, 'fast': 330_000}
@@ -266,7 +267,8 @@ class Choosing:
     self.config = config
     self.size = prepared.codes.shape[:2]
     self.index = prepared.index
-    self._share, self._rest = prepared.share, prepared.rest
+    self._share = prepared.share
+    self._rest = max(prepared.rest, _FLOOR * prepared.codes.size)
     self._programs = programs
     self._codes = prepared.codes.reshape(-1, 3)[self.index]
     self._encoded = prepared.encoded.reshape(-1, 3)[self.index]
@@ -295,11 +297,15 @@ class Choosing:
     return min(held, key=lambda c: (self._price(c) - self.gain(c), c.size_bytes)), found
 
   def gain(self, candidate: Candidate) -> float:
-    """Returns its PSNR above that of clipping, dB, over the whole picture."""
+    """Returns its PSNR above that of clipping, dB, over the whole picture.
+
+    Pixels that are not clipped are taken to be off by 70 dB at least, so that a
+    picture made of 8-bit codes does not buy what nobody will find.
+    """
     before, after = (
       self._rest + self._share * c.errors[0] for c in (self.clip, candidate)
     )
-    return float(10 * np.log10(max(before, _TINY) / max(after, _TINY)))
+    return float(10 * np.log10(before / after))
 
   def _price(self, candidate: Candidate) -> float:
     return self.config.min_gain_db_per_kb * candidate.size_bytes / 1024

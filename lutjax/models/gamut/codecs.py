@@ -42,9 +42,10 @@ class Config:
       all or over out-of-gamut pixels; `strict` adds in-gamut pixels, at a high
       price; `off` checks nothing.
     min_gain_db_per_kb: What 1,024 bytes must gain in PSNR over the whole picture:
-      the code is kept whose PSNR less this price of its bytes is highest. Clipping
-      is one of them, with a header of 36 bytes, unless the guard is off and a codec
-      is named. The paper's rivals and published networks are taken as they are.
+      the code is kept whose PSNR less this price of its bytes is highest, errors
+      of pixels that are not clipped counting as 70 dB at least. Clipping is one of
+      the codes, with a header of 36 bytes, unless the guard is off and a codec is
+      named. The paper's rivals and published networks are taken as they are.
     effort: `full` compares residual pictures of several scales, more waves where
       the budget is large, and a solved network; `fast` makes one picture of a
       moderate scale, in a fifth of the time.
