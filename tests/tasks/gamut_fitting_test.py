@@ -15,6 +15,7 @@ from lutjax.tasks import (
   gamut_decoding,
   gamut_fitting,
   gamut_fleet,
+  gamut_preparing,
   gamut_programs,
 )
 
@@ -42,7 +43,7 @@ class GamutFittingTest(absltest.TestCase):
     images.write(path, images.Image(pixels))
     config = codecs.Config(codec='seeded', guard=guard, waves=_WAVES)
     strict = guard == 'strict'
-    prepared = gamut_fitting.prepare(
+    prepared = gamut_preparing.prepare(
       self.programs, path, 'PNG', 95, 'round', strict=strict
     )
     weights = gamut_fitting.in_gamut_weights(config)
