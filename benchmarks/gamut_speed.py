@@ -31,6 +31,7 @@ from lutjax.tasks import (
   gamut_fitting,
   gamut_fleet,
   gamut_network,
+  gamut_preparing,
   gamut_programs,
 )
 from lutjax.types import PyTree
@@ -55,13 +56,13 @@ def main(argv: list[str]) -> None:
   fits: dict[str, list[float]] = {'waves': [], 'network': []}
   gains: dict[str, list[np.ndarray]] = {'waves': [], 'network': []}
   for path, _ in images.find_images(_IMAGES.value):
-    prepared = gamut_fitting.prepare(programs, path, 'PNG', 95, 'round')
+    prepared = gamut_preparing.prepare(programs, path, 'PNG', 95, 'round')
 
-    def solve(ready: gamut_fitting.Prepared = prepared) -> np.ndarray:
+    def solve(ready: gamut_preparing.Prepared = prepared) -> np.ndarray:
       waves = wanted.model.waves
       return programs.solve(waves, (1.0,), [ready.samples], alone, 1)[0]
 
-    def train(ready: gamut_fitting.Prepared = prepared) -> PyTree:
+    def train(ready: gamut_preparing.Prepared = prepared) -> PyTree:
       network = wanted.model.network
       return gamut_network.solve_network(programs, wanted, network, ready, 'x')
 
@@ -92,7 +93,7 @@ def main(argv: list[str]) -> None:
 
 def _decoded(
   programs: gamut_programs.Programs,
-  prepared: gamut_fitting.Prepared,
+  prepared: gamut_preparing.Prepared,
   stored: codecs.Stored,
   wanted: experiment.Experiment,
 ) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
   python -m launch.fit --config=configs/gamut_mlp.py --images=FOLDER --out=RUN
 
-16-bit ProPhoto images in (others are converted by their ICC profile); RUN/images gets
-sRGB files of the same names, each with a payload of at most 5,120 bytes (`--set
+16-bit ProPhoto images in, others are converted by their ICC profile, and 8-bit ones
+of a wide profile (a phone's Display P3, Adobe RGB) are taken too; RUN/images gets sRGB
+files of the same names, each with a payload of at most 5,120 bytes (`--set
 budget_bytes=1024` for less), from which `python -m launch.apply --expand` gives the
-wide-gamut image back. Figures and their commands stand in BUILD_NOTES.md.
+wide-gamut image back. A payload must gain 0.01 dB over the whole picture for each KB
+(`--set min_gain_db_per_kb=0` for any gain). Figures and their commands stand in
+BUILD_NOTES.md.
 """
 
 from lutjax.fit import loop

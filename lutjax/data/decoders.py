@@ -13,14 +13,16 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from typing import NamedTuple
 
+import imagecodecs
 import numpy as np
 import tifffile
-from PIL import JpegImagePlugin, WebPImagePlugin
+from PIL import AvifImagePlugin, JpegImagePlugin, WebPImagePlugin
 
 from lutjax import errors
 from lutjax.codec import exif as exif_codec
 from lutjax.codec import metadata
-from lutjax.data import png
+from lutjax.color import profiles
+from lutjax.data import avif, png
 
 MAX_PIXELS = 300_000_000
 _TIFF_COLOURS: Mapping[int, str] = {
@@ -118,6 +120,34 @@ def from_webp(content: bytes, source: str, say: Say) -> Decoded:
   colours = _PILLOW_COLOURS.get(decoder.mode, decoder.mode)
   icc, exif = decoder.info.get('icc_profile'), decoder.info.get('exif')
   return Decoded(np.array(decoder), colours, icc, exif)
+
+
+def from_avif(content: bytes, source: str, say: Say) -> Decoded:
+  """Decodes by libavif; 10 and 12 bits are scaled to 16.
+
+  Without an ICC profile, the code points of Display P3 or Rec. 2020 give one.
+  """
+  decoder = AvifImagePlugin.AvifImageFile(io.BytesIO(content))
+  _check_size(decoder.height, decoder.width, source)
+  if decoder.is_animated:
+    say(f'{source}: animated, only the first frame is read')
+  head = avif.read_head(content, source)
+  icc, space = decoder.info.get('icc_profile'), avif.space_of(head)
+  if icc is None and space is None:
+    say(
+      f'{source}: its colours are primaries {head.primaries} and transfer '
+      f'{head.transfer} of H.273; they are taken as they are, without a profile'
+    )
+  elif icc is None and space != 'srgb':
+    icc = profiles.icc_profile(str(space))
+  pixels = imagecodecs.avif_decode(content, index=0)
+  if pixels.dtype == np.uint16:
+    say(f'{source}: {head.bits} bits, scaled to 16')
+    whole = (1 << head.bits) - 1
+    pixels = ((pixels * np.uint32(65535) + whole // 2) // whole).astype(np.uint16)
+  colours = 'rgb' if pixels.ndim == 3 and pixels.shape[2] > 2 else 'grey'
+  exif = decoder.info.get('exif', b'').removeprefix(b'Exif\0\0')
+  return Decoded(pixels, colours, icc, exif or None)
 
 
 def to_rgb(found: Decoded, source: str, *, convert: bool, say: Say) -> Decoded:

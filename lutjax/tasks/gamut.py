@@ -31,7 +31,7 @@ class Config:
     format: Of the sRGB files.
     quality: Of JPEG and WebP, 1 to 100; WebP is exact at 100.
     space: What the sources' colours are; `auto` asks their ICC profiles, and
-      takes those without one as ProPhoto.
+      takes those of 16 bits or float without one as ProPhoto.
     quantiser: `round`, or the paper's `truncate`.
     sampling: What a network is fitted on; see `gamut_network.pool_of`.
     start: Artefact of a meta-initialisation that networks start from.
@@ -112,6 +112,9 @@ def run(
     page = gamut_report.write(experiment, opened.folder, records, missing, problems)
     opened.log('end', seconds=time.perf_counter() - began, failed=problems)
     say(gamut_report.summary(records))
+    coarse = gamut_report.rounding(records)
+    if coarse:
+      say(coarse)
     say(f'{len(records)} images in {opened.folder / "images"}; report: {page}')
   finally:
     opened.close()

@@ -1,7 +1,6 @@
-"""One wide-gamut image: reduced, fitted, and the best code for it picked."""
+"""One wide-gamut image: fitted, and the best code for it picked."""
 
 import dataclasses
-import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -9,15 +8,13 @@ import numpy as np
 
 from lutjax.codec import carriers
 from lutjax.codec import payload as payload_lib
-from lutjax.color import profiles
-from lutjax.data import images
-from lutjax.models.gamut import codecs, leftover, network, recovery, seeded
-from lutjax.nn import encodings
-from lutjax.tasks import gamut_decoding, gamut_programs, gamut_sources
+from lutjax.models.gamut import codecs, leftover, network, seeded
+from lutjax.tasks import gamut_decoding, gamut_preparing, gamut_programs
 from lutjax.types import PyTree
 
-# Clipped pixels that candidates are compared on; all of them in most images.
-_CHOICE = 1 << 21
+# The mean squared error of the others counts as this at least, 70 dB: a tenth of
+# what rounding to 8 bits leaves in photographs.
+_FLOOR = 1e-7
 # Of residual pictures, finest first; none of more pixels than this is tried.
 _SCALES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _LARGEST_PICTURE = {'full': 1_300_000, 'fast': 330_000}
@@ -32,30 +29,6 @@ _BYTES_PER_WAVE, _MOST_WAVES = 10, 1024
 # A picture is put on a network that takes at most this share of the budget.
 _SMALL_SHARE = 0.25
 _CODINGS = (('AVIF', '4:4:4'), ('AVIF', '4:2:0'), ('WEBP', '4:2:0'))
-
-
-class Prepared(NamedTuple):
-  """An image, reduced.
-
-  Attributes:
-    encoded: `[H, W, 3]` uint16 or float32, ROMM-encoded ProPhoto.
-    codes: `[H, W, 3]` uint8, as a reader of `content` will find them.
-    content: The sRGB file, still without payload.
-    index: Flat numbers of the clipped pixels, ascending; a spread-out
-      selection where they are too many.
-    samples: Colours, codes and whereabouts of a pixel for each of its clipped
-      channels, those of R first, then G and B, padded; and where each ends.
-    bounds: `(low, high)` of a soft clip, or None.
-    space: What the colours of the source were.
-  """
-
-  encoded: np.ndarray
-  codes: np.ndarray
-  content: bytes
-  index: np.ndarray
-  samples: tuple[np.ndarray, ...]
-  bounds: tuple[float, float] | None = None
-  space: str = ''
 
 
 class Candidate(NamedTuple):
@@ -88,69 +61,6 @@ class _Base(NamedTuple):
   excess: np.ndarray
   alone: Candidate
   in_gamut: float
-
-
-def prepare(
-  programs: gamut_programs.Programs,
-  path: pathlib.Path,
-  kind: str,
-  quality: int,
-  quantiser: recovery.Quantiser,
-  *,
-  soft: bool = False,
-  strict: bool = False,
-  space: gamut_sources.Space = 'auto',
-) -> Prepared:
-  """Reads an image and reduces it to sRGB.
-
-  Args:
-    programs: Compiled programs.
-    path: A 16-bit or float image.
-    kind: Format of the reduced file.
-    quality: Of JPEG and WebP.
-    quantiser: See `recovery.reduce`.
-    soft: Whether colours are clipped softly, which changes the visible image.
-    strict: Whether a strict guard asks for as many samples as can be had.
-    space: See `gamut_sources.read`.
-
-  Raises:
-    ImageError: if it cannot be read, has 8 bits, or does not fit the format.
-  """
-  image, space_found = gamut_sources.read(path, space)
-  encoded = np.ascontiguousarray(image.pixels[..., :3])
-  flat = encoded.reshape(-1, 3)
-  bounds = programs.soft_bounds(flat) if soft else None
-  codes = programs.reduce(flat, quantiser, bounds).reshape(encoded.shape)
-  pixels = codes
-  if image.pixels.shape[2] == 4:
-    alpha = images.from_float(images.to_float(image.pixels[..., 3:]), 8)
-    pixels = np.concatenate([codes, alpha], axis=-1)
-  reduced = images.Image(pixels, profiles.icc_profile('srgb'), image.exif)
-  content = images.encode(reduced, kind, str(path), quality=quality)
-  if kind == 'JPEG' or (kind == 'WebP' and quality < 100):
-    found = images.decode(content, str(path)).pixels[..., :3]
-    codes = np.ascontiguousarray(found)
-  index, samples = _gather(encoded, codes, gamut_programs.SAMPLES[-1 if strict else -2])
-  return Prepared(encoded, codes, content, index, samples, bounds, space_found)
-
-
-def _gather(
-  encoded: np.ndarray, codes: np.ndarray, most: int
-) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-  """Returns the clipped pixels to compare on, and samples of them to fit."""
-  index = spread(gamut_programs.clipped(codes), _CHOICE)
-  kept = codes.reshape(-1, 3)[index]
-  sided = spread(np.flatnonzero(((kept == 0) | (kept == 255)).T), most)
-  channel, pixel = np.divmod(sided, max(len(index), 1))
-  padded = next(n for n in gamut_programs.SAMPLES if n >= len(sided))
-  arrays = (
-    images.to_float(encoded.reshape(-1, 3)[index[pixel]]),
-    kept[pixel],
-    gamut_programs.whereabouts(index, codes)[pixel],
-  )
-  filled = [gamut_programs.pad(array, padded) for array in arrays]
-  ends = np.searchsorted(channel, np.arange(3), side='right').astype(np.int32)
-  return index, (*filled, ends)
 
 
 def affordable(config: codecs.Config, kind: str) -> codecs.Config:
@@ -197,24 +107,10 @@ def describe(
 ) -> dict[str, Any]:
   """Returns what to record of a choice: its label and what it was preferred to.
 
-  Gains are those over clipping in dB, on the pixels that candidates were
-  compared on.
+  Gains are those over clipping in dB, over the whole picture.
   """
-
-  def gain(candidate: Candidate) -> float | None:
-    error = candidate.errors[0]
-    return float(10 * np.log10(choosing.clip.errors[0] / error)) if error > 0 else None
-
-  rivals = {c.label: [c.size_bytes, gain(c)] for c in found}
+  rivals = {c.label: [c.size_bytes, choosing.gain(c)] for c in found}
   return {'label': best.label, 'rivals': rivals}
-
-
-def spread(index: np.ndarray, limit: int) -> np.ndarray:
-  """Returns at most `limit` entries, one out of each of as many equal runs."""
-  if len(index) <= limit:
-    return index
-  jitter = encodings.hash_counters(0, np.arange(limit)) / 2.0**32
-  return index[((np.arange(limit) + jitter) * (len(index) / limit)).astype(np.int64)]
 
 
 class Choosing:
@@ -230,11 +126,13 @@ class Choosing:
     self,
     programs: gamut_programs.Programs,
     config: codecs.Config,
-    prepared: Prepared,
+    prepared: gamut_preparing.Prepared,
   ):
     self.config = config
     self.size = prepared.codes.shape[:2]
     self.index = prepared.index
+    self._share = prepared.share
+    self._rest = max(prepared.rest, _FLOOR * prepared.codes.size)
     self._programs = programs
     self._codes = prepared.codes.reshape(-1, 3)[self.index]
     self._encoded = prepared.encoded.reshape(-1, 3)[self.index]
@@ -247,7 +145,7 @@ class Choosing:
   def best(
     self, weights: np.ndarray | None, layers: PyTree = None
   ) -> tuple[Candidate, Sequence[Candidate]]:
-    """Returns the best code within the budget, and all that were compared.
+    """Returns the code within the budget that earns its bytes best, and all compared.
 
     Args:
       weights: Ridge solutions `[K, waves + 9, 3]` float32, one for each of
@@ -260,7 +158,21 @@ class Choosing:
     held = [c for c in found if self._fits(c)]
     if self.config.guard == 'off' and self.config.codec != 'auto' and held[1:]:
       held = held[1:]
-    return min(held, key=lambda c: (c.errors[0], c.size_bytes)), found
+    return min(held, key=lambda c: (self._price(c) - self.gain(c), c.size_bytes)), found
+
+  def gain(self, candidate: Candidate) -> float:
+    """Returns its PSNR above that of clipping, dB, over the whole picture.
+
+    Pixels that are not clipped are taken to be off by 70 dB at least, so that a
+    picture made of 8-bit codes does not buy what nobody will find.
+    """
+    before, after = (
+      self._rest + self._share * c.errors[0] for c in (self.clip, candidate)
+    )
+    return float(10 * np.log10(before / after))
+
+  def _price(self, candidate: Candidate) -> float:
+    return self.config.min_gain_db_per_kb * candidate.size_bytes / 1024
 
   def _candidates(
     self, weights: np.ndarray | None, layers: PyTree

@@ -23,6 +23,7 @@ from lutjax.tasks import (
   gamut_decoding,
   gamut_fitting,
   gamut_network,
+  gamut_preparing,
   gamut_programs,
 )
 
@@ -49,7 +50,7 @@ class Job(NamedTuple):
 class _Loaded(NamedTuple):
   job: Job
   digest: str
-  prepared: gamut_fitting.Prepared
+  prepared: gamut_preparing.Prepared
   seconds: float
 
 
@@ -194,7 +195,7 @@ class Fleet:
     content = files.read_bytes(job.path, error=errors.ImageError)
     digest = files.digest(content)
     del content
-    prepared = gamut_fitting.prepare(
+    prepared = gamut_preparing.prepare(
       self._programs,
       job.path,
       self._kind,
@@ -235,6 +236,7 @@ class Fleet:
         'modified': job.modified,
         'digest': loaded.digest,
         'space': prepared.space,
+        'rounding': prepared.rounding,
       }
       with self._lock:
         self._run.commit(job.name, content, {**record, 'source': source})
@@ -243,7 +245,7 @@ class Fleet:
     return ''
 
   def _verified(
-    self, content: bytes, blob: bytes, prepared: gamut_fitting.Prepared, source: str
+    self, content: bytes, blob: bytes, prepared: gamut_preparing.Prepared, source: str
   ) -> dict[str, Any]:
     """Reads the output back as a user will, and scores it against the source."""
     found = images.decode(content, source)
@@ -298,7 +300,7 @@ def _decibels(mean_square: float) -> float | None:
 
 
 def _embedded(
-  prepared: gamut_fitting.Prepared, stored: codecs.Stored, source: str
+  prepared: gamut_preparing.Prepared, stored: codecs.Stored, source: str
 ) -> tuple[bytes, bytes]:
   height, width, _ = prepared.codes.shape
   payload = payload_lib.Payload(

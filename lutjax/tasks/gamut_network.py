@@ -14,7 +14,7 @@ from lutjax.fit import fleet, loop, methods
 from lutjax.models import gamut_mlp
 from lutjax.models.gamut import codecs, recovery, ridge, sampled
 from lutjax.tasks import experiment as experiment_lib
-from lutjax.tasks import gamut_fitting, gamut_programs
+from lutjax.tasks import gamut_preparing, gamut_programs
 from lutjax.types import Array, Batch, Key, PyTree, System, Variables
 
 # Pixels of a pool are filled up to a multiple of a power of two near a quarter.
@@ -27,7 +27,7 @@ def other(
   programs: gamut_programs.Programs,
   experiment: experiment_lib.Experiment,
   config: codecs.Config,
-  prepared: gamut_fitting.Prepared,
+  prepared: gamut_preparing.Prepared,
   name: str,
 ) -> tuple[codecs.Stored, dict[str, Any]]:
   """Makes the code of an image by the codecs `soft`, `sampled` and `mlp`.
@@ -61,7 +61,7 @@ def solve_network(
   programs: gamut_programs.Programs,
   experiment: experiment_lib.Experiment,
   network: gamut_mlp.Config,
-  prepared: gamut_fitting.Prepared,
+  prepared: gamut_preparing.Prepared,
   name: str,
 ) -> PyTree:
   """Fits a solved network to the clipped channels of one image, as one program.
@@ -156,7 +156,7 @@ def fit_network(
   programs: gamut_programs.Programs,
   experiment: experiment_lib.Experiment,
   config: codecs.Config,
-  prepared: gamut_fitting.Prepared,
+  prepared: gamut_preparing.Prepared,
   name: str,
 ) -> tuple[PyTree, float]:
   """Fits the network of one image by the loop of `fit`.
@@ -188,7 +188,7 @@ def fit_network(
 
 
 def pool_of(
-  programs: gamut_programs.Programs, prepared: gamut_fitting.Prepared, sampling: str
+  programs: gamut_programs.Programs, prepared: gamut_preparing.Prepared, sampling: str
 ) -> dict[str, np.ndarray]:
   """Gathers what a network is fitted on.
 

@@ -40,11 +40,18 @@ def summary(records: Sequence[Mapping[str, Any]]) -> str:
   gains = np.array([_gains(record) for record in records])
   known = [column[np.isfinite(column)] for column in gains.T]
   means = [float(np.mean(column)) if column.size else 0.0 for column in known]
-  note = f'; {plain} needed or got no more than clipping' if plain else ''
+  note = f'; {plain} with a header alone, as no code earned its bytes' if plain else ''
   return (
     f'payloads of {np.mean(sizes):,.0f} bytes (most {max(sizes):,}); PSNR above '
     f'clipping: {means[0]:+.2f} dB all, {means[1]:+.2f} dB out of gamut, '
     f'{means[2]:+.2f} dB in gamut{note}'
+  )
+
+
+def rounding(records: Sequence[Mapping[str, Any]]) -> str:
+  """Returns a line on the sources of 8 bits; see `gamut_sources`."""
+  return gamut_sources.describe_rounding(
+    record['source'].get('rounding') for record in records
   )
 
 
@@ -77,7 +84,7 @@ def write(
     for record in records
   ]
   entries += [page.Entry(name, {}, failure='see the problems') for name in failed]
-  pictures = wanted.pictures
+  coarse, pictures = rounding(records), wanted.pictures
   if pictures == 'auto' and len(records) > 200:
     pictures = 'none'
   return page.write(
@@ -88,6 +95,7 @@ def write(
       'Guard and mode': f'{wanted.model.guard}, {wanted.model.mode}',
       'Files': f'{wanted.task.format}, {wanted.task.quantiser}',
       'In all': summary(records),
+      **({'Sources': coarse} if coarse else {}),
     },
     columns=_COLUMNS,
     entries=entries,
@@ -130,7 +138,7 @@ def _figures(records: Sequence[Mapping[str, Any]]) -> list[page.Figure]:
       series[record['name']] = points
   if not series:
     return []
-  caption = 'Every code that was tried: PSNR above clipping against bytes.'
+  caption = 'Every code that was tried: PSNR above clipping, all pixels, against bytes.'
   pixels = plots.rate_distortion(series, metric='gain over clipping, dB')
   return [page.Figure('codes', caption, pixels)]
 

@@ -5,12 +5,19 @@ import jax
 import numpy as np
 from absl.testing import absltest
 
-from lutjax.codec import carriers
+from lutjax.codec import carriers, payload
+from lutjax.color import spaces
 from lutjax.data import images
 from lutjax.fit import mesh
 from lutjax.models import gamut_mlp
 from lutjax.models.gamut import codecs, recovery, seeded
-from lutjax.tasks import gamut_fitting, gamut_programs
+from lutjax.tasks import (
+  gamut_decoding,
+  gamut_fitting,
+  gamut_fleet,
+  gamut_preparing,
+  gamut_programs,
+)
 
 _WAVES = seeded.Config(waves=16)
 
@@ -30,20 +37,29 @@ class GamutFittingTest(absltest.TestCase):
     super().setUpClass()
     cls.programs = gamut_programs.Programs()
 
-  def best(self, guard: str) -> np.ndarray:
-    """Returns the gains of the picked code in squared error: all, OG, IG."""
+  def choose(self, pixels, guard='overall'):
+    """Returns a function that picks a code by a price per KB, and what was prepared."""
     path = pathlib.Path(self.create_tempdir().full_path) / 'a.png'
-    images.write(path, images.Image(_wide_gamut()))
+    images.write(path, images.Image(pixels))
     config = codecs.Config(codec='seeded', guard=guard, waves=_WAVES)
     strict = guard == 'strict'
-    prepared = gamut_fitting.prepare(
+    prepared = gamut_preparing.prepare(
       self.programs, path, 'PNG', 95, 'round', strict=strict
     )
     weights = gamut_fitting.in_gamut_weights(config)
     alone = mesh.make_mesh(jax.devices()[:1])
     (found,) = self.programs.solve(_WAVES, weights, [prepared.samples], alone, 1)
-    choosing = gamut_fitting.Choosing(self.programs, config, prepared)
-    best, _ = choosing.best(found)
+
+    def pick(price=0.0):
+      priced = dataclasses.replace(config, min_gain_db_per_kb=price)
+      choosing = gamut_fitting.Choosing(self.programs, priced, prepared)
+      return choosing, *choosing.best(found)
+
+    return pick, prepared
+
+  def best(self, guard: str) -> np.ndarray:
+    """Returns the gains of the picked code in squared error: all, OG, IG."""
+    choosing, best, _ = self.choose(_wide_gamut(), guard)[0]()
     self.assertEqual(best.label, 'seeded')
     gains = choosing.clip.errors - best.errors
     return np.array([*gains, gains[0] - gains[1]])
@@ -53,6 +69,42 @@ class GamutFittingTest(absltest.TestCase):
     self.assertLess(overall[2], 0.0)
     self.assertGreaterEqual(strict.min(), 0.0)
     self.assertGreater(strict[1], 0.0)
+
+  def test_a_code_is_kept_only_where_it_earns_its_bytes(self):
+    pick, prepared = self.choose(_wide_gamut())
+    choosing, best, found = pick()
+    # The gain over all pixels, measured on what a reader recovers.
+    model = codecs.unpack(
+      payload.Payload(codecs.NUMBERS.index('seeded'), 96, 96, 0, best.stored.body)
+    )
+    decoder = gamut_decoding.Decoder(self.programs, model, prepared.codes)
+    scored = gamut_fleet.score(self.programs, decoder, prepared.encoded, prepared.codes)
+    gain = scored['psnr'][0] - scored['clip'][0]
+    self.assertAlmostEqual(choosing.gain(best), gain, places=3)
+    price = gain / ((best.size_bytes - payload.HEADER_BYTES) / 1024)
+    self.assertEqual(pick(0.99 * price)[1].label, 'seeded')
+    self.assertEqual(pick(1.01 * price)[1].label, 'clip')
+    record = gamut_fitting.describe(choosing, best, found)
+    self.assertEqual(record['rivals']['clip'], [36, 0.0])
+
+  def test_a_picture_almost_inside_srgb_buys_nothing(self):
+    y, x = np.mgrid[:96, :96] / 96
+    srgb = np.stack([x, y, 1 - x], axis=-1)
+    linear = 1.0004 * spaces.decode(srgb, 'srgb') - 0.0002
+    self.buys_nothing(linear)
+    # Codes of 8 bits at 16 bits: the others are exact, so PSNR tells the least error.
+    codes = np.rint(255 * srgb) / 255
+    self.buys_nothing(1.00004 * spaces.decode(codes, 'srgb') - 0.00002)
+
+  def buys_nothing(self, linear):
+    almost = np.asarray(spaces.convert(linear, 'srgb', 'prophoto'))
+    encoded = np.asarray(spaces.encode(almost.clip(0, 1), 'prophoto'))
+    pick, prepared = self.choose(np.rint(65535 * encoded).astype(np.uint16))
+    self.assertGreater(prepared.index.size, 100)
+    choosing, best, _ = pick()
+    self.assertEqual(best.label, 'seeded')
+    self.assertBetween(choosing.gain(best), 1e-6, 2e-3)
+    self.assertEqual(pick(codecs.Config().min_gain_db_per_kb)[1].label, 'clip')
 
   def test_a_budget_narrows_what_it_cannot_hold_and_full_effort_widens_waves(self):
     net = gamut_mlp.Config(octaves=6, colour_octaves=4, solved=True)

@@ -14,6 +14,7 @@ from lutjax.tasks import (
   gamut_decoding,
   gamut_fitting,
   gamut_network,
+  gamut_preparing,
   gamut_programs,
 )
 
@@ -37,7 +38,7 @@ class SolvedNetworkTest(absltest.TestCase):
     codes = np.rint((0.5 + 0.5 * np.stack(waves, -1)) * 65535).astype(np.uint16)
     path = pathlib.Path(self.create_tempdir().full_path) / 'a.png'
     images.write(path, images.Image(codes))
-    self.prepared = gamut_fitting.prepare(self.programs, path, 'PNG', 95, 'round')
+    self.prepared = gamut_preparing.prepare(self.programs, path, 'PNG', 95, 'round')
     wanted = config_lib.load(_ROOT / 'configs/gamut_mlp.py')
     self.wanted = config_lib.override(wanted, _FIELDS)
 

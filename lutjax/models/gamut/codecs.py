@@ -41,6 +41,11 @@ class Config:
     guard: `overall` takes no payload that is worse than clipping in PSNR over
       all or over out-of-gamut pixels; `strict` adds in-gamut pixels, at a high
       price; `off` checks nothing.
+    min_gain_db_per_kb: What 1,024 bytes must gain in PSNR over the whole picture:
+      the code is kept whose PSNR less this price of its bytes is highest, errors
+      of pixels that are not clipped counting as 70 dB at least. Clipping is one of
+      the codes, with a header of 36 bytes, unless the guard is off and a codec is
+      named. The paper's rivals and published networks are taken as they are.
     effort: `full` compares residual pictures of several scales, more waves where
       the budget is large, and a solved network; `fast` makes one picture of a
       moderate scale, in a fifth of the time.
@@ -56,6 +61,7 @@ class Config:
   codec: Codec = 'auto'
   budget_bytes: int = 5120
   guard: Literal['overall', 'strict', 'off'] = 'overall'
+  min_gain_db_per_kb: float = 0.01
   effort: Literal['fast', 'full'] = 'fast'
   mode: Mode = 'project'
   waves: seeded.Config = seeded.Config()  # noqa: RUF009
@@ -67,6 +73,10 @@ class Config:
       raise ValueError(
         f'Expected a budget of 0 or more and a grid of 2 to '
         f'{sampled.MAX_SIDE}, got {self.budget_bytes} and {self.sampled_side}.'
+      )
+    if not 0.0 <= self.min_gain_db_per_kb < float('inf'):
+      raise ValueError(
+        f'Expected a least gain of 0 or more dB per KB, got {self.min_gain_db_per_kb}.'
       )
     if self.network.solved and self.codec == 'mlp' and self.mode != 'project':
       raise ValueError(f'Expected mode project for a solved network, got {self.mode}.')
