@@ -90,7 +90,7 @@ def _candidates(content: bytes, source: str) -> list[bytes]:
     own = [data for marker, data in segments if marker == _COMMENT]
     return own + fields.blobs(metadata.jpeg_exif(segments) or b'')
   if content[:4] == b'RIFF' and content[8:12] == b'WEBP':
-    chunks = _webp_chunks(content, source)
+    chunks = metadata.webp_to_chunks(content, source)
     return [b for kind, data in chunks if kind == b'EXIF' for b in _exif_blobs(data)]
   return fields.blobs(content)
 
@@ -128,7 +128,7 @@ def _embed_jpeg(content: bytes, blob: bytes, source: str) -> bytes:
 
 
 def _embed_webp(content: bytes, blob: bytes, source: str) -> bytes:
-  chunks = _webp_chunks(content, source)
+  chunks = metadata.webp_to_chunks(content, source)
   if chunks[0][0] != b'VP8X':
     chunks.insert(0, (b'VP8X', _webp_header(chunks, source)))
   header = bytearray(chunks[0][1])
@@ -143,23 +143,6 @@ def _embed_webp(content: bytes, blob: bytes, source: str) -> bytes:
     parts += [kind, struct.pack('<I', len(data)), data, b'\0' * (len(data) % 2)]
   body = b''.join(parts)
   return b'RIFF' + struct.pack('<I', len(body)) + body
-
-
-def _webp_chunks(content: bytes, source: str) -> list[tuple[bytes, bytes]]:
-  end = min(len(content), 8 + int.from_bytes(content[4:8], 'little'))
-  chunks, offset = [], 12
-  while offset + 8 <= end:
-    kind, length = struct.unpack_from('<4sI', content, offset)
-    if offset + 8 + length > end:
-      raise errors.ImageError(
-        f'{source}: found {end - offset - 8} bytes of WebP chunk at byte {offset}, '
-        f'expected {length}: the file is cut short'
-      )
-    chunks.append((kind, content[offset + 8 : offset + 8 + length]))
-    offset += 8 + length + length % 2
-  if not chunks:
-    raise errors.ImageError(f'{source}: found no WebP chunk: the file is cut short')
-  return chunks
 
 
 def _webp_header(chunks: list[tuple[bytes, bytes]], source: str) -> bytes:

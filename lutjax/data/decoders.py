@@ -18,8 +18,16 @@ import tifffile
 from PIL import JpegImagePlugin, WebPImagePlugin
 
 from lutjax import errors
+from lutjax.codec import (
+  annotations,
+  jpeg_annotations,
+  metadata,
+  photoshop,
+  png_annotations,
+)
 from lutjax.codec import exif as exif_codec
-from lutjax.codec import metadata
+from lutjax.codec import fields as fields_codec
+from lutjax.codec import resolution as resolution_lib
 from lutjax.data import png
 
 MAX_PIXELS = 300_000_000
@@ -33,8 +41,11 @@ _TIFF_COLOURS: Mapping[int, str] = {
   tifffile.PHOTOMETRIC.CIELAB: 'Lab',
 }
 _PILLOW_COLOURS = {'RGB': 'rgb', 'RGBA': 'rgb', 'L': 'grey', 'CMYK': 'cmyk'}
-_TIFF_ICC = 34675
+_TIFF_ICC, _TIFF_XMP, _TIFF_IPTC, _TIFF_PHOTOSHOP = 34675, 700, 33723, 34377
+# Pictures of other sizes and layers: left out like thumbnails, but named.
+_TIFF_PICTURES = frozenset({330, 37724})
 _JPEG = tifffile.COMPRESSION.JPEG
+_LOSSY = frozenset({_JPEG, tifffile.COMPRESSION.OJPEG, tifffile.COMPRESSION.WEBP})
 
 Say = Callable[[str], None]
 
@@ -48,12 +59,16 @@ class Decoded(NamedTuple):
       one of `CONVERTERS`, or the name of something else.
     icc: The ICC profile.
     exif: The EXIF stream.
+    said: What else the file says.
+    lossless: Whether its format stores pixels without loss.
   """
 
   pixels: np.ndarray
   colours: str
   icc: bytes | None
   exif: bytes | None
+  said: annotations.Annotations = annotations.Annotations()
+  lossless: bool = False
 
 
 def from_png(content: bytes, source: str, say: Say) -> Decoded:
@@ -64,8 +79,9 @@ def from_png(content: bytes, source: str, say: Say) -> Decoded:
   if any(kind == b'acTL' for kind, _ in chunks):
     say(f'{source}: animated, only the first frame is read')
   pixels = png.to_pixels(content, chunks, head, source)
-  icc, exif = metadata.png_icc(chunks, source), metadata.png_exif(chunks)
-  return Decoded(pixels, png.COLOURS[head.colour], icc, exif)
+  found = png_annotations.read(chunks, source)
+  colours = png.COLOURS[head.colour]
+  return Decoded(pixels, colours, found.icc, found.exif, found.annotations, True)
 
 
 def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
@@ -78,6 +94,9 @@ def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
       say(f'{source}: {len(file.pages)} pages, only the first is read')
     colours = _tiff_colours(page)
     icc = page.tags.valueof(_TIFF_ICC)
+    exif = exif_codec.tiff_to_exif(content)
+    said = _tiff_annotations(page, content, exif)
+    lossless = page.compression not in _LOSSY
     pixels = page.asarray()
   if heard:
     say(f'{source}: {heard[0]} ({len(heard)} such remarks)')
@@ -90,7 +109,7 @@ def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
       f'{source}: found {pixels.dtype} samples, expected 8 or 16 bits or float'
     )
   pixels = pixels.astype(pixels.dtype.newbyteorder('='), copy=False)
-  return Decoded(pixels, colours, icc, exif_codec.tiff_to_exif(content))
+  return Decoded(pixels, colours, icc, exif, said, lossless)
 
 
 def from_jpeg(content: bytes, source: str, say: Say) -> Decoded:
@@ -106,7 +125,8 @@ def from_jpeg(content: bytes, source: str, say: Say) -> Decoded:
   decoder = JpegImagePlugin.JpegImageFile(io.BytesIO(bare))
   colours = _PILLOW_COLOURS.get(decoder.mode, decoder.mode)
   icc, exif = metadata.jpeg_icc(segments), metadata.jpeg_exif(segments)
-  return Decoded(np.array(decoder), colours, icc, exif)
+  said = jpeg_annotations.read(segments, exif)
+  return Decoded(np.array(decoder), colours, icc, exif, said)
 
 
 def from_webp(content: bytes, source: str, say: Say) -> Decoded:
@@ -116,8 +136,16 @@ def from_webp(content: bytes, source: str, say: Say) -> Decoded:
   if decoder.is_animated:
     say(f'{source}: animated, only the first frame is read')
   colours = _PILLOW_COLOURS.get(decoder.mode, decoder.mode)
-  icc, exif = decoder.info.get('icc_profile'), decoder.info.get('exif')
-  return Decoded(np.array(decoder), colours, icc, exif)
+  icc, exif, xmp = map(decoder.info.get, ('icc_profile', 'exif', 'xmp'))
+  exif = exif and exif.removeprefix(b'Exif\0\0')
+  said = annotations.Annotations(
+    xmp=xmp and annotations.clean_xmp(xmp),
+    resolution=resolution_lib.from_exif(exif or b''),
+  )
+  chunks = metadata.webp_to_chunks(content, source)
+  # A frame of an animation has a header of 16 bytes before its own chunks.
+  kinds = [data[16:20] if kind == b'ANMF' else kind for kind, data in chunks]
+  return Decoded(np.array(decoder), colours, icc, exif, said, b'VP8L' in kinds)
 
 
 def to_rgb(found: Decoded, source: str, *, convert: bool, say: Say) -> Decoded:
@@ -149,7 +177,8 @@ def to_rgb(found: Decoded, source: str, *, convert: bool, say: Say) -> Decoded:
     icc = None
   lost = '' if icc == found.icc else '; its ICC profile does not apply and is dropped'
   say(f'{source}: converted from {found.colours} to RGB{lost}')
-  return Decoded(CONVERTERS[found.colours](found.pixels), 'rgb', icc, found.exif)
+  pixels = CONVERTERS[found.colours](found.pixels)
+  return found._replace(pixels=pixels, colours='rgb', icc=icc)
 
 
 def _check_size(height: int, width: int, source: str) -> None:
@@ -173,6 +202,37 @@ def _check_tiff(page: tifffile.TiffPage, size_bytes: int, source: str) -> None:
     )
   if any(not count or at + count > size_bytes for at, count in parts):
     raise errors.ImageError(f'{source}: found TIFF data that is cut short')
+
+
+def _tiff_annotations(
+  page: tifffile.TiffPage, content: bytes, exif: bytes | None
+) -> annotations.Annotations:
+  """Reads what the fields of the first page say, and names the others."""
+
+  def raw(code: int) -> bytes:
+    tag = page.tags.get(code)
+    if tag is None:
+      return b''
+    return content[tag.valueoffset : tag.valueoffset + tag.valuebytecount]
+
+  resources = photoshop.split(raw(_TIFF_PHOTOSHOP))
+  iptc = raw(_TIFF_IPTC).rstrip(b'\0')
+  if iptc:
+    resources = photoshop.with_iptc(resources, iptc)
+  xmp = raw(_TIFF_XMP)
+  held = exif_codec.DESCRIPTIVE if exif_codec.byte_order(content) else frozenset()
+  lost = []
+  for tag in page.tags:
+    if tag.code == fields_codec.PRIVATE and annotations.is_payload(raw(tag.code)):
+      lost.append(annotations.PAYLOAD)
+    elif tag.code in _TIFF_PICTURES or tag.code not in held | exif_codec.STORAGE:
+      lost.append(tag.name if not tag.name.isdigit() else f'TIFF field {tag.code}')
+  return annotations.Annotations(
+    xmp=annotations.clean_xmp(xmp) if xmp else None,
+    resources=resources,
+    resolution=resolution_lib.from_exif(content),
+    lost=tuple(lost),
+  )
 
 
 @contextlib.contextmanager

@@ -17,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lutjax import errors, files
+from lutjax.codec import annotations, exif_cleaning, fields, payload
+from lutjax.codec import exif as exif_codec
 from lutjax.data import decoders, encoders, listing
 
 # Format by extension.
@@ -65,11 +67,16 @@ class Image(NamedTuple):
     pixels: `[H, W, 3|4]` uint8, uint16 or float32.
     icc: The ICC profile.
     exif: The EXIF stream, starting with its byte order mark.
+    said: What else the file says: colour chunks, text, XMP, IPTC, resolution.
+    lossless: Whether it comes from a file without loss and is to stay exact
+      wherever the format can.
   """
 
   pixels: np.ndarray
   icc: bytes | None = None
   exif: bytes | None = None
+  said: annotations.Annotations = annotations.Annotations()
+  lossless: bool = False
 
 
 def read(
@@ -126,14 +133,16 @@ def decode(
     )
   # On broken content the decoders raise whatever comes to their minds.
   with _naming(source, f'found {found} content that does not decode', Exception):
-    decoded = _DECODERS[found](content, source, say)
+    decoded = _without_payload(_DECODERS[found](content, source, say))
     decoded = decoders.to_rgb(decoded, source, convert=convert, say=say)
   if decoded.pixels.ndim != 3 or decoded.pixels.shape[2] not in (3, 4):
     raise errors.ImageError(
       f'{source}: found pixels {decoded.pixels.shape}, expected 3 or 4 channels'
     )
   _check_finite(decoded.pixels, source)
-  return Image(decoded.pixels, decoded.icc, decoded.exif)
+  return Image(
+    decoded.pixels, decoded.icc, decoded.exif, decoded.said, decoded.lossless
+  )
 
 
 def write(
@@ -142,44 +151,56 @@ def write(
   *,
   quality: int = 95,
   overwrite: bool = True,
+  say: Callable[[str], None] = print,
 ) -> None:
   """Writes an image file, whole or not at all.
 
   Args:
     path: The file; its extension gives the format.
-    image: What to write; nothing is rounded or dropped to make it fit.
+    image: What to write; no colour is rounded or dropped to make it fit.
     quality: See `encode`.
     overwrite: Whether a file that is there may be replaced.
+    say: See `encode`.
 
   Raises:
     ImageError: if the format cannot hold the image; `InputError` if the file
       cannot be written.
   """
   path = pathlib.Path(path)
-  content = encode(image, _format_of(path, str(path)), str(path), quality=quality)
+  kind = _format_of(path, str(path))
+  content = encode(image, kind, str(path), quality=quality, say=say)
   files.write_bytes(path, content, overwrite=overwrite)
 
 
 def encode(
-  image: Image, kind: str, source: str = 'image', *, quality: int = 95
+  image: Image,
+  kind: str,
+  source: str = 'image',
+  *,
+  quality: int = 95,
+  say: Callable[[str], None] = print,
 ) -> bytes:
   """Encodes an image.
 
   PNG and TIFF are exact. JPEG keeps full colour resolution (4:4:4); WebP is
-  exact at quality 100.
+  exact at quality 100, and at any for an image that is `lossless`.
+
+  Thumbnails and previews, which show other colours, are taken out of EXIF, XMP and
+  IPTC without a word; fields of EXIF that describe the storage are renewed.
 
   Args:
     image: What to encode.
     kind: The format, a value of `EXTENSIONS`.
     source: Named in errors.
     quality: Of JPEG and WebP, 1 to 100.
+    say: Gets one line that names what the format cannot hold beside the pixels.
 
   Returns:
     The content of a file.
 
   Raises:
-    ImageError: if the format cannot hold the depth, the alpha channel, the
-      size, or the EXIF stream, or if a float is NaN or infinite.
+    ImageError: if the format cannot hold the depth, the alpha channel or the
+      size, or if a float is NaN or infinite.
   """
   pixels = image.pixels
   if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or not pixels.size:
@@ -197,7 +218,11 @@ def encode(
     )
   _check_finite(pixels, source)
   with _naming(source, f'cannot be encoded as {kind}', OSError, ValueError):
-    return _ENCODERS[kind](pixels, image.icc, image.exif, quality)
+    content, dropped = _fitted(image, kind)
+    encoded = _ENCODERS[kind](content, quality, image.lossless)
+  if dropped:
+    say(f'{source}: dropped: {", ".join(dropped)}')
+  return encoded
 
 
 def to_float(pixels: np.ndarray) -> np.ndarray:
@@ -258,6 +283,29 @@ def _kind_of(content: bytes) -> str:
     return 'WebP'
   kinds = (kind for signature, kind in _SIGNATURES if content.startswith(signature))
   return next(kinds, 'foreign')
+
+
+def _without_payload(found: decoders.Decoded) -> decoders.Decoded:
+  """Takes the payload of wide-gamut colours out of EXIF and names it."""
+  if found.exif is None:
+    return found
+  exif = fields.without_blob(found.exif, payload.MAGIC)
+  if exif == found.exif:
+    return found
+  lost = tuple(dict.fromkeys((*found.said.lost, annotations.PAYLOAD)))
+  return found._replace(exif=exif, said=found.said._replace(lost=lost))
+
+
+def _fitted(image: Image, kind: str) -> tuple[encoders.Content, list[str]]:
+  """Returns what a format holds of an image, and names of what it does not."""
+  exif, unread = image.exif, []
+  if exif is not None and exif_codec.byte_order(exif) is None:
+    exif, unread = None, ['EXIF (damaged)']
+  height, width = image.pixels.shape[:2]
+  if exif is not None:
+    exif = exif_cleaning.clean(exif, kind=kind, height=height, width=width)
+  said, exif, dropped = annotations.fit(image.said, exif, kind)
+  return encoders.Content(image.pixels, image.icc, exif, said), unread + dropped
 
 
 @contextlib.contextmanager

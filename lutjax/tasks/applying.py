@@ -13,7 +13,7 @@ import numpy as np
 import tqdm
 
 from lutjax import errors
-from lutjax.data import images
+from lutjax.data import images, transfer_characteristics
 from lutjax.lut import interpolate, lattice
 
 # Pixels per device program: one program for images of every size.
@@ -72,8 +72,10 @@ def apply_to_images(
 ) -> Sequence[str]:
   """Applies a LUT to images and writes them under their own names.
 
-  Alpha passes through; the ICC profile, EXIF and the bit depth are kept where
-  the format can.
+  Alpha passes through; the bit depth, the ICC profile, EXIF, XMP, IPTC, text and
+  resolution are kept where the format can, and what cannot be kept is named.
+  Lossless WebP stays lossless. Thumbnails, which show the ungraded picture, go.
+  A picture that says that it is PQ, HLG or linear is graded as asked, and named.
 
   Args:
     lut: 3D.
@@ -120,7 +122,14 @@ def apply_to_images(
       if target.exists() and not overwrite:
         raise errors.InputError(f'{target}: exists already; --overwrite replaces it')
       image = images.read(source, convert=True, say=say)
-      images.write(target, _mapped(image, function, bits), overwrite=overwrite)
+      transfer = transfer_characteristics.describe(image)
+      if transfer is not None:
+        say(
+          f'{source}: says that it is {transfer}; graded as it is, by a look for codes '
+          'like those of sRGB'
+        )
+      graded = _mapped(image, function, bits)
+      images.write(target, graded, overwrite=overwrite, say=say)
     except errors.InputError as error:
       return str(error)
     return ''
