@@ -25,7 +25,7 @@ DESCRIPTIVE = (
 )
 # Fields of the main directory that describe how pixels are stored, or that hold what
 # has a place of its own (XMP, IPTC, ICC, other pictures, layers).
-STORAGE = (
+STORAGE = frozenset(
   {*range(254, 260), 262, 263, 264, 265, 266, 273, *range(277, 282), 284}
   | {*range(288, 294), 317, *range(320, 326), 330, *range(332, 335), *range(338, 348)}
   | {*range(512, 522), *range(529, 533), 559, 700, 33723, 34377, 34675, 37724}

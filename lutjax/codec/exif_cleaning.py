@@ -15,6 +15,7 @@ from lutjax.codec import resolution as resolution_lib
 
 _EXIF_POINTER = 0x8769
 _COMPONENTS, _COMPRESSED_BITS = 0x9101, 0x9102
+_YCBCR_POSITIONING = 531
 _WIDTH, _HEIGHT = 0xA002, 0xA003
 _STRIPS, _STRIP_BYTES, _JPEG, _JPEG_BYTES = 273, 279, 0x201, 0x202
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
@@ -60,7 +61,9 @@ def clean(exif: bytes, *, kind: str, height: int, width: int) -> bytes:
   if main.following > main.end:
     below = _directory(exif, main.following, order)
     stream[below.offset : below.end] = bytes(below.end - below.offset)
-  _put(stream, main, exif_codec.STORAGE, order)
+  # JPEG files without it are incomplete by the book.
+  placed = {_YCBCR_POSITIONING} if kind == 'JPEG' else set()
+  _put(stream, main, exif_codec.STORAGE - placed, order)
   if _EXIF_POINTER in main.entries:
     (offset,) = struct.unpack(f'{order}I', main.entries[_EXIF_POINTER][8:])
     below = _directory(exif, offset, order)

@@ -65,8 +65,8 @@ def put(content: bytes, said: annotations.Annotations, exif: bytes | None) -> by
   """
   segments, scans = metadata.jpeg_to_segments(content, 'image')
   head = segments[0]
-  density = said.resolution and resolution_lib.to_jfif(said.resolution)
-  if density:
+  if said.resolution is not None:
+    density = resolution_lib.to_jfif(said.resolution) or head.data[7:12]
     head = head._replace(data=head.data[:7] + density + head.data[12:])
   own = []
   if exif is not None:

@@ -11,6 +11,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Generator, Mapping
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +43,7 @@ _TIFF_COLOURS: Mapping[int, str] = {
 }
 _PILLOW_COLOURS = {'RGB': 'rgb', 'RGBA': 'rgb', 'L': 'grey', 'CMYK': 'cmyk'}
 _TIFF_ICC, _TIFF_XMP, _TIFF_IPTC, _TIFF_PHOTOSHOP = 34675, 700, 33723, 34377
+_TIFF_RESOLUTION = frozenset({282, 283, 296})
 # Pictures of other sizes and layers: left out like thumbnails, but named.
 _TIFF_PICTURES = frozenset({330, 37724})
 _JPEG = tifffile.COMPRESSION.JPEG
@@ -95,7 +97,7 @@ def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
     colours = _tiff_colours(page)
     icc = page.tags.valueof(_TIFF_ICC)
     exif = exif_codec.tiff_to_exif(content)
-    said = _tiff_annotations(page, content, exif)
+    said = _tiff_annotations(page, content)
     lossless = page.compression not in _LOSSY
     pixels = page.asarray()
   if heard:
@@ -205,7 +207,7 @@ def _check_tiff(page: tifffile.TiffPage, size_bytes: int, source: str) -> None:
 
 
 def _tiff_annotations(
-  page: tifffile.TiffPage, content: bytes, exif: bytes | None
+  page: tifffile.TiffPage, content: bytes
 ) -> annotations.Annotations:
   """Reads what the fields of the first page say, and names the others."""
 
@@ -220,19 +222,30 @@ def _tiff_annotations(
   if iptc:
     resources = photoshop.with_iptc(resources, iptc)
   xmp = raw(_TIFF_XMP)
-  held = exif_codec.DESCRIPTIVE if exif_codec.byte_order(content) else frozenset()
+  held = exif_codec.STORAGE | _TIFF_RESOLUTION
+  if exif_codec.byte_order(content) is not None:
+    held |= exif_codec.DESCRIPTIVE
   lost = []
   for tag in page.tags:
     if tag.code == fields_codec.PRIVATE and annotations.is_payload(raw(tag.code)):
       lost.append(annotations.PAYLOAD)
-    elif tag.code in _TIFF_PICTURES or tag.code not in held | exif_codec.STORAGE:
+    elif tag.code in _TIFF_PICTURES or tag.code not in held:
       lost.append(tag.name if not tag.name.isdigit() else f'TIFF field {tag.code}')
   return annotations.Annotations(
     xmp=annotations.clean_xmp(xmp) if xmp else None,
     resources=resources,
-    resolution=resolution_lib.from_exif(content),
+    resolution=_tiff_resolution(page),
     lost=tuple(lost),
   )
+
+
+def _tiff_resolution(page: tifffile.TiffPage) -> resolution_lib.Resolution | None:
+  x, y, unit = (page.tags.valueof(code) for code in sorted(_TIFF_RESOLUTION))
+  try:
+    inch = resolution_lib.INCH
+    return resolution_lib.make(Fraction(*x), Fraction(*y), int(unit or inch))
+  except (TypeError, ValueError, ZeroDivisionError):
+    return None
 
 
 @contextlib.contextmanager

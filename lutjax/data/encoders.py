@@ -22,8 +22,8 @@ from lutjax.codec import (
 )
 from lutjax.codec import exif as exif_codec
 
-# Fields of TIFF, and the type of their values.
-_XMP, _IPTC, _PHOTOSHOP, _BYTES = 700, 33723, 34377, 1
+# Fields of TIFF and the types that other programs expect of them.
+_XMP, _IPTC, _PHOTOSHOP = (700, 1), (33723, 7), (34377, 1)
 
 # Run-length matching behind the Paeth filter: on photographs smaller than the
 # default at level 6, in a fifth of its time.
@@ -84,7 +84,7 @@ def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
     iccprofile=content.icc,
     software=False,
     metadata=None,
-    extratags=[(tag, _BYTES, len(blob), blob, True) for tag, blob in blobs if blob],
+    extratags=[(*tag, len(blob), blob, True) for tag, blob in blobs if blob],
   )
   encoded = buffer.getvalue()
   exif = content.exif
