@@ -114,6 +114,15 @@ def comment_to_text(comment: bytes) -> metadata.Chunk:
     return metadata.Chunk(b'tEXt', COMMENT + b'\0' + comment)
 
 
+def split_resources(
+  block: bytes,
+) -> tuple[tuple[photoshop.Resource, ...], list[str]]:
+  """Splits image resources; names the payload, which is made for other pixels."""
+  found = photoshop.split(block)
+  kept = tuple(resource for resource in found if not is_payload(resource.data))
+  return kept, [PAYLOAD] * (len(kept) < len(found))
+
+
 def is_payload(data: bytes) -> bool:
   """Tells whether a record is a payload of wide-gamut colours."""
   return data.startswith(payload_lib.MAGIC)

@@ -1,18 +1,27 @@
 """Putting a payload into an image file and finding it again.
 
 Each format gets the payload twice where it can: in a place of its own (PNG
-chunk, JPEG comment, TIFF tag) and in EXIF, since tools that drop the one
-often keep the other. Pixels, profiles and other metadata stay byte for byte.
+text, JPEG comment, TIFF image resource) and in EXIF, since tools that drop the
+one often keep the other. Pixels, profiles and other metadata stay byte for byte.
+
+The places are those that exiftool, exiv2 and ImageMagick keep when they edit
+something else. Earlier versions wrote a private PNG chunk, a private TIFF tag
+and the EXIF maker note; they are read, and replaced by a new payload.
 """
 
+import base64
+import binascii
 import struct
+import zlib
 
 from lutjax import errors
 from lutjax.codec import fields, metadata
 from lutjax.codec import payload as payload_lib
 
-# Ancillary, private, safe to copy.
-_CHUNK = b'gmLp'
+# Keyword of the PNG text, base64 as text holds no bytes; and the former chunk.
+_KEYWORD = b'lutjax payload\0'
+_FORMER_CHUNK = b'gmLp'
+_MAX_TEXT = payload_lib.MAX_BYTES // 3 * 4
 _COMMENT, _APP0, _APP1 = 0xFE, 0xE0, 0xE1
 _EXIF = b'Exif\0\0'
 # The largest payload that a JPEG file holds.
@@ -42,7 +51,7 @@ def embed(content: bytes, blob: bytes, source: str = 'image') -> bytes:
   if content.startswith(b'\xff\xd8'):
     return _embed_jpeg(content, blob, source)
   if content[:4] in (b'II*\0', b'MM\0*'):
-    return fields.with_maker_note(fields.with_private_field(content, blob), blob)
+    return fields.with_exif_field(fields.with_resource(content, blob), blob)
   if content[:4] == b'RIFF' and content[8:12] == b'WEBP':
     return _embed_webp(content, blob, source)
   raise errors.ImageError(
@@ -80,10 +89,16 @@ def extract(content: bytes, source: str = 'image') -> bytes | None:
   return None
 
 
+def is_own(chunk: metadata.Chunk) -> bool:
+  """Tells whether a PNG chunk holds a payload."""
+  text = chunk.kind in (b'tEXt', b'zTXt') and bytes(chunk.data).startswith(_KEYWORD)
+  return text or chunk.kind == _FORMER_CHUNK
+
+
 def _candidates(content: bytes, source: str) -> list[bytes]:
   if content.startswith(metadata.PNG_SIGNATURE):
     chunks = metadata.png_to_chunks(content, source)
-    own = [bytes(data) for kind, data in chunks if kind == _CHUNK]
+    own = [_from_text(chunk) for chunk in chunks if is_own(chunk)]
     return own + fields.blobs(metadata.png_exif(chunks) or b'')
   if content.startswith(b'\xff\xd8'):
     segments, _ = metadata.jpeg_to_segments(content, source)
@@ -101,11 +116,26 @@ def _exif_blobs(data: bytes) -> list[bytes]:
 
 def _embed_png(content: bytes, blob: bytes, source: str) -> bytes:
   chunks = metadata.png_to_chunks(content, source)
-  exif = fields.with_maker_note(metadata.png_exif(chunks), blob)
-  rest = [c for c in chunks[1:] if c.kind not in (_CHUNK, b'eXIf')]
-  own = [metadata.Chunk(b'eXIf', exif), metadata.Chunk(_CHUNK, blob)]
+  exif = fields.with_exif_field(metadata.png_exif(chunks), blob)
+  rest = [c for c in chunks[1:] if c.kind != b'eXIf' and not is_own(c)]
+  text = _KEYWORD + b'\0' + zlib.compress(base64.b64encode(blob), 9)
+  own = [metadata.Chunk(b'eXIf', exif), metadata.Chunk(b'zTXt', text)]
   first = next(i for i, c in enumerate(rest) if c.kind in (b'IDAT', b'IEND'))
   return metadata.chunks_to_png([chunks[0], *rest[:first], *own, *rest[first:]])
+
+
+def _from_text(chunk: metadata.Chunk) -> bytes:
+  """Returns the blob of an own chunk; of damaged text, nothing."""
+  data = bytes(chunk.data)
+  if chunk.kind == _FORMER_CHUNK:
+    return data
+  text = data.removeprefix(_KEYWORD)
+  try:
+    if chunk.kind == b'zTXt':
+      text = zlib.decompressobj().decompress(text[1:], _MAX_TEXT)
+    return base64.b64decode(text)
+  except (zlib.error, binascii.Error):
+    return b''
 
 
 def _embed_jpeg(content: bytes, blob: bytes, source: str) -> bytes:
@@ -115,7 +145,7 @@ def _embed_jpeg(content: bytes, blob: bytes, source: str) -> bytes:
       f'{SEGMENT_BYTES} for a JPEG file'
     )
   segments, scans = metadata.jpeg_to_segments(content, source)
-  exif = _EXIF + fields.with_maker_note(metadata.jpeg_exif(segments), blob)
+  exif = _EXIF + fields.with_exif_field(metadata.jpeg_exif(segments), blob)
   own = [metadata.Segment(_COMMENT, blob)]
   if len(exif) <= SEGMENT_BYTES:
     segments = [s for s in segments if s[0] != _APP1 or not s[1].startswith(_EXIF)]
@@ -134,7 +164,7 @@ def _embed_webp(content: bytes, blob: bytes, source: str) -> bytes:
   header = bytearray(chunks[0][1])
   header[0] |= _WEBP_EXIF_FLAG
   old = next((data for kind, data in chunks if kind == b'EXIF'), b'')
-  exif = fields.with_maker_note(old.removeprefix(_EXIF), blob)
+  exif = fields.with_exif_field(old.removeprefix(_EXIF), blob)
   rest = [chunk for chunk in chunks[1:] if chunk[0] != b'EXIF']
   after = [chunk for chunk in rest if chunk[0] == b'XMP ']
   before = [chunk for chunk in rest if chunk[0] != b'XMP ']

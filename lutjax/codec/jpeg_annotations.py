@@ -43,12 +43,13 @@ def read(
       resolution = resolution_lib.from_jfif(data)
     elif 0xE0 <= marker < 0xF0 and not _is_known(marker, data):
       lost.append(_name(marker, data))
+  resources, payloads = annotations.split_resources(block)
   return annotations.Annotations(
     text=tuple(texts),
     xmp=xmp and annotations.clean_xmp(xmp),
-    resources=photoshop.split(block),
+    resources=resources,
     resolution=resolution or resolution_lib.from_exif(exif or b''),
-    lost=tuple(dict.fromkeys(lost)),
+    lost=tuple(dict.fromkeys(lost + payloads)),
   )
 
 

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lutjax.codec import annotations, metadata, photoshop
+from lutjax.codec import annotations, carriers, metadata, photoshop
 from lutjax.codec import resolution as resolution_lib
 
 # The spellings of the drafts of PNG's third edition are still about.
@@ -55,7 +55,9 @@ def read(chunks: Sequence[metadata.Chunk], source: str) -> Found:
   for chunk in chunks:
     kind, data = chunk
     name = bytes(data[:80]).partition(b'\0')[0] if kind in _TEXT else b''
-    if name == _XMP:
+    if carriers.is_own(chunk):
+      lost.append(annotations.PAYLOAD)
+    elif name == _XMP:
       xmp = metadata.png_text(chunk)
     elif name.startswith(_RAW):
       raw[name.removeprefix(_RAW).lower()] = _from_hexadecimal(chunk)
@@ -63,8 +65,6 @@ def read(chunks: Sequence[metadata.Chunk], source: str) -> Found:
       texts.append(chunk)
     elif kind == b'pHYs':
       resolution = resolution_lib.from_png(bytes(data))
-    elif kind == b'gmLp':
-      lost.append(annotations.PAYLOAD)
     elif kind[:1].islower() and kind not in (*COLOUR, *_KNOWN):
       lost.append(kind.decode('ascii', 'backslashreplace'))
   exif, xmp, resources, unread = _from_raw(raw, metadata.png_exif(chunks), xmp)
@@ -75,7 +75,7 @@ def read(chunks: Sequence[metadata.Chunk], source: str) -> Found:
     xmp=xmp and annotations.clean_xmp(xmp),
     resources=resources,
     resolution=resolution or resolution_lib.from_exif(exif or b''),
-    lost=(*dict.fromkeys(lost), *unread),
+    lost=tuple(dict.fromkeys(lost + unread)),
   )
   return Found(said, icc, exif)
 
@@ -112,7 +112,8 @@ def _from_raw(
     elif name in (b'xmp', b'app1') and data:
       xmp = xmp or data.removeprefix(_JPEG_XMP)
     elif name in (b'iptc', b'8bim') and data:
-      found = photoshop.split(data)
+      found, payloads = annotations.split_resources(data)
+      unread += payloads
       if data.startswith(b'\x1c'):
         found = photoshop.with_iptc((), data)
       resources += tuple(r for r in found if r not in resources)

@@ -11,25 +11,24 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Generator, Mapping
-from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import imagecodecs
 import numpy as np
 import tifffile
-from PIL import JpegImagePlugin, WebPImagePlugin
+from PIL import AvifImagePlugin, JpegImagePlugin, WebPImagePlugin
 
 from lutjax import errors
 from lutjax.codec import (
   annotations,
   jpeg_annotations,
   metadata,
-  photoshop,
   png_annotations,
 )
 from lutjax.codec import exif as exif_codec
-from lutjax.codec import fields as fields_codec
 from lutjax.codec import resolution as resolution_lib
-from lutjax.data import png
+from lutjax.color import profiles
+from lutjax.data import avif, png, tiff_annotations
 
 MAX_PIXELS = 300_000_000
 _TIFF_COLOURS: Mapping[int, str] = {
@@ -42,10 +41,7 @@ _TIFF_COLOURS: Mapping[int, str] = {
   tifffile.PHOTOMETRIC.CIELAB: 'Lab',
 }
 _PILLOW_COLOURS = {'RGB': 'rgb', 'RGBA': 'rgb', 'L': 'grey', 'CMYK': 'cmyk'}
-_TIFF_ICC, _TIFF_XMP, _TIFF_IPTC, _TIFF_PHOTOSHOP = 34675, 700, 33723, 34377
-_TIFF_RESOLUTION = frozenset({282, 283, 296})
-# Pictures of other sizes and layers: left out like thumbnails, but named.
-_TIFF_PICTURES = frozenset({330, 37724})
+_TIFF_ICC = 34675
 _JPEG = tifffile.COMPRESSION.JPEG
 _LOSSY = frozenset({_JPEG, tifffile.COMPRESSION.OJPEG, tifffile.COMPRESSION.WEBP})
 
@@ -97,7 +93,7 @@ def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
     colours = _tiff_colours(page)
     icc = page.tags.valueof(_TIFF_ICC)
     exif = exif_codec.tiff_to_exif(content)
-    said = _tiff_annotations(page, content)
+    said = tiff_annotations.read(page, content)
     lossless = page.compression not in _LOSSY
     pixels = page.asarray()
   if heard:
@@ -138,16 +134,42 @@ def from_webp(content: bytes, source: str, say: Say) -> Decoded:
   if decoder.is_animated:
     say(f'{source}: animated, only the first frame is read')
   colours = _PILLOW_COLOURS.get(decoder.mode, decoder.mode)
-  icc, exif, xmp = map(decoder.info.get, ('icc_profile', 'exif', 'xmp'))
-  exif = exif and exif.removeprefix(b'Exif\0\0')
-  said = annotations.Annotations(
-    xmp=xmp and annotations.clean_xmp(xmp),
-    resolution=resolution_lib.from_exif(exif or b''),
-  )
+  icc, exif, said = _from_info(decoder.info)
   chunks = metadata.webp_to_chunks(content, source)
   # A frame of an animation has a header of 16 bytes before its own chunks.
   kinds = [data[16:20] if kind == b'ANMF' else kind for kind, data in chunks]
   return Decoded(np.array(decoder), colours, icc, exif, said, b'VP8L' in kinds)
+
+
+def from_avif(content: bytes, source: str, say: Say) -> Decoded:
+  """Decodes by libavif; 10 and 12 bits are scaled to 16.
+
+  Without an ICC profile, the code points of Display P3 or Rec. 2020 give one.
+  """
+  decoder = AvifImagePlugin.AvifImageFile(io.BytesIO(content))
+  _check_size(decoder.height, decoder.width, source)
+  if decoder.is_animated:
+    say(f'{source}: animated, only the first frame is read')
+  head = avif.read_head(content, source)
+  icc, exif, said = _from_info(decoder.info)
+  space = avif.space_of(head)
+  if icc is None and space is None:
+    say(
+      f'{source}: its colours are primaries {head.primaries} and transfer '
+      f'{head.transfer} of H.273; they are taken as they are, without a profile'
+    )
+    if max(head.primaries, head.transfer) < 256:
+      points = bytes([head.primaries, head.transfer, 0, 1])  # RGB, full range.
+      said = said._replace(colour=(metadata.Chunk(b'cICP', points),))
+  elif icc is None and space != 'srgb':
+    icc = profiles.icc_profile(str(space))
+  pixels = imagecodecs.avif_decode(content, index=0)
+  if pixels.dtype == np.uint16:
+    say(f'{source}: {head.bits} bits, scaled to 16')
+    whole = (1 << head.bits) - 1
+    pixels = ((pixels * np.uint32(65535) + whole // 2) // whole).astype(np.uint16)
+  colours = 'rgb' if pixels.ndim == 3 and pixels.shape[2] > 2 else 'grey'
+  return Decoded(pixels, colours, icc, exif, said)
 
 
 def to_rgb(found: Decoded, source: str, *, convert: bool, say: Say) -> Decoded:
@@ -183,6 +205,19 @@ def to_rgb(found: Decoded, source: str, *, convert: bool, say: Say) -> Decoded:
   return found._replace(pixels=pixels, colours='rgb', icc=icc)
 
 
+def _from_info(
+  info: Mapping[str | tuple[int, int], Any],
+) -> tuple[bytes | None, bytes | None, annotations.Annotations]:
+  """Returns profile, EXIF and the rest of what Pillow hands out of WebP and AVIF."""
+  exif = info.get('exif', b'').removeprefix(b'Exif\0\0') or None
+  xmp = info.get('xmp') or None
+  said = annotations.Annotations(
+    xmp=xmp and annotations.clean_xmp(xmp),
+    resolution=resolution_lib.from_exif(exif or b''),
+  )
+  return info.get('icc_profile'), exif, said
+
+
 def _check_size(height: int, width: int, source: str) -> None:
   if not 0 < height * width <= MAX_PIXELS:
     raise errors.ImageError(
@@ -204,48 +239,6 @@ def _check_tiff(page: tifffile.TiffPage, size_bytes: int, source: str) -> None:
     )
   if any(not count or at + count > size_bytes for at, count in parts):
     raise errors.ImageError(f'{source}: found TIFF data that is cut short')
-
-
-def _tiff_annotations(
-  page: tifffile.TiffPage, content: bytes
-) -> annotations.Annotations:
-  """Reads what the fields of the first page say, and names the others."""
-
-  def raw(code: int) -> bytes:
-    tag = page.tags.get(code)
-    if tag is None:
-      return b''
-    return content[tag.valueoffset : tag.valueoffset + tag.valuebytecount]
-
-  resources = photoshop.split(raw(_TIFF_PHOTOSHOP))
-  iptc = raw(_TIFF_IPTC).rstrip(b'\0')
-  if iptc:
-    resources = photoshop.with_iptc(resources, iptc)
-  xmp = raw(_TIFF_XMP)
-  held = exif_codec.STORAGE | _TIFF_RESOLUTION
-  if exif_codec.byte_order(content) is not None:
-    held |= exif_codec.DESCRIPTIVE
-  lost = []
-  for tag in page.tags:
-    if tag.code == fields_codec.PRIVATE and annotations.is_payload(raw(tag.code)):
-      lost.append(annotations.PAYLOAD)
-    elif tag.code in _TIFF_PICTURES or tag.code not in held:
-      lost.append(tag.name if not tag.name.isdigit() else f'TIFF field {tag.code}')
-  return annotations.Annotations(
-    xmp=annotations.clean_xmp(xmp) if xmp else None,
-    resources=resources,
-    resolution=_tiff_resolution(page),
-    lost=tuple(lost),
-  )
-
-
-def _tiff_resolution(page: tifffile.TiffPage) -> resolution_lib.Resolution | None:
-  x, y, unit = (page.tags.valueof(code) for code in sorted(_TIFF_RESOLUTION))
-  try:
-    inch = resolution_lib.INCH
-    return resolution_lib.make(Fraction(*x), Fraction(*y), int(unit or inch))
-  except (TypeError, ValueError, ZeroDivisionError):
-    return None
 
 
 @contextlib.contextmanager

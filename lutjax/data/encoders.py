@@ -84,7 +84,7 @@ def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
     iccprofile=content.icc,
     software=False,
     metadata=None,
-    extratags=[(*tag, len(blob), blob, True) for tag, blob in blobs if blob],
+    extratags=[(tag, kind, len(b), b, True) for (tag, kind), b in blobs if b],
   )
   encoded = buffer.getvalue()
   exif = content.exif

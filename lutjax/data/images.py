@@ -5,7 +5,8 @@ uint8, uint16 or float32, as stored: no gamma, no rotation by the EXIF
 orientation (which is kept, so viewers still turn the picture).
 
 PNG pixels go through libpng (imagecodecs) and TIFF through tifffile, because
-Pillow drops 16-bit colour to 8 bits; JPEG and WebP go through Pillow.
+Pillow drops 16-bit colour to 8 bits; JPEG and WebP go through Pillow. AVIF is
+read but not written.
 """
 
 import contextlib
@@ -29,15 +30,17 @@ EXTENSIONS = {
   '.jpg': 'JPEG',
   '.jpeg': 'JPEG',
   '.webp': 'WebP',
+  '.avif': 'AVIF',
 }
 MAX_PIXELS = decoders.MAX_PIXELS
-# Bits per channel that each format holds; 32 is float.
+# Bits per channel that each format that is written holds; 32 is float.
 BITS = {'PNG': (8, 16), 'TIFF': (8, 16, 32), 'JPEG': (8,), 'WebP': (8,)}
 _DECODERS = {
   'PNG': decoders.from_png,
   'TIFF': decoders.from_tiff,
   'JPEG': decoders.from_jpeg,
   'WebP': decoders.from_webp,
+  'AVIF': decoders.from_avif,
 }
 _ENCODERS = {
   'PNG': encoders.to_png,
@@ -45,7 +48,7 @@ _ENCODERS = {
   'JPEG': encoders.to_jpeg,
   'WebP': encoders.to_webp,
 }
-# How files start; the kinds beyond `BITS` are there to be named in errors.
+# How files start; the kinds beyond `_DECODERS` are there to be named in errors.
 _SIGNATURES = (
   (b'\x89PNG\r\n\x1a\n', 'PNG'),
   (b'\xff\xd8\xff', 'JPEG'),
@@ -82,7 +85,7 @@ class Image(NamedTuple):
 def read(
   path: str | os.PathLike, *, convert: bool = False, say: Callable[[str], None] = print
 ) -> Image:
-  """Reads a PNG, TIFF, JPEG or WebP file.
+  """Reads a PNG, TIFF, JPEG, WebP or AVIF file.
 
   Args:
     path: The file; its extension must tell its format.
@@ -127,9 +130,10 @@ def decode(
     ImageError: see `read`.
   """
   found = _kind_of(content)
-  if found not in BITS or want not in (None, found):
+  if found not in _DECODERS or want not in (None, found):
     raise errors.ImageError(
-      f'{source}: found {found} content, expected {want or "PNG, TIFF, JPEG or WebP"}'
+      f'{source}: found {found} content, expected '
+      f'{want or "PNG, TIFF, JPEG, WebP or AVIF"}'
     )
   # On broken content the decoders raise whatever comes to their minds.
   with _naming(source, f'found {found} content that does not decode', Exception):
@@ -190,7 +194,7 @@ def encode(
 
   Args:
     image: What to encode.
-    kind: The format, a value of `EXTENSIONS`.
+    kind: The format, a key of `BITS`.
     source: Named in errors.
     quality: Of JPEG and WebP, 1 to 100.
     say: Gets one line that names what the format cannot hold beside the pixels.
@@ -202,6 +206,10 @@ def encode(
     ImageError: if the format cannot hold the depth, the alpha channel or the
       size, or if a float is NaN or infinite.
   """
+  if kind not in BITS:
+    raise errors.ImageError(
+      f'{source}: {kind} is read but not written, expected {", ".join(BITS)}'
+    )
   pixels = image.pixels
   if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or not pixels.size:
     raise ValueError(f'Expected pixels [H, W, 3 or 4], got {pixels.shape}.')
@@ -281,6 +289,9 @@ def _kind_of(content: bytes) -> str:
     return 'no'
   if content[:4] == b'RIFF' and content[8:12] == b'WEBP':
     return 'WebP'
+  if content[4:8] == b'ftyp':
+    brands = content[8 : min(int.from_bytes(content[:4], 'big'), 256)]
+    return 'AVIF' if b'avif' in brands else 'HEIF'
   kinds = (kind for signature, kind in _SIGNATURES if content.startswith(signature))
   return next(kinds, 'foreign')
 

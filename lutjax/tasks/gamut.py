@@ -112,6 +112,9 @@ def run(
     page = gamut_report.write(experiment, opened.folder, records, missing, problems)
     opened.log('end', seconds=time.perf_counter() - began, failed=problems)
     say(gamut_report.summary(records))
+    coarse = gamut_report.rounding(records)
+    if coarse:
+      say(coarse)
     say(f'{len(records)} images in {opened.folder / "images"}; report: {page}')
   finally:
     opened.close()

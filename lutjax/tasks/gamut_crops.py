@@ -80,14 +80,14 @@ def gather(
   with open(path, 'wb') as store:
     for item in tqdm.tqdm(found, unit='image'):
       try:
-        pixels = _read(item.path)
+        pixels, rounding = _read(item.path)
       except errors.InputError as error:
         problems.append(str(error))
         continue
       mask = _outside(programs, pixels)
       picture = folder / 'report/masks' / item.relative.with_suffix('.png')
       plots.write_png(picture, _thumbnail(mask))
-      entry = _entry(item.path, mask, choice)
+      entry = _entry(item.path, mask, choice) | {'rounding': rounding}
       entries.append(entry)
       if entry['used_for'] == 'train':
         for y, x in entry['crops']:
@@ -116,11 +116,12 @@ def positions(length: int, side: int) -> list[int]:
   return [round(i * (length - side) / max(count - 1, 1)) for i in range(count)]
 
 
-def _read(path: pathlib.Path) -> np.ndarray:
-  pixels = gamut_sources.read(path).image.pixels[..., :3]
-  if pixels.dtype == np.uint16:
-    return np.ascontiguousarray(pixels)
-  return images.from_float(pixels, 16, source=str(path))
+def _read(path: pathlib.Path) -> tuple[np.ndarray, float | None]:
+  source = gamut_sources.read(path)
+  pixels = source.image.pixels[..., :3]
+  if pixels.dtype != np.uint16:
+    pixels = images.from_float(pixels, 16, source=str(path))
+  return np.ascontiguousarray(pixels), source.rounding
 
 
 def _outside(programs: gamut_programs.Programs, pixels: np.ndarray) -> np.ndarray:

@@ -47,6 +47,7 @@ class Prepared(NamedTuple):
       channels, those of R first, then G and B, padded; and where each ends.
     bounds: `(low, high)` of a soft clip, or None.
     space: What the colours of the source were.
+    rounding: See `gamut_sources.Source`.
   """
 
   encoded: np.ndarray
@@ -56,6 +57,7 @@ class Prepared(NamedTuple):
   samples: tuple[np.ndarray, ...]
   bounds: tuple[float, float] | None = None
   space: str = ''
+  rounding: float | None = None
 
 
 class Candidate(NamedTuple):
@@ -105,7 +107,7 @@ def prepare(
 
   Args:
     programs: Compiled programs.
-    path: A 16-bit or float image.
+    path: A wide-gamut image.
     kind: Format of the reduced file.
     quality: Of JPEG and WebP.
     quantiser: See `recovery.reduce`.
@@ -114,9 +116,10 @@ def prepare(
     space: See `gamut_sources.read`.
 
   Raises:
-    ImageError: if it cannot be read, has 8 bits, or does not fit the format.
+    ImageError: if it cannot be read, is no wide-gamut image, or does not fit the
+      format.
   """
-  image, space_found = gamut_sources.read(path, space)
+  image, space_found, rounding = gamut_sources.read(path, space)
   encoded = np.ascontiguousarray(image.pixels[..., :3])
   flat = encoded.reshape(-1, 3)
   bounds = programs.soft_bounds(flat) if soft else None
@@ -131,7 +134,9 @@ def prepare(
     found = images.decode(content, str(path)).pixels[..., :3]
     codes = np.ascontiguousarray(found)
   index, samples = _gather(encoded, codes, gamut_programs.SAMPLES[-1 if strict else -2])
-  return Prepared(encoded, codes, content, index, samples, bounds, space_found)
+  return Prepared(
+    encoded, codes, content, index, samples, bounds, space_found, rounding
+  )
 
 
 def _gather(

@@ -235,6 +235,7 @@ class Fleet:
         'modified': job.modified,
         'digest': loaded.digest,
         'space': prepared.space,
+        'rounding': prepared.rounding,
       }
       with self._lock:
         self._run.commit(job.name, content, {**record, 'source': source})

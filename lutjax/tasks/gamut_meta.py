@@ -23,7 +23,7 @@ from lutjax.fit import checkpoint, runs
 from lutjax.models import gamut_mlp
 from lutjax.models.gamut import recovery, reptile
 from lutjax.tasks import experiment as experiment_lib
-from lutjax.tasks import gamut_crops, gamut_programs
+from lutjax.tasks import gamut_crops, gamut_programs, gamut_sources
 from lutjax.types import Array, Batch, Key
 
 _OPTIMIZERS = {'adam': optax.adam, 'sgd': optax.sgd}
@@ -106,6 +106,9 @@ def run(
       return []
     choice = gamut_crops.Choice(task.min_og, task.crop, task.test_share)
     crops = gamut_crops.gather(gamut_programs.Programs(), found, opened.folder, choice)
+    coarse = gamut_sources.describe_rounding(e['rounding'] for e in crops.entries)
+    if coarse:
+      say(coarse)
     count = len(crops.encoded)
     say(
       f'{len(crops.entries)} images, {count} crops to train on: '

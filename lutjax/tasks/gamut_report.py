@@ -48,6 +48,13 @@ def summary(records: Sequence[Mapping[str, Any]]) -> str:
   )
 
 
+def rounding(records: Sequence[Mapping[str, Any]]) -> str:
+  """Returns a line on the sources of 8 bits; see `gamut_sources`."""
+  return gamut_sources.describe_rounding(
+    record['source'].get('rounding') for record in records
+  )
+
+
 def write(
   wanted: Any,
   folder: pathlib.Path,
@@ -77,7 +84,7 @@ def write(
     for record in records
   ]
   entries += [page.Entry(name, {}, failure='see the problems') for name in failed]
-  pictures = wanted.pictures
+  coarse, pictures = rounding(records), wanted.pictures
   if pictures == 'auto' and len(records) > 200:
     pictures = 'none'
   return page.write(
@@ -88,6 +95,7 @@ def write(
       'Guard and mode': f'{wanted.model.guard}, {wanted.model.mode}',
       'Files': f'{wanted.task.format}, {wanted.task.quantiser}',
       'In all': summary(records),
+      **({'Sources': coarse} if coarse else {}),
     },
     columns=_COLUMNS,
     entries=entries,

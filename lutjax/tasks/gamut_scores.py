@@ -68,7 +68,8 @@ def score_images(
       if opened.problem or opened.payload is None:
         raise errors.ImageError(opened.problem)
       codes = np.ascontiguousarray(opened.image.pixels[..., :3])
-      encoded = gamut_sources.read(source, space).image.pixels[..., :3]
+      original = gamut_sources.read(source, space)
+      encoded = original.image.pixels[..., :3]
       if encoded.shape != codes.shape:
         raise errors.ImageError(f'{source}: found {encoded.shape}, not {codes.shape}')
       model = codecs.unpack(opened.payload, str(path))
@@ -81,6 +82,7 @@ def score_images(
     found[name] = {
       'size_bytes': opened.size_bytes,
       'codec': model.codec,
+      'source_rounding': original.rounding,
       'recovered': recovered,
       'clip': compare(programs, clip_model, encoded),
     }
@@ -150,10 +152,14 @@ def render(found: Mapping[str, Any]) -> str:
     cells += [f'{item[side]["ciede2000"][0]:.3f}' for side in ('recovered', 'clip')]
     lines.append(f'| {" | ".join(cells)} |')
   sizes = [item['size_bytes'] for item in found.values()]
+  coarse = gamut_sources.describe_rounding(
+    item.get('source_rounding') for item in found.values()
+  )
   lines += [
     '',
     f'{len(found)} images, payloads of {np.mean(sizes):,.0f} bytes on the mean, '
     f'{max(sizes):,} at most.',
+    *([f'{coarse}.'] if coarse else []),
     '',
     '| measure | | recovered all | OG | IG | clip all | OG | IG |',
     '|---' * 8 + '|',

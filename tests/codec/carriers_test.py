@@ -1,8 +1,11 @@
 import io
+import struct
 import unittest
+import zlib
 
 import numpy as np
 import PIL.Image
+import tifffile
 from absl.testing import parameterized
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,6 +31,30 @@ def _blob(size: int = 901) -> bytes:
   return payload.pack(payload.Payload(1, 31, 20, check, body, seed=7))
 
 
+def _former_own(kind: str, blob: bytes) -> bytes | None:
+  """Returns a file as earlier versions wrote it, without the copy in EXIF."""
+  if kind == 'PNG':
+    chunk = struct.pack('>I4s', len(blob), b'gmLp') + blob
+    chunk += struct.pack('>I', zlib.crc32(chunk[4:]))
+    return _PLAIN[kind][:33] + chunk + _PLAIN[kind][33:]
+  if kind == 'TIFF':
+    out = io.BytesIO()
+    tags = [(65100, 7, len(blob), blob, True)]
+    tifffile.imwrite(out, _PIXELS, photometric='rgb', extratags=tags)
+    return out.getvalue()
+  return None
+
+
+def _former_exif(kind: str, blob: bytes) -> bytes:
+  """Returns a file as earlier versions wrote it, without the private place."""
+  exif = PIL.Image.Exif()
+  exif.load(_exif())
+  exif.get_ifd(0x8769)[0x927C] = blob
+  out = io.BytesIO()
+  PIL.Image.fromarray(_PIXELS).save(out, kind, exif=exif)
+  return out.getvalue()
+
+
 _PLAIN = {k: images.encode(images.Image(_PIXELS, None, _exif()), k) for k in _KINDS}
 _CARRYING = {kind: carriers.embed(_PLAIN[kind], _blob()) for kind in _KINDS}
 
@@ -49,7 +76,8 @@ class CarriersTest(parameterized.TestCase):
     self.assertEqual(opened.getexif().get(271), 'Maker')
     inner = opened.getexif().get_ifd(0x8769)
     self.assertEqual(inner[0x9003], '2020:01:01 00:00:00')
-    self.assertEqual(inner[0x927C], _blob())
+    self.assertEqual(inner[fields.PRIVATE], _blob())
+    self.assertNotIn(0x927C, inner)
 
   @parameterized.parameters(*_KINDS)
   def test_a_second_payload_replaces_the_first(self, kind):
@@ -69,9 +97,41 @@ class CarriersTest(parameterized.TestCase):
     self.assertEqual(carriers.extract(out.getvalue()), _blob())
 
   def test_a_cameras_maker_note_stays(self):
-    note = b'CAMERA NOTE ' * 10
-    exif = fields.with_maker_note(fields.with_maker_note(_exif(), note), _blob())
-    self.assertEqual(fields.blobs(exif), [note, _blob()])
+    exif = PIL.Image.Exif()
+    exif.load(_exif())
+    exif.get_ifd(0x8769)[0x927C] = note = b'CAMERA NOTE ' * 10
+    exif = fields.with_exif_field(exif.tobytes().removeprefix(b'Exif\0\0'), _blob())
+    self.assertEqual(fields.blobs(exif), [_blob(), note])
+    bare = fields.without_blob(exif, payload.MAGIC)
+    self.assertEqual(fields.blobs(bare), [note])
+    self.assertNotIn(payload.MAGIC, bare)
+
+  @parameterized.parameters(*_KINDS)
+  def test_files_of_earlier_versions_are_read_and_renewed(self, kind):
+    for places in (_former_own, _former_exif):
+      old = places(kind, _blob())
+      if old is None:
+        continue
+      self.assertEqual(carriers.extract(old), _blob())
+      again = carriers.embed(old, _blob(77))
+      self.assertEqual(carriers.extract(again), _blob(77))
+      inner = PIL.Image.open(io.BytesIO(again)).getexif().get_ifd(0x8769)
+      self.assertEqual(inner[fields.PRIVATE], _blob(77))
+      self.assertNotIn(0x927C, inner)
+      self.assertNotIn(b'gmLp', again)
+
+  def test_image_resources_of_others_stay(self):
+    theirs = b'8BIM\x03\xed\x03odd\0\0\0\x03abc\0' + b'no resource'
+    tags = [(34377, 'B', len(theirs), theirs, True)]
+    out = io.BytesIO()
+    tifffile.imwrite(out, _PIXELS, photometric='rgb', extratags=tags)
+    content = carriers.embed(carriers.embed(out.getvalue(), _blob(77)), _blob())
+    self.assertEqual(carriers.extract(content), _blob())
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+      found = file.pages.first.tags[34377].value
+      np.testing.assert_array_equal(file.asarray(), _PIXELS)
+    self.assertEndsWith(found, theirs)
+    self.assertNotIn(_blob(77), found)
 
   @parameterized.parameters(*_KINDS)
   def test_damage_is_named_or_harmless(self, kind):

@@ -1,7 +1,10 @@
 import pathlib
 import unittest
 
+import imagecodecs
 import numpy as np
+import PIL.Image
+import PIL.ImageCms
 from absl.testing import parameterized
 
 from lutjax import errors
@@ -17,7 +20,10 @@ _CODES = _RNG.integers(0, 65536, (20, 30, 4)).astype(np.uint16)
 class GamutSourcesTest(parameterized.TestCase):
   def write(self, pixels, icc, suffix='.png'):
     path = pathlib.Path(self.create_tempdir().full_path, f'a{suffix}')
-    images.write(path, images.Image(pixels, icc))
+    if suffix == '.avif':  # Which is read alone.
+      PIL.Image.fromarray(pixels).save(path, icc_profile=icc or b'', quality=90)
+    else:
+      images.write(path, images.Image(pixels, icc))
     return path
 
   @parameterized.parameters(None, 'prophoto')
@@ -60,9 +66,69 @@ class GamutSourcesTest(parameterized.TestCase):
     ):
       gamut_sources.read(self.write(_CODES, icc))
 
-  def test_refuses_eight_bits(self):
-    with self.assertRaisesRegex(errors.ImageError, 'found 8-bit pixels'):
-      gamut_sources.read(self.write(np.zeros((4, 4, 3), np.uint8), None))
+  @parameterized.product(
+    space=('display_p3', 'adobe_rgb', 'prophoto'),
+    suffix=('.png', '.jpg', '.tif', '.webp', '.avif'),
+  )
+  def test_takes_eight_bits_of_a_wide_profile(self, space, suffix):
+    codes = _smooth(8)
+    icc = profiles.icc_profile(space)
+    path = self.write(codes, icc, suffix)
+    found = gamut_sources.read(path)
+    self.assertEqual(found.image.pixels.dtype, np.uint16)
+    stored = np.asarray(PIL.Image.open(path)) / 255
+    linear = np.asarray(spaces.decode(stored, space))
+    want = np.clip(spaces.convert(linear, space, 'prophoto'), 0, 1)
+    got = np.asarray(spaces.decode(found.image.pixels / 65535, 'prophoto'))
+    np.testing.assert_allclose(got, want, atol=2e-4)
+
+  @parameterized.parameters('display_p3', 'adobe_rgb', 'prophoto')
+  def test_the_rounding_of_eight_bits_is_what_it_is_said_to_be(self, space):
+    icc = profiles.icc_profile(space)
+    deep, coarse = (
+      gamut_sources.read(self.write(_smooth(bits), icc)) for bits in (16, 8)
+    )
+    linear = [
+      np.asarray(spaces.decode(found.image.pixels / 65535, 'prophoto'), np.float64)
+      for found in (deep, coarse)
+    ]
+    psnr = -10 * np.log10(np.square(linear[0] - linear[1]).mean())
+    self.assertIsNone(deep.rounding)
+    self.assertAlmostEqual(coarse.rounding, psnr, delta=0.15)
+    line = gamut_sources.describe_rounding([None, coarse.rounding, 70.0])
+    self.assertStartsWith(line, '8-bit sources: 2; ')
+    self.assertIn(f'is {coarse.rounding:.1f} to 70.0 dB', line)
+    self.assertEqual(gamut_sources.describe_rounding([None]), '')
+
+  def test_refuses_eight_bits_that_are_not_wide(self):
+    codes = _smooth(8)
+    with self.assertRaisesRegex(
+      errors.ImageError, 'found 8-bit pixels without a profile, expected 16-bit'
+    ):
+      gamut_sources.read(self.write(codes, None))
+    built_in = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile('sRGB'))
+    # A maker that adapted white in another way and does not say so.
+    odd = built_in.tobytes().replace(b'chad', b'none')
+    for icc in (profiles.icc_profile('srgb'), built_in.tobytes(), odd):
+      with self.assertRaisesRegex(
+        errors.ImageError, 'found 8-bit pixels of "sRGB.*no further than sRGB'
+      ):
+        gamut_sources.read(self.write(codes, icc))
+    with self.assertRaisesRegex(errors.ImageError, 'AVIF colours without a profile'):
+      path = self.write(codes, None, '.avif')
+      content = imagecodecs.avif_encode(np.uint16(4) * codes, bitspersample=10)
+      path.write_bytes(content)
+      gamut_sources.read(path)
+    named = gamut_sources.read(self.write(codes, None), 'display_p3')
+    want = gamut_sources.read(self.write(codes, profiles.icc_profile('display_p3')))
+    np.testing.assert_array_equal(named.image.pixels, want.image.pixels)
+
+
+def _smooth(bits: int) -> np.ndarray:
+  """Smooth colours, of which JPEG and its kin lose little."""
+  y, x = np.mgrid[:96, :128] / 128
+  rgb = np.stack([0.1 + 0.8 * x, 0.2 + 0.7 * y, 0.9 - 0.6 * x * y], axis=-1)
+  return images.from_float(rgb.astype(np.float32), bits)
 
 
 if __name__ == '__main__':

@@ -13,6 +13,7 @@ import tifffile
 from absl.testing import absltest
 
 from lutjax.codec import carriers, payload
+from lutjax.color import profiles
 from lutjax.data import images
 from lutjax.models.gamut import recovery
 
@@ -35,6 +36,11 @@ def wide_gamut(seed: int, shape: tuple[int, int]) -> np.ndarray:
   return np.rint(np.moveaxis(rgb, 0, -1) * 65535).astype(np.uint16)
 
 
+def _coarse(pixels: np.ndarray) -> np.ndarray:
+  return np.rint(pixels / 257).astype(np.uint8)
+
+
+_P3 = profiles.icc_profile('display_p3')
 _ON_DEVICES = """
 import sys
 import jax
@@ -166,16 +172,19 @@ class GamutTest(absltest.TestCase):
     bad.write_bytes(bad.read_bytes()[:-2000])
     self.write('flat.png', np.full((32, 32, 3), 20000, np.uint16))
     self.write('eight.png', np.zeros((8, 8, 3), np.uint8))
+    phone = images.Image(_coarse(wide_gamut(2, (32, 32))), _P3)
+    images.write(self.folder / 'in/phone.jpg', phone)
     nan = np.full((8, 8, 3), np.nan, np.float32)
     tifffile.imwrite(self.folder / 'in/nan.tif', nan, photometric='rgb')
     tifffile.imwrite(self.folder / 'in/grey.tif', np.zeros((8, 8), np.uint16))
     self.write('twice.tif', wide_gamut(4, (32, 32)))
     self.write('twice.png', wide_gamut(4, (32, 32)))
     run = self.folder / 'run'
-    code, _, stderr = self.launch(
+    code, stdout, stderr = self.launch(
       'fit', *SMALL, f'--images={self.folder}/in', f'--out={run}'
     )
     self.assertEqual(code, 1, stderr)
+    self.assertIn('8-bit sources: 1; their own rounding, half a code at most', stdout)
     self.assertIn('bad.png: found 3888 bytes of PNG chunk', stderr)
     self.assertIn('eight.png: found 8-bit pixels', stderr)
     self.assertIn('nan.tif: found nan at row 0', stderr)
@@ -192,6 +201,8 @@ class GamutTest(absltest.TestCase):
       'evaluate', f'--model={run}', f'--images={self.folder}/in'
     )
     self.assertIn('PSNR of mean RMSE', stdout, stderr)
+    self.assertIn('8-bit sources: 1; ', stdout)
+    self.assertIn('| phone | seeded |', stdout)
 
   def test_a_file_that_was_changed_falls_back_or_is_refused(self):
     self.write('one.png', wide_gamut(5, (40, 40)))
