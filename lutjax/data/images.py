@@ -233,6 +233,23 @@ def encode(
   return encoded
 
 
+def recoloured(image: Image, pixels: np.ndarray, icc: bytes) -> Image:
+  """Returns the same picture in another colour space.
+
+  Args:
+    image: The picture as it was read.
+    pixels: Its pixels in the new space.
+    icc: The profile of that space, which takes the place of colour chunks.
+
+  Returns:
+    The picture with its EXIF, text, XMP, IPTC and resolution; without a payload, whose
+    colours it either has got or has not.
+  """
+  lost = tuple(name for name in image.said.lost if name != annotations.PAYLOAD)
+  said = image.said._replace(colour=(), lost=lost)
+  return Image(pixels, icc, image.exif, said)
+
+
 def to_float(pixels: np.ndarray) -> np.ndarray:
   """Returns float32 in [0, 1] for integers of full scale, floats as they are."""
   if pixels.dtype.kind == 'f':

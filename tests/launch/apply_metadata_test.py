@@ -23,6 +23,7 @@ import tifffile
 from absl.testing import absltest, flagsaver, parameterized
 
 from launch import apply
+from lutjax.codec import carriers, payload
 
 CASES = pathlib.Path(__file__).resolve().parent.parent / 'cases'
 FORMATS = ('png', 'jpg', 'tif', 'webp')
@@ -278,6 +279,19 @@ class ChunksTest(parameterized.TestCase):
     source, target = save(self.folder / 'a.tif', extratags=tags), self.folder / 'b.tif'
     (line,) = run(source, target)
     self.assertEqual(line, f'{target}: dropped: ModelPixelScaleTag, TIFF field 65000')
+
+
+class PayloadTest(parameterized.TestCase):
+  @parameterized.parameters(*FORMATS)
+  def test_graded_pixels_lose_the_payload_of_others_by_name(self, kind):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    source, target = save(folder / f'a.{kind}'), folder / f'b.{kind}'
+    blob = payload.pack(payload.Payload(1, 32, 24, 0, bytes(40)))
+    source.write_bytes(carriers.embed(source.read_bytes(), blob))
+    self.assertEqual(carriers.extract(source.read_bytes()), blob)
+    self.assertEqual(run(source, target), [f'{target}: dropped: wide-gamut payload'])
+    self.assertNotIn(blob[:36], target.read_bytes())
+    self.assertIsNone(carriers.extract(target.read_bytes()))
 
 
 class CasesTest(parameterized.TestCase):
