@@ -5,12 +5,17 @@ PNG chunks. `fit` takes out what another format cannot hold, and names it.
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from lutjax.codec import metadata, photoshop
 from lutjax.codec import payload as payload_lib
 from lutjax.codec import resolution as resolution_lib
 
+# Names in one line.
+_MAX_NAMED = 20
+# A packet with more of them than this is no work of a program that means well.
+_MAX_LEFT_OUT = 16
 # The keyword of a PNG text that a JPEG file holds as its comment.
 COMMENT = b'Comment'
 PAYLOAD = 'wide-gamut payload'
@@ -88,15 +93,29 @@ def fit(
   return kept, exif, dropped
 
 
-def clean_xmp(xmp: bytes) -> bytes:
-  """Takes pictures and pointers to further parts out of an XMP packet."""
-  return _XMP_LEFT_OUT.sub(b'', xmp)
+def with_xmp(said: Annotations, xmp: bytes | None) -> Annotations:
+  """Adds an XMP packet, without its pictures and its pointers to further parts."""
+  if not xmp:
+    return said
+  if max(xmp.count(b':Thumbnails'), xmp.count(b':HasExtendedXMP')) > _MAX_LEFT_OUT:
+    return said._replace(lost=(*said.lost, 'XMP'))
+  return said._replace(xmp=_XMP_LEFT_OUT.sub(b'', xmp))
 
 
 def keyword(chunk: metadata.Chunk) -> str:
   """Returns the keyword of a text chunk, fit to be printed."""
-  name = bytes(chunk.data[:80]).partition(b'\0')[0].decode('latin-1')
-  return ''.join(c if c.isprintable() else '?' for c in name)
+  return printable(bytes(chunk.data[:80]).partition(b'\0')[0])
+
+
+def printable(name: bytes) -> str:
+  """Returns a name that a file holds, fit to be printed."""
+  return ''.join(c if c.isprintable() else '?' for c in name.decode('latin-1'))
+
+
+def listed(names: Sequence[str]) -> str:
+  """Returns names in one line, the first twenty."""
+  more = len(names) - _MAX_NAMED
+  return ', '.join(names[:_MAX_NAMED]) + f' and {more} more' * (more > 0)
 
 
 def comment_to_text(comment: bytes) -> metadata.Chunk:

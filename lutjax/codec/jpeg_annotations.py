@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from lutjax.codec import annotations, metadata, photoshop
+from lutjax.codec import annotations as annotations_lib
+from lutjax.codec import metadata, photoshop
 from lutjax.codec import resolution as resolution_lib
 
 _APP0, _APP1, _APP2, _APP13, _APP14, _COMMENT = 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xFE
@@ -17,7 +18,7 @@ _PART_BYTES = 65000
 
 def read(
   segments: Sequence[metadata.Segment], exif: bytes | None
-) -> annotations.Annotations:
+) -> annotations_lib.Annotations:
   """Reads what a JPEG file says.
 
   Args:
@@ -29,10 +30,10 @@ def read(
   """
   texts, lost, xmp, resolution, block = [], [], None, None, b''
   for marker, data in segments:
-    if marker == _COMMENT and annotations.is_payload(data):
-      lost.append(annotations.PAYLOAD)
+    if marker == _COMMENT and annotations_lib.is_payload(data):
+      lost.append(annotations_lib.PAYLOAD)
     elif marker == _COMMENT:
-      texts.append(annotations.comment_to_text(data))
+      texts.append(annotations_lib.comment_to_text(data))
     elif marker == _APP1 and data.startswith(_XMP):
       xmp = xmp or data.removeprefix(_XMP)
     elif marker == _APP1 and data.startswith(_MORE_XMP):
@@ -43,17 +44,17 @@ def read(
       resolution = resolution_lib.from_jfif(data)
     elif 0xE0 <= marker < 0xF0 and not _is_known(marker, data):
       lost.append(_name(marker, data))
-  resources, payloads = annotations.split_resources(block)
-  return annotations.Annotations(
+  resources, payloads = annotations_lib.split_resources(block)
+  said = annotations_lib.Annotations(
     text=tuple(texts),
-    xmp=xmp and annotations.clean_xmp(xmp),
     resources=resources,
     resolution=resolution or resolution_lib.from_exif(exif or b''),
     lost=tuple(dict.fromkeys(lost + payloads)),
   )
+  return annotations_lib.with_xmp(said, xmp)
 
 
-def put(content: bytes, said: annotations.Annotations, exif: bytes | None) -> bytes:
+def put(content: bytes, said: annotations_lib.Annotations, exif: bytes | None) -> bytes:
   """Puts what is said into a JPEG file that says nothing.
 
   Args:
@@ -91,6 +92,5 @@ def _is_known(marker: int, data: bytes) -> bool:
 
 
 def _name(marker: int, data: bytes) -> str:
-  start = data[:32].partition(b'\0')[0].decode('latin-1')
-  word = ''.join(c if c.isprintable() else '?' for c in start)
+  word = annotations_lib.printable(data[:32].partition(b'\0')[0])
   return f'APP{marker - _APP0} {word}'.rstrip()

@@ -9,7 +9,8 @@ import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lutjax.codec import annotations, carriers, metadata, photoshop
+from lutjax.codec import annotations as annotations_lib
+from lutjax.codec import carriers, metadata, photoshop
 from lutjax.codec import resolution as resolution_lib
 
 # The spellings of the drafts of PNG's third edition are still about.
@@ -18,6 +19,7 @@ _TEXT = (b'tEXt', b'zTXt', b'iTXt')
 _XMP = b'XML:com.adobe.xmp'
 _JPEG_XMP, _EXIF = b'http://ns.adobe.com/xap/1.0/\0', b'Exif\0\0'
 _RAW = b'Raw profile type '
+_PROFILES = (b'exif', b'app1', b'xmp', b'iptc', b'8bim', b'icc', b'icm')
 # Read elsewhere, or about storage: profile, EXIF, transparency, significant bits, and
 # the frames of animations, which the reader names.
 _KNOWN = (b'iCCP', b'eXIf', b'tRNS', b'sBIT', b'acTL', b'fcTL', b'fdAT', b'hIST')
@@ -32,7 +34,7 @@ class Found(NamedTuple):
     exif: The EXIF stream.
   """
 
-  annotations: annotations.Annotations
+  annotations: annotations_lib.Annotations
   icc: bytes | None
   exif: bytes | None
 
@@ -56,32 +58,32 @@ def read(chunks: Sequence[metadata.Chunk], source: str) -> Found:
     kind, data = chunk
     name = bytes(data[:80]).partition(b'\0')[0] if kind in _TEXT else b''
     if carriers.is_own(chunk):
-      lost.append(annotations.PAYLOAD)
+      lost.append(annotations_lib.PAYLOAD)
     elif name == _XMP:
       xmp = metadata.png_text(chunk)
     elif name.startswith(_RAW):
-      raw[name.removeprefix(_RAW).lower()] = _from_hexadecimal(chunk)
+      profile = name.removeprefix(_RAW).lower()
+      raw[profile] = _from_hexadecimal(chunk) if profile in _PROFILES else b''
     elif kind in _TEXT:
       texts.append(chunk)
     elif kind == b'pHYs':
       resolution = resolution_lib.from_png(bytes(data))
     elif kind[:1].islower() and kind not in (*COLOUR, *_KNOWN):
-      lost.append(kind.decode('ascii', 'backslashreplace'))
+      lost.append(annotations_lib.printable(kind))
   exif, xmp, resources, unread = _from_raw(raw, metadata.png_exif(chunks), xmp)
   icc = metadata.png_icc(chunks, source) or raw.get(b'icc') or raw.get(b'icm')
-  said = annotations.Annotations(
+  said = annotations_lib.Annotations(
     colour=tuple(chunk for chunk in chunks if chunk.kind in COLOUR),
     text=tuple(texts),
-    xmp=xmp and annotations.clean_xmp(xmp),
     resources=resources,
     resolution=resolution or resolution_lib.from_exif(exif or b''),
     lost=tuple(dict.fromkeys(lost + unread)),
   )
-  return Found(said, icc, exif)
+  return Found(annotations_lib.with_xmp(said, xmp), icc, exif)
 
 
 def to_chunks(
-  said: annotations.Annotations, icc: bytes | None, exif: bytes | None
+  said: annotations_lib.Annotations, icc: bytes | None, exif: bytes | None
 ) -> list[metadata.Chunk]:
   """Makes the chunks that go between the header and the pixels."""
   chunks = list(said.colour)
@@ -112,14 +114,13 @@ def _from_raw(
     elif name in (b'xmp', b'app1') and data:
       xmp = xmp or data.removeprefix(_JPEG_XMP)
     elif name in (b'iptc', b'8bim') and data:
-      found, payloads = annotations.split_resources(data)
+      found, payloads = annotations_lib.split_resources(data)
       unread += payloads
       if data.startswith(b'\x1c'):
         found = photoshop.with_iptc((), data)
       resources += tuple(r for r in found if r not in resources)
     elif name not in (b'icc', b'icm') or not data:
-      label = ''.join(c for c in name.decode('latin-1') if c.isprintable())
-      unread.append(f'raw profile "{label}"')
+      unread.append(f'raw profile "{annotations_lib.printable(name)}"')
   return exif, xmp, resources, unread
 
 

@@ -19,13 +19,13 @@ import tifffile
 from PIL import AvifImagePlugin, JpegImagePlugin, WebPImagePlugin
 
 from lutjax import errors
+from lutjax.codec import annotations as annotations_lib
+from lutjax.codec import exif as exif_codec
 from lutjax.codec import (
-  annotations,
   jpeg_annotations,
   metadata,
   png_annotations,
 )
-from lutjax.codec import exif as exif_codec
 from lutjax.codec import resolution as resolution_lib
 from lutjax.color import profiles
 from lutjax.data import avif, png, tiff_annotations
@@ -57,7 +57,7 @@ class Decoded(NamedTuple):
       one of `CONVERTERS`, or the name of something else.
     icc: The ICC profile.
     exif: The EXIF stream.
-    said: What else the file says.
+    annotations: What else the file says.
     lossless: Whether its format stores pixels without loss.
   """
 
@@ -65,7 +65,7 @@ class Decoded(NamedTuple):
   colours: str
   icc: bytes | None
   exif: bytes | None
-  said: annotations.Annotations = annotations.Annotations()
+  annotations: annotations_lib.Annotations = annotations_lib.Annotations()
   lossless: bool = False
 
 
@@ -207,14 +207,12 @@ def to_rgb(found: Decoded, source: str, *, convert: bool, say: Say) -> Decoded:
 
 def _from_info(
   info: Mapping[str | tuple[int, int], Any],
-) -> tuple[bytes | None, bytes | None, annotations.Annotations]:
+) -> tuple[bytes | None, bytes | None, annotations_lib.Annotations]:
   """Returns profile, EXIF and the rest of what Pillow hands out of WebP and AVIF."""
   exif = info.get('exif', b'').removeprefix(b'Exif\0\0') or None
-  xmp = info.get('xmp') or None
-  said = annotations.Annotations(
-    xmp=xmp and annotations.clean_xmp(xmp),
-    resolution=resolution_lib.from_exif(exif or b''),
-  )
+  resolution = resolution_lib.from_exif(exif or b'')
+  said = annotations_lib.Annotations(resolution=resolution)
+  said = annotations_lib.with_xmp(said, info.get('xmp'))
   return info.get('icc_profile'), exif, said
 
 

@@ -12,15 +12,15 @@ import numpy as np
 import PIL.Image
 import tifffile
 
+from lutjax.codec import annotations as annotations_lib
+from lutjax.codec import exif as exif_codec
 from lutjax.codec import (
-  annotations,
   exif_cleaning,
   jpeg_annotations,
   metadata,
   photoshop,
   png_annotations,
 )
-from lutjax.codec import exif as exif_codec
 
 # Fields of TIFF and the types that other programs expect of them.
 _XMP, _IPTC, _PHOTOSHOP = (700, 1), (33723, 7), (34377, 1)
@@ -41,13 +41,13 @@ class Content(NamedTuple):
     pixels: `[H, W, 3|4]` uint8, uint16 or float32.
     icc: The ICC profile.
     exif: The EXIF stream.
-    said: What else the file says, all of which the format holds.
+    annotations: What else the file says, all of which the format holds.
   """
 
   pixels: np.ndarray
   icc: bytes | None
   exif: bytes | None
-  said: annotations.Annotations
+  annotations: annotations_lib.Annotations
 
 
 def to_png(content: Content, quality: int, lossless: bool) -> bytes:
@@ -55,7 +55,7 @@ def to_png(content: Content, quality: int, lossless: bool) -> bytes:
   del quality, lossless
   pixels = np.ascontiguousarray(content.pixels)
   encoded = bytes(imagecodecs.png_encode(pixels, **_PNG_OPTIONS))
-  chunks = png_annotations.to_chunks(content.said, content.icc, content.exif)
+  chunks = png_annotations.to_chunks(content.annotations, content.icc, content.exif)
   return metadata.png_with(encoded, chunks)
 
 
@@ -66,7 +66,7 @@ def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
   moved without knowing what they mean.
   """
   del quality, lossless
-  pixels, said = content.pixels, content.said
+  pixels, said = content.pixels, content.annotations
   order = exif_codec.byte_order(content.exif or b'') or '<'
   iptc = photoshop.iptc(said.resources)
   others = photoshop.join([r for r in said.resources if r.number != photoshop.IPTC])
@@ -104,21 +104,21 @@ def to_jpeg(content: Content, quality: int, lossless: bool) -> bytes:
     subsampling=0,
     optimize=True,
   )
-  return jpeg_annotations.put(encoded, content.said, content.exif)
+  return jpeg_annotations.put(encoded, content.annotations, content.exif)
 
 
 def to_webp(content: Content, quality: int, lossless: bool) -> bytes:
   """Encodes exactly at quality 100 or where asked for, else with loss."""
   exif = content.exif
-  if content.said.resolution is not None:
-    exif = exif_cleaning.with_resolution(exif, content.said.resolution)
+  if content.annotations.resolution is not None:
+    exif = exif_cleaning.with_resolution(exif, content.annotations.resolution)
   return _by_pillow(
     content.pixels,
     'WEBP',
     quality=quality,
     icc_profile=content.icc,
     exif=exif or b'',
-    xmp=content.said.xmp or b'',
+    xmp=content.annotations.xmp or b'',
     lossless=lossless or quality == 100,
     exact=True,
   )

@@ -18,8 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from lutjax import errors, files
-from lutjax.codec import annotations, exif_cleaning, fields, payload
+from lutjax.codec import annotations as annotations_lib
 from lutjax.codec import exif as exif_codec
+from lutjax.codec import exif_cleaning, fields, payload
 from lutjax.data import decoders, encoders, listing
 
 # Format by extension.
@@ -70,7 +71,7 @@ class Image(NamedTuple):
     pixels: `[H, W, 3|4]` uint8, uint16 or float32.
     icc: The ICC profile.
     exif: The EXIF stream, starting with its byte order mark.
-    said: What else the file says: colour chunks, text, XMP, IPTC, resolution.
+    annotations: What else the file says: colour chunks, text, XMP, IPTC, resolution.
     lossless: Whether it comes from a file without loss and is to stay exact
       wherever the format can.
   """
@@ -78,7 +79,7 @@ class Image(NamedTuple):
   pixels: np.ndarray
   icc: bytes | None = None
   exif: bytes | None = None
-  said: annotations.Annotations = annotations.Annotations()
+  annotations: annotations_lib.Annotations = annotations_lib.Annotations()
   lossless: bool = False
 
 
@@ -145,7 +146,7 @@ def decode(
     )
   _check_finite(decoded.pixels, source)
   return Image(
-    decoded.pixels, decoded.icc, decoded.exif, decoded.said, decoded.lossless
+    decoded.pixels, decoded.icc, decoded.exif, decoded.annotations, decoded.lossless
   )
 
 
@@ -229,7 +230,7 @@ def encode(
     content, dropped = _fitted(image, kind)
     encoded = _ENCODERS[kind](content, quality, image.lossless)
   if dropped:
-    say(f'{source}: dropped: {", ".join(dropped)}')
+    say(f'{source}: dropped: {annotations_lib.listed(dropped)}')
   return encoded
 
 
@@ -245,8 +246,10 @@ def recoloured(image: Image, pixels: np.ndarray, icc: bytes) -> Image:
     The picture with its EXIF, text, XMP, IPTC and resolution; without a payload, whose
     colours it either has got or has not.
   """
-  lost = tuple(name for name in image.said.lost if name != annotations.PAYLOAD)
-  said = image.said._replace(colour=(), lost=lost)
+  lost = tuple(
+    name for name in image.annotations.lost if name != annotations_lib.PAYLOAD
+  )
+  said = image.annotations._replace(colour=(), lost=lost)
   return Image(pixels, icc, image.exif, said)
 
 
@@ -320,8 +323,8 @@ def _without_payload(found: decoders.Decoded) -> decoders.Decoded:
   exif = fields.without_blob(found.exif, payload.MAGIC)
   if exif == found.exif:
     return found
-  lost = tuple(dict.fromkeys((*found.said.lost, annotations.PAYLOAD)))
-  return found._replace(exif=exif, said=found.said._replace(lost=lost))
+  lost = tuple(dict.fromkeys((*found.annotations.lost, annotations_lib.PAYLOAD)))
+  return found._replace(exif=exif, annotations=found.annotations._replace(lost=lost))
 
 
 def _fitted(image: Image, kind: str) -> tuple[encoders.Content, list[str]]:
@@ -332,7 +335,7 @@ def _fitted(image: Image, kind: str) -> tuple[encoders.Content, list[str]]:
   height, width = image.pixels.shape[:2]
   if exif is not None:
     exif = exif_cleaning.clean(exif, kind=kind, height=height, width=width)
-  said, exif, dropped = annotations.fit(image.said, exif, kind)
+  said, exif, dropped = annotations_lib.fit(image.annotations, exif, kind)
   return encoders.Content(image.pixels, image.icc, exif, said), unread + dropped
 
 

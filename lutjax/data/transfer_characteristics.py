@@ -29,7 +29,7 @@ def describe(image: images.Image) -> str | None:
   Returns:
     For example `PQ (chunk cICP)`; None where codes are like sRGB or nothing is said.
   """
-  chunks = {chunk.kind: bytes(chunk.data) for chunk in image.said.colour}
+  chunks = {chunk.kind: bytes(chunk.data) for chunk in image.annotations.colour}
   if len(chunks.get(b'cICP', b'')) == 4:
     return _named(chunks[b'cICP'][1], 'chunk cICP')
   if image.icc is not None:

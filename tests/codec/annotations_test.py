@@ -17,7 +17,18 @@ class AnnotationsTest(parameterized.TestCase):
     (b'<dc:title>Thumbnails</dc:title>', b'<dc:title>Thumbnails</dc:title>'),
   )
   def test_xmp_loses_pictures_and_dangling_pointers(self, xmp, want):
-    self.assertEqual(annotations.clean_xmp(xmp), want)
+    said = annotations.with_xmp(annotations.Annotations(), xmp)
+    self.assertEqual(said, annotations.Annotations(xmp=want))
+
+  def test_xmp_made_to_take_for_ever_is_dropped_by_name(self):
+    said = annotations.with_xmp(annotations.Annotations(), b'<a:Thumbnails' * 1000)
+    self.assertEqual(said, annotations.Annotations(lost=('XMP',)))
+    self.assertEqual(annotations.with_xmp(said, None), said)
+
+  def test_a_line_names_twenty(self):
+    names = [str(i) for i in range(25)]
+    self.assertEndsWith(annotations.listed(names), '18, 19 and 5 more')
+    self.assertEqual(annotations.listed(names[:20]), ', '.join(names[:20]))
 
   def test_names_what_does_not_fit(self):
     both = (

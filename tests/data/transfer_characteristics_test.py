@@ -27,7 +27,7 @@ def _profile(gamma: float, cicp: bytes = b'') -> bytes:
 
 def _image(icc: bytes | None = None, **chunks: bytes) -> images.Image:
   colour = tuple(metadata.Chunk(k.encode(), data) for k, data in chunks.items())
-  return images.Image(_PIXELS, icc, said=annotations.Annotations(colour=colour))
+  return images.Image(_PIXELS, icc, annotations=annotations.Annotations(colour=colour))
 
 
 def _gamma(value: float) -> bytes:

@@ -117,7 +117,7 @@ class EditedFilesTest(parameterized.TestCase):
       with PIL.Image.open(expanded[0]) as opened:
         self.assertEqual(opened.getexif()[315], 'Edited by Me')
     if tool == 'exiftool':
-      self.assertIn(b'Red', images.read(expanded[0]).said.xmp)
+      self.assertIn(b'Red', images.read(expanded[0]).annotations.xmp)
     got, want = (images.read(found).pixels for found in expanded)
     np.testing.assert_array_equal(got, want)
     self.assertEmpty([line for line in self.said if line.startswith(str(path))])
