@@ -89,17 +89,23 @@ def extract(content: bytes, source: str = 'image') -> bytes | None:
   return None
 
 
+def is_own(chunk: metadata.Chunk) -> bool:
+  """Tells whether a PNG chunk holds a payload."""
+  text = chunk.kind in (b'tEXt', b'zTXt') and bytes(chunk.data).startswith(_KEYWORD)
+  return text or chunk.kind == _FORMER_CHUNK
+
+
 def _candidates(content: bytes, source: str) -> list[bytes]:
   if content.startswith(metadata.PNG_SIGNATURE):
     chunks = metadata.png_to_chunks(content, source)
-    own = [_from_text(chunk) for chunk in chunks if _is_own(chunk)]
+    own = [_from_text(chunk) for chunk in chunks if is_own(chunk)]
     return own + fields.blobs(metadata.png_exif(chunks) or b'')
   if content.startswith(b'\xff\xd8'):
     segments, _ = metadata.jpeg_to_segments(content, source)
     own = [data for marker, data in segments if marker == _COMMENT]
     return own + fields.blobs(metadata.jpeg_exif(segments) or b'')
   if content[:4] == b'RIFF' and content[8:12] == b'WEBP':
-    chunks = _webp_chunks(content, source)
+    chunks = metadata.webp_to_chunks(content, source)
     return [b for kind, data in chunks if kind == b'EXIF' for b in _exif_blobs(data)]
   return fields.blobs(content)
 
@@ -111,16 +117,11 @@ def _exif_blobs(data: bytes) -> list[bytes]:
 def _embed_png(content: bytes, blob: bytes, source: str) -> bytes:
   chunks = metadata.png_to_chunks(content, source)
   exif = fields.with_exif_field(metadata.png_exif(chunks), blob)
-  rest = [c for c in chunks[1:] if c.kind != b'eXIf' and not _is_own(c)]
+  rest = [c for c in chunks[1:] if c.kind != b'eXIf' and not is_own(c)]
   text = _KEYWORD + b'\0' + zlib.compress(base64.b64encode(blob), 9)
   own = [metadata.Chunk(b'eXIf', exif), metadata.Chunk(b'zTXt', text)]
   first = next(i for i, c in enumerate(rest) if c.kind in (b'IDAT', b'IEND'))
   return metadata.chunks_to_png([chunks[0], *rest[:first], *own, *rest[first:]])
-
-
-def _is_own(chunk: metadata.Chunk) -> bool:
-  text = chunk.kind in (b'tEXt', b'zTXt') and bytes(chunk.data).startswith(_KEYWORD)
-  return text or chunk.kind == _FORMER_CHUNK
 
 
 def _from_text(chunk: metadata.Chunk) -> bytes:
@@ -157,7 +158,7 @@ def _embed_jpeg(content: bytes, blob: bytes, source: str) -> bytes:
 
 
 def _embed_webp(content: bytes, blob: bytes, source: str) -> bytes:
-  chunks = _webp_chunks(content, source)
+  chunks = metadata.webp_to_chunks(content, source)
   if chunks[0][0] != b'VP8X':
     chunks.insert(0, (b'VP8X', _webp_header(chunks, source)))
   header = bytearray(chunks[0][1])
@@ -172,23 +173,6 @@ def _embed_webp(content: bytes, blob: bytes, source: str) -> bytes:
     parts += [kind, struct.pack('<I', len(data)), data, b'\0' * (len(data) % 2)]
   body = b''.join(parts)
   return b'RIFF' + struct.pack('<I', len(body)) + body
-
-
-def _webp_chunks(content: bytes, source: str) -> list[tuple[bytes, bytes]]:
-  end = min(len(content), 8 + int.from_bytes(content[4:8], 'little'))
-  chunks, offset = [], 12
-  while offset + 8 <= end:
-    kind, length = struct.unpack_from('<4sI', content, offset)
-    if offset + 8 + length > end:
-      raise errors.ImageError(
-        f'{source}: found {end - offset - 8} bytes of WebP chunk at byte {offset}, '
-        f'expected {length}: the file is cut short'
-      )
-    chunks.append((kind, content[offset + 8 : offset + 8 + length]))
-    offset += 8 + length + length % 2
-  if not chunks:
-    raise errors.ImageError(f'{source}: found no WebP chunk: the file is cut short')
-  return chunks
 
 
 def _webp_header(chunks: list[tuple[bytes, bytes]], source: str) -> bytes:

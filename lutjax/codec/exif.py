@@ -7,6 +7,7 @@ are left alone, as other tools do.
 """
 
 import struct
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 # Bytes per value of each TIFF field type.
@@ -14,12 +15,23 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _LONG = 4
 # Fields that point to a directory of their own: EXIF, GPS, interoperability.
 _POINTERS = frozenset({0x8769, 0x8825, 0xA005})
-# Fields of the main directory that describe the picture, not its storage:
-# description, make, model, orientation, resolution, software, date, artist,
-# copyright.
-_DESCRIPTIVE = _POINTERS | {270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 33432}
-_RESOLUTION = frozenset({282, 283, 296})
-_RESOLUTION_UNIT, _NO_UNIT = 296, 1
+# Fields of the main directory that describe the picture, not its storage: names of
+# document and page, description, make, model, orientation, resolution, software, date,
+# artist, host, white and primaries, rating, copyright, and what Windows adds.
+DESCRIPTIVE = (
+  _POINTERS
+  | {269, 270, 271, 272, 274, 282, 283, 285, 296, 305, 306, 315, 316, 318, 319}
+  | {18246, 18249, 33432, *range(40091, 40096)}
+)
+# Fields of the main directory that describe how pixels are stored, or that hold what
+# has a place of its own (XMP, IPTC, ICC, other pictures, layers).
+STORAGE = frozenset(
+  {*range(254, 260), 262, 263, 264, 265, 266, 273, *range(277, 282), 284}
+  | {*range(288, 294), 317, *range(320, 326), 330, *range(332, 335), *range(338, 348)}
+  | {*range(512, 522), *range(529, 533), 559, 700, 33723, 34377, 34675, 37724}
+)
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _NO_UNIT = 282, 283, 296, 1
+_RESOLUTION = frozenset({_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT})
 _MAX_DEPTH = 3
 # Values of one directory together; forged fields may overlap endlessly.
 _MAX_BYTES = 1 << 24
@@ -39,6 +51,15 @@ def byte_order(exif: bytes) -> Literal['<', '>'] | None:
   return _ORDERS.get(exif[:4])
 
 
+def main_values(stream: bytes, tags: Collection[int]) -> dict[int, bytes]:
+  """Returns the values of some fields of the main directory, as they are stored."""
+  order = byte_order(stream)
+  if order is None:
+    return {}
+  (offset,) = struct.unpack_from(f'{order}I', stream.ljust(8, b'\0'), 4)
+  return {f.tag: f.value for f in _read(stream, offset, order) if f.tag in tags}
+
+
 def tiff_to_exif(content: bytes) -> bytes | None:
   """Collects the descriptive fields of a TIFF file.
 
@@ -53,9 +74,10 @@ def tiff_to_exif(content: bytes) -> bytes | None:
     return None
   (offset,) = struct.unpack_from(f'{order}I', content.ljust(8, b'\0'), 4)
   fields = _read(content, offset, order)
-  kept = tuple(field for field in fields if field.tag in _DESCRIPTIVE)
-  no_unit = struct.pack(f'{order}H', _NO_UNIT)
-  if any(f.tag == _RESOLUTION_UNIT and f.value == no_unit for f in kept):
+  kept = tuple(field for field in fields if field.tag in DESCRIPTIVE)
+  values = {field.tag: field.value for field in kept}
+  no_unit = values.get(_RESOLUTION_UNIT) == struct.pack(f'{order}H', _NO_UNIT)
+  if no_unit and values.get(_X_RESOLUTION) == values.get(_Y_RESOLUTION):
     kept = tuple(field for field in kept if field.tag not in _RESOLUTION)
   if not kept:
     return None
@@ -63,7 +85,7 @@ def tiff_to_exif(content: bytes) -> bytes | None:
 
 
 def tiff_with_exif(content: bytes, exif: bytes) -> bytes:
-  """Adds an EXIF stream's descriptive fields to a TIFF file.
+  """Adds an EXIF stream's fields to a TIFF file, all but those of storage.
 
   A directory that holds the fields of both is appended and takes the place of
   the first one; nothing that is there moves.
@@ -84,7 +106,7 @@ def tiff_with_exif(content: bytes, exif: bytes) -> bytes:
       f'Expected TIFF streams of one byte order, got {content[:4]!r} and {exif[:4]!r}.'
     )
   (offset,) = struct.unpack_from(f'{order}I', exif.ljust(8, b'\0'), 4)
-  added = {f.tag: f for f in _read(exif, offset, order) if f.tag in _DESCRIPTIVE}
+  added = {f.tag: f for f in _read(exif, offset, order) if f.tag not in STORAGE}
   if not added:
     return content
   (offset,) = struct.unpack_from(f'{order}I', content, 4)

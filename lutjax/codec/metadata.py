@@ -1,6 +1,6 @@
-"""What image files carry besides pixels: PNG chunks and JPEG segments.
+"""What image files are made of: chunks of PNG and WebP, segments of JPEG.
 
-Both formats are lists of tagged records. Walking them needs neither a decoder
+These formats are lists of tagged records. Walking them needs neither a decoder
 nor an encoder, so profiles and EXIF survive where those would drop them.
 EXIF here is the bare TIFF stream, starting with its byte order mark.
 """
@@ -122,18 +122,39 @@ def png_exif(chunks: Sequence[Chunk]) -> bytes | None:
   return None
 
 
+def png_text(chunk: Chunk) -> bytes | None:
+  """Returns the text of a chunk tEXt or zTXt (Latin-1) or iTXt (UTF-8).
+
+  Returns:
+    The text, or None if it is damaged or inflates to more than 64 MiB.
+  """
+  _, _, rest = bytes(chunk.data).partition(b'\0')
+  packed = chunk.kind == b'zTXt'
+  if packed:
+    rest = rest[1:]
+  elif chunk.kind == b'iTXt':
+    packed = rest[:1] == b'\1'
+    parts = rest[2:].split(b'\0', 2)
+    if len(parts) < 3:
+      return None
+    rest = parts[2]
+  if not packed:
+    return rest
+  inflater = zlib.decompressobj()
+  try:
+    text = inflater.decompress(rest, _MAX_PROFILE_BYTES)
+  except zlib.error:
+    return None
+  return text if inflater.eof else None
+
+
 def png_bare(chunks: Sequence[Chunk]) -> list[Chunk]:
   """Returns the chunks that decide the pixels: the critical ones and tRNS."""
   return [c for c in chunks if c.kind[:1].isupper() or c.kind == b'tRNS']
 
 
-def png_with(content: bytes, *, icc: bytes | None, exif: bytes | None) -> bytes:
-  """Puts a profile and an EXIF stream behind the header of a PNG file."""
-  extra = []
-  if icc is not None:
-    extra.append(Chunk(b'iCCP', b'ICC profile\0\0' + zlib.compress(icc, 9)))
-  if exif is not None:
-    extra.append(Chunk(b'eXIf', exif))
+def png_with(content: bytes, extra: Sequence[Chunk]) -> bytes:
+  """Puts chunks behind the header of a PNG file."""
   head = len(PNG_SIGNATURE) + 25  # IHDR has 13 bytes of data.
   inserted = chunks_to_png(extra)[len(PNG_SIGNATURE) :]
   return content[:head] + inserted + content[head:]
@@ -229,3 +250,25 @@ def jpeg_bare(segments: Sequence[Segment]) -> list[Segment]:
     for segment in segments
     if segment.marker in (_APP0, _APP14) or not 0xE0 <= segment.marker <= 0xFE
   ]
+
+
+def webp_to_chunks(content: bytes, source: str) -> list[tuple[bytes, bytes]]:
+  """Splits a WebP file into kinds and contents of its chunks.
+
+  Raises:
+    ImageError: if a chunk is cut short, or if there is none.
+  """
+  end = min(len(content), 8 + int.from_bytes(content[4:8], 'little'))
+  chunks, offset = [], 12
+  while offset + 8 <= end:
+    kind, length = struct.unpack_from('<4sI', content, offset)
+    if offset + 8 + length > end:
+      raise errors.ImageError(
+        f'{source}: found {end - offset - 8} bytes of WebP chunk at byte {offset}, '
+        f'expected {length}: the file is cut short'
+      )
+    chunks.append((kind, content[offset + 8 : offset + 8 + length]))
+    offset += 8 + length + length % 2
+  if not chunks:
+    raise errors.ImageError(f'{source}: found no WebP chunk: the file is cut short')
+  return chunks

@@ -82,6 +82,16 @@ def is_prophoto(profile: RgbProfile) -> bool:
   return bool(off < _CLOSE and max(alike) < _CLOSE)
 
 
+def find_tag(icc: bytes, name: bytes) -> bytes | None:
+  """Returns the content of a tag of a profile, or None if it has none."""
+  (count,) = struct.unpack_from('>I', icc.ljust(132, b'\0'), 128)
+  for at in range(132, min(132 + 12 * min(count, 1000), len(icc) - 11), 12):
+    found, offset, size = struct.unpack_from('>4sII', icc, at)
+    if found == name:
+      return icc[offset : offset + size]
+  return None
+
+
 def _adaptation(profile: PIL.ImageCms.core.CmsProfile) -> np.ndarray:
   """Returns the matrix by which the profile brought XYZ to D50."""
   if profile.chromatic_adaptation is not None:
@@ -100,12 +110,10 @@ def _to_prophoto(columns: np.ndarray, adaptation: np.ndarray) -> np.ndarray:
 
 
 def _tag(icc: bytes, name: bytes) -> bytes:
-  (count,) = struct.unpack_from('>I', icc, 128)
-  for i in range(min(count, 1000)):
-    found, offset, size = struct.unpack_from('>4sII', icc, 132 + 12 * i)
-    if found == name:
-      return icc[offset : offset + size]
-  raise ValueError(f'has no tag {name.decode()}')
+  content = find_tag(icc, name)
+  if content is None:
+    raise ValueError(f'has no tag {name.decode()}')
+  return content
 
 
 def _curve(data: bytes) -> Curve:

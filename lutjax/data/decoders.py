@@ -11,7 +11,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Generator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import imagecodecs
 import numpy as np
@@ -19,10 +19,16 @@ import tifffile
 from PIL import AvifImagePlugin, JpegImagePlugin, WebPImagePlugin
 
 from lutjax import errors
+from lutjax.codec import annotations as annotations_lib
 from lutjax.codec import exif as exif_codec
-from lutjax.codec import metadata
+from lutjax.codec import (
+  jpeg_annotations,
+  metadata,
+  png_annotations,
+)
+from lutjax.codec import resolution as resolution_lib
 from lutjax.color import profiles
-from lutjax.data import avif, png
+from lutjax.data import avif, png, tiff_annotations
 
 MAX_PIXELS = 300_000_000
 _TIFF_COLOURS: Mapping[int, str] = {
@@ -37,6 +43,7 @@ _TIFF_COLOURS: Mapping[int, str] = {
 _PILLOW_COLOURS = {'RGB': 'rgb', 'RGBA': 'rgb', 'L': 'grey', 'CMYK': 'cmyk'}
 _TIFF_ICC = 34675
 _JPEG = tifffile.COMPRESSION.JPEG
+_LOSSY = frozenset({_JPEG, tifffile.COMPRESSION.OJPEG, tifffile.COMPRESSION.WEBP})
 
 Say = Callable[[str], None]
 
@@ -50,12 +57,16 @@ class Decoded(NamedTuple):
       one of `CONVERTERS`, or the name of something else.
     icc: The ICC profile.
     exif: The EXIF stream.
+    annotations: What else the file says.
+    lossless: Whether its format stores pixels without loss.
   """
 
   pixels: np.ndarray
   colours: str
   icc: bytes | None
   exif: bytes | None
+  annotations: annotations_lib.Annotations = annotations_lib.Annotations()
+  lossless: bool = False
 
 
 def from_png(content: bytes, source: str, say: Say) -> Decoded:
@@ -66,8 +77,9 @@ def from_png(content: bytes, source: str, say: Say) -> Decoded:
   if any(kind == b'acTL' for kind, _ in chunks):
     say(f'{source}: animated, only the first frame is read')
   pixels = png.to_pixels(content, chunks, head, source)
-  icc, exif = metadata.png_icc(chunks, source), metadata.png_exif(chunks)
-  return Decoded(pixels, png.COLOURS[head.colour], icc, exif)
+  found = png_annotations.read(chunks, source)
+  colours = png.COLOURS[head.colour]
+  return Decoded(pixels, colours, found.icc, found.exif, found.annotations, True)
 
 
 def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
@@ -80,6 +92,9 @@ def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
       say(f'{source}: {len(file.pages)} pages, only the first is read')
     colours = _tiff_colours(page)
     icc = page.tags.valueof(_TIFF_ICC)
+    exif = exif_codec.tiff_to_exif(content)
+    said = tiff_annotations.read(page, content)
+    lossless = page.compression not in _LOSSY
     pixels = page.asarray()
   if heard:
     say(f'{source}: {heard[0]} ({len(heard)} such remarks)')
@@ -92,7 +107,7 @@ def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
       f'{source}: found {pixels.dtype} samples, expected 8 or 16 bits or float'
     )
   pixels = pixels.astype(pixels.dtype.newbyteorder('='), copy=False)
-  return Decoded(pixels, colours, icc, exif_codec.tiff_to_exif(content))
+  return Decoded(pixels, colours, icc, exif, said, lossless)
 
 
 def from_jpeg(content: bytes, source: str, say: Say) -> Decoded:
@@ -108,7 +123,8 @@ def from_jpeg(content: bytes, source: str, say: Say) -> Decoded:
   decoder = JpegImagePlugin.JpegImageFile(io.BytesIO(bare))
   colours = _PILLOW_COLOURS.get(decoder.mode, decoder.mode)
   icc, exif = metadata.jpeg_icc(segments), metadata.jpeg_exif(segments)
-  return Decoded(np.array(decoder), colours, icc, exif)
+  said = jpeg_annotations.read(segments, exif)
+  return Decoded(np.array(decoder), colours, icc, exif, said)
 
 
 def from_webp(content: bytes, source: str, say: Say) -> Decoded:
@@ -118,8 +134,11 @@ def from_webp(content: bytes, source: str, say: Say) -> Decoded:
   if decoder.is_animated:
     say(f'{source}: animated, only the first frame is read')
   colours = _PILLOW_COLOURS.get(decoder.mode, decoder.mode)
-  icc, exif = decoder.info.get('icc_profile'), decoder.info.get('exif')
-  return Decoded(np.array(decoder), colours, icc, exif)
+  icc, exif, said = _from_info(decoder.info)
+  chunks = metadata.webp_to_chunks(content, source)
+  # A frame of an animation has a header of 16 bytes before its own chunks.
+  kinds = [data[16:20] if kind == b'ANMF' else kind for kind, data in chunks]
+  return Decoded(np.array(decoder), colours, icc, exif, said, b'VP8L' in kinds)
 
 
 def from_avif(content: bytes, source: str, say: Say) -> Decoded:
@@ -132,12 +151,16 @@ def from_avif(content: bytes, source: str, say: Say) -> Decoded:
   if decoder.is_animated:
     say(f'{source}: animated, only the first frame is read')
   head = avif.read_head(content, source)
-  icc, space = decoder.info.get('icc_profile'), avif.space_of(head)
+  icc, exif, said = _from_info(decoder.info)
+  space = avif.space_of(head)
   if icc is None and space is None:
     say(
       f'{source}: its colours are primaries {head.primaries} and transfer '
       f'{head.transfer} of H.273; they are taken as they are, without a profile'
     )
+    if max(head.primaries, head.transfer) < 256:
+      points = bytes([head.primaries, head.transfer, 0, 1])  # RGB, full range.
+      said = said._replace(colour=(metadata.Chunk(b'cICP', points),))
   elif icc is None and space != 'srgb':
     icc = profiles.icc_profile(str(space))
   pixels = imagecodecs.avif_decode(content, index=0)
@@ -146,8 +169,7 @@ def from_avif(content: bytes, source: str, say: Say) -> Decoded:
     whole = (1 << head.bits) - 1
     pixels = ((pixels * np.uint32(65535) + whole // 2) // whole).astype(np.uint16)
   colours = 'rgb' if pixels.ndim == 3 and pixels.shape[2] > 2 else 'grey'
-  exif = decoder.info.get('exif', b'').removeprefix(b'Exif\0\0')
-  return Decoded(pixels, colours, icc, exif or None)
+  return Decoded(pixels, colours, icc, exif, said)
 
 
 def to_rgb(found: Decoded, source: str, *, convert: bool, say: Say) -> Decoded:
@@ -179,7 +201,19 @@ def to_rgb(found: Decoded, source: str, *, convert: bool, say: Say) -> Decoded:
     icc = None
   lost = '' if icc == found.icc else '; its ICC profile does not apply and is dropped'
   say(f'{source}: converted from {found.colours} to RGB{lost}')
-  return Decoded(CONVERTERS[found.colours](found.pixels), 'rgb', icc, found.exif)
+  pixels = CONVERTERS[found.colours](found.pixels)
+  return found._replace(pixels=pixels, colours='rgb', icc=icc)
+
+
+def _from_info(
+  info: Mapping[str | tuple[int, int], Any],
+) -> tuple[bytes | None, bytes | None, annotations_lib.Annotations]:
+  """Returns profile, EXIF and the rest of what Pillow hands out of WebP and AVIF."""
+  exif = info.get('exif', b'').removeprefix(b'Exif\0\0') or None
+  resolution = resolution_lib.from_exif(exif or b'')
+  said = annotations_lib.Annotations(resolution=resolution)
+  said = annotations_lib.with_xmp(said, info.get('xmp'))
+  return info.get('icc_profile'), exif, said
 
 
 def _check_size(height: int, width: int, source: str) -> None:

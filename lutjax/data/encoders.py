@@ -1,19 +1,29 @@
 """The writers behind `data.images`: pixels to bytes of one format.
 
-Each takes `(pixels, icc, exif, quality)`; whether the format holds that depth
+Each takes `(content, quality, lossless)`; whether the format holds the content
 has been checked by then.
 """
 
 import io
-from typing import Any
+from typing import Any, NamedTuple
 
 import imagecodecs
 import numpy as np
 import PIL.Image
 import tifffile
 
+from lutjax.codec import annotations as annotations_lib
 from lutjax.codec import exif as exif_codec
-from lutjax.codec import metadata
+from lutjax.codec import (
+  exif_cleaning,
+  jpeg_annotations,
+  metadata,
+  photoshop,
+  png_annotations,
+)
+
+# Fields of TIFF and the types that other programs expect of them.
+_XMP, _IPTC, _PHOTOSHOP = (700, 1), (33723, 7), (34377, 1)
 
 # Run-length matching behind the Paeth filter: on photographs smaller than the
 # default at level 6, in a fifth of its time.
@@ -24,71 +34,92 @@ _PNG_OPTIONS = {
 }
 
 
-def to_png(
-  pixels: np.ndarray, icc: bytes | None, exif: bytes | None, quality: int
-) -> bytes:
+class Content(NamedTuple):
+  """What goes into a file.
+
+  Attributes:
+    pixels: `[H, W, 3|4]` uint8, uint16 or float32.
+    icc: The ICC profile.
+    exif: The EXIF stream.
+    annotations: What else the file says, all of which the format holds.
+  """
+
+  pixels: np.ndarray
+  icc: bytes | None
+  exif: bytes | None
+  annotations: annotations_lib.Annotations
+
+
+def to_png(content: Content, quality: int, lossless: bool) -> bytes:
   """Encodes exactly, at 8 or 16 bits."""
-  del quality
-  content = imagecodecs.png_encode(np.ascontiguousarray(pixels), **_PNG_OPTIONS)
-  return metadata.png_with(bytes(content), icc=icc, exif=exif)
+  del quality, lossless
+  pixels = np.ascontiguousarray(content.pixels)
+  encoded = bytes(imagecodecs.png_encode(pixels, **_PNG_OPTIONS))
+  chunks = png_annotations.to_chunks(content.annotations, content.icc, content.exif)
+  return metadata.png_with(encoded, chunks)
 
 
-def to_tiff(
-  pixels: np.ndarray, icc: bytes | None, exif: bytes | None, quality: int
-) -> bytes:
+def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
   """Encodes exactly, at 8 or 16 bits or as float, deflated with a predictor.
 
   The file takes the byte order of the EXIF stream, so that its values can be
   moved without knowing what they mean.
   """
-  del quality
-  order = exif_codec.byte_order(exif or b'')
+  del quality, lossless
+  pixels, said = content.pixels, content.annotations
+  order = exif_codec.byte_order(content.exif or b'') or '<'
+  iptc = photoshop.iptc(said.resources)
+  others = photoshop.join([r for r in said.resources if r.number != photoshop.IPTC])
+  blobs = ((_XMP, said.xmp), (_IPTC, iptc), (_PHOTOSHOP, others))
   buffer = io.BytesIO()
   tifffile.imwrite(
     buffer,
     pixels,
-    byteorder=order or '<',
+    byteorder=order,
     photometric='rgb',
     planarconfig='contig',
     extrasamples=['unassalpha'] if pixels.shape[2] == 4 else None,
     compression='adobe_deflate',
     predictor=True,
-    iccprofile=icc,
+    iccprofile=content.icc,
     software=False,
     metadata=None,
+    extratags=[(tag, kind, len(b), b, True) for (tag, kind), b in blobs if b],
   )
-  content = buffer.getvalue()
-  if exif is None or order is None:
-    return content
-  return exif_codec.tiff_with_exif(content, exif)
+  encoded = buffer.getvalue()
+  exif = content.exif
+  if said.resolution is not None:
+    exif = exif_cleaning.with_resolution(exif, said.resolution)
+  return encoded if exif is None else exif_codec.tiff_with_exif(encoded, exif)
 
 
-def to_jpeg(
-  pixels: np.ndarray, icc: bytes | None, exif: bytes | None, quality: int
-) -> bytes:
+def to_jpeg(content: Content, quality: int, lossless: bool) -> bytes:
   """Encodes with colour at full resolution."""
-  return _by_pillow(
-    pixels,
+  del lossless
+  encoded = _by_pillow(
+    content.pixels,
     'JPEG',
     quality=quality,
-    icc_profile=icc,
-    exif=b'' if exif is None else b'Exif\0\0' + exif,
+    icc_profile=content.icc,
     subsampling=0,
     optimize=True,
   )
+  return jpeg_annotations.put(encoded, content.annotations, content.exif)
 
 
-def to_webp(
-  pixels: np.ndarray, icc: bytes | None, exif: bytes | None, quality: int
-) -> bytes:
-  """Encodes exactly at quality 100, else with loss."""
+def to_webp(content: Content, quality: int, lossless: bool) -> bytes:
+  """Encodes exactly at quality 100 or where asked for, else with loss."""
+  exif = content.exif
+  if content.annotations.resolution is not None:
+    exif = exif_cleaning.with_resolution(exif, content.annotations.resolution)
   return _by_pillow(
-    pixels,
+    content.pixels,
     'WEBP',
     quality=quality,
-    icc_profile=icc,
+    icc_profile=content.icc,
     exif=exif or b'',
-    lossless=quality == 100,
+    xmp=content.annotations.xmp or b'',
+    lossless=lossless or quality == 100,
     exact=True,
   )
 

@@ -18,6 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from lutjax import errors, files
+from lutjax.codec import annotations as annotations_lib
+from lutjax.codec import exif as exif_codec
+from lutjax.codec import exif_cleaning, fields, payload
 from lutjax.data import decoders, encoders, listing
 
 # Format by extension.
@@ -46,6 +49,8 @@ _ENCODERS = {
   'JPEG': encoders.to_jpeg,
   'WebP': encoders.to_webp,
 }
+# Channels that are rounded together: their doubles stay in the cache.
+_ROUNDED_AT_ONCE = 1 << 16
 # How files start; the kinds beyond `_DECODERS` are there to be named in errors.
 _SIGNATURES = (
   (b'\x89PNG\r\n\x1a\n', 'PNG'),
@@ -68,11 +73,16 @@ class Image(NamedTuple):
     pixels: `[H, W, 3|4]` uint8, uint16 or float32.
     icc: The ICC profile.
     exif: The EXIF stream, starting with its byte order mark.
+    annotations: What else the file says: colour chunks, text, XMP, IPTC, resolution.
+    lossless: Whether it comes from a file without loss and is to stay exact
+      wherever the format can.
   """
 
   pixels: np.ndarray
   icc: bytes | None = None
   exif: bytes | None = None
+  annotations: annotations_lib.Annotations = annotations_lib.Annotations()
+  lossless: bool = False
 
 
 def read(
@@ -130,14 +140,16 @@ def decode(
     )
   # On broken content the decoders raise whatever comes to their minds.
   with _naming(source, f'found {found} content that does not decode', Exception):
-    decoded = _DECODERS[found](content, source, say)
+    decoded = _without_payload(_DECODERS[found](content, source, say))
     decoded = decoders.to_rgb(decoded, source, convert=convert, say=say)
   if decoded.pixels.ndim != 3 or decoded.pixels.shape[2] not in (3, 4):
     raise errors.ImageError(
       f'{source}: found pixels {decoded.pixels.shape}, expected 3 or 4 channels'
     )
   _check_finite(decoded.pixels, source)
-  return Image(decoded.pixels, decoded.icc, decoded.exif)
+  return Image(
+    decoded.pixels, decoded.icc, decoded.exif, decoded.annotations, decoded.lossless
+  )
 
 
 def write(
@@ -146,44 +158,56 @@ def write(
   *,
   quality: int = 95,
   overwrite: bool = True,
+  say: Callable[[str], None] = print,
 ) -> None:
   """Writes an image file, whole or not at all.
 
   Args:
     path: The file; its extension gives the format.
-    image: What to write; nothing is rounded or dropped to make it fit.
+    image: What to write; no colour is rounded or dropped to make it fit.
     quality: See `encode`.
     overwrite: Whether a file that is there may be replaced.
+    say: See `encode`.
 
   Raises:
     ImageError: if the format cannot hold the image; `InputError` if the file
       cannot be written.
   """
   path = pathlib.Path(path)
-  content = encode(image, _format_of(path, str(path)), str(path), quality=quality)
+  kind = _format_of(path, str(path))
+  content = encode(image, kind, str(path), quality=quality, say=say)
   files.write_bytes(path, content, overwrite=overwrite)
 
 
 def encode(
-  image: Image, kind: str, source: str = 'image', *, quality: int = 95
+  image: Image,
+  kind: str,
+  source: str = 'image',
+  *,
+  quality: int = 95,
+  say: Callable[[str], None] = print,
 ) -> bytes:
   """Encodes an image.
 
   PNG and TIFF are exact. JPEG keeps full colour resolution (4:4:4); WebP is
-  exact at quality 100.
+  exact at quality 100, and at any for an image that is `lossless`.
+
+  Thumbnails and previews, which show other colours, are taken out of EXIF, XMP and
+  IPTC without a word; fields of EXIF that describe the storage are renewed.
 
   Args:
     image: What to encode.
     kind: The format, a key of `BITS`.
     source: Named in errors.
     quality: Of JPEG and WebP, 1 to 100.
+    say: Gets one line that names what the format cannot hold beside the pixels.
 
   Returns:
     The content of a file.
 
   Raises:
-    ImageError: if the format cannot hold the depth, the alpha channel, the
-      size, or the EXIF stream, or if a float is NaN or infinite.
+    ImageError: if the format cannot hold the depth, the alpha channel or the
+      size, or if a float is NaN or infinite.
   """
   if kind not in BITS:
     raise errors.ImageError(
@@ -205,7 +229,30 @@ def encode(
     )
   _check_finite(pixels, source)
   with _naming(source, f'cannot be encoded as {kind}', OSError, ValueError):
-    return _ENCODERS[kind](pixels, image.icc, image.exif, quality)
+    content, dropped = _fitted(image, kind)
+    encoded = _ENCODERS[kind](content, quality, image.lossless)
+  if dropped:
+    say(f'{source}: dropped: {annotations_lib.listed(dropped)}')
+  return encoded
+
+
+def recoloured(image: Image, pixels: np.ndarray, icc: bytes) -> Image:
+  """Returns the same picture in another colour space.
+
+  Args:
+    image: The picture as it was read.
+    pixels: Its pixels in the new space.
+    icc: The profile of that space, which takes the place of colour chunks.
+
+  Returns:
+    The picture with its EXIF, text, XMP, IPTC and resolution; without a payload, whose
+    colours it either has got or has not.
+  """
+  lost = tuple(
+    name for name in image.annotations.lost if name != annotations_lib.PAYLOAD
+  )
+  said = image.annotations._replace(colour=(), lost=lost)
+  return Image(pixels, icc, image.exif, said)
 
 
 def to_float(pixels: np.ndarray) -> np.ndarray:
@@ -238,8 +285,14 @@ def from_float(pixels: np.ndarray, bits: int, *, source: str = 'image') -> np.nd
     raise errors.ImageError(
       f'{source}: found NaN in colours, expected numbers to round to {bits} bits'
     )
-  scaled = np.clip(pixels, 0.0, 1.0) * np.float32(2**bits - 1)
-  return np.rint(scaled).astype(np.uint8 if bits == 8 else np.uint16)
+  codes = np.empty(pixels.size, np.uint8 if bits == 8 else np.uint16)
+  flat = pixels.reshape(-1)
+  # In double, since a float32 product may be rounded onto a half.
+  for start in range(0, flat.size, _ROUNDED_AT_ONCE):
+    part = flat[start : start + _ROUNDED_AT_ONCE].clip(0.0, 1.0)
+    scaled = np.multiply(part, 2**bits - 1, dtype=np.float64)
+    codes[start : start + _ROUNDED_AT_ONCE] = np.rint(scaled)
+  return codes.reshape(pixels.shape)
 
 
 def find_images(
@@ -269,6 +322,29 @@ def _kind_of(content: bytes) -> str:
     return 'AVIF' if b'avif' in brands else 'HEIF'
   kinds = (kind for signature, kind in _SIGNATURES if content.startswith(signature))
   return next(kinds, 'foreign')
+
+
+def _without_payload(found: decoders.Decoded) -> decoders.Decoded:
+  """Takes the payload of wide-gamut colours out of EXIF and names it."""
+  if found.exif is None:
+    return found
+  exif = fields.without_blob(found.exif, payload.MAGIC)
+  if exif == found.exif:
+    return found
+  lost = tuple(dict.fromkeys((*found.annotations.lost, annotations_lib.PAYLOAD)))
+  return found._replace(exif=exif, annotations=found.annotations._replace(lost=lost))
+
+
+def _fitted(image: Image, kind: str) -> tuple[encoders.Content, list[str]]:
+  """Returns what a format holds of an image, and names of what it does not."""
+  exif, unread = image.exif, []
+  if exif is not None and exif_codec.byte_order(exif) is None:
+    exif, unread = None, ['EXIF (damaged)']
+  height, width = image.pixels.shape[:2]
+  if exif is not None:
+    exif = exif_cleaning.clean(exif, kind=kind, height=height, width=width)
+  said, exif, dropped = annotations_lib.fit(image.annotations, exif, kind)
+  return encoders.Content(image.pixels, image.icc, exif, said), unread + dropped
 
 
 @contextlib.contextmanager

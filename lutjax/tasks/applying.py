@@ -14,7 +14,7 @@ import numpy as np
 import tqdm
 
 from lutjax import errors
-from lutjax.data import images
+from lutjax.data import images, transfer_characteristics
 from lutjax.lut import interpolate, lattice
 from lutjax.tasks import shipping
 from lutjax.types import Array
@@ -119,8 +119,10 @@ def apply_to_images(
   per axis, and what that is off the network on the colours of each image is said;
   or the network is asked for every pixel.
 
-  Alpha passes through; the ICC profile, EXIF and the bit depth are kept where
-  the format can.
+  Alpha passes through; the bit depth, the ICC profile, EXIF, XMP, IPTC, text and
+  resolution are kept where the format can, and what cannot be kept is named.
+  Lossless WebP stays lossless. Thumbnails, which show the ungraded picture, go.
+  A picture that says that it is PQ, HLG or linear is graded as asked, and named.
 
   Args:
     look: From `shipping.named_looks`.
@@ -168,10 +170,17 @@ def apply_to_images(
       if target.exists() and not overwrite:
         raise errors.InputError(f'{target}: exists already; --overwrite replaces it')
       image = images.read(source, convert=True, say=say)
+      transfer = transfer_characteristics.describe(image)
+      if transfer is not None:
+        say(
+          f'{source}: says that it is {transfer}; graded as it is, by a look for codes '
+          'like those of sRGB'
+        )
       graded = function(images.to_float(image.pixels[..., :3]))
       if network is not None:
         say(f'{source}: {_decoding_error(image, graded, network)}')
-      images.write(target, _with_colours(image, graded, bits), overwrite=overwrite)
+      content = _with_colours(image, graded, bits)
+      images.write(target, content, overwrite=overwrite, say=say)
     except errors.InputError as error:
       return str(error)
     return ''

@@ -84,7 +84,7 @@ def prepare(
   if image.pixels.shape[2] == 4:
     alpha = images.from_float(images.to_float(image.pixels[..., 3:]), 8)
     pixels = np.concatenate([codes, alpha], axis=-1)
-  reduced = images.Image(pixels, profiles.icc_profile('srgb'), image.exif)
+  reduced = images.recoloured(image, pixels, profiles.icc_profile('srgb'))
   content = images.encode(reduced, kind, str(path), quality=quality)
   if kind == 'JPEG' or (kind == 'WebP' and quality < 100):
     found = images.decode(content, str(path)).pixels[..., :3]

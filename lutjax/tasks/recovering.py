@@ -9,7 +9,7 @@ import numpy as np
 import tqdm
 
 from lutjax import errors, files
-from lutjax.codec import carriers, fields
+from lutjax.codec import carriers
 from lutjax.codec import payload as payload_lib
 from lutjax.color import profiles, spaces
 from lutjax.data import images
@@ -130,7 +130,7 @@ def expand_images(
           raise errors.ImageError(opened.problem)
         say(f'{opened.problem}; the clip expansion is written')
       image = _expanded(programs, opened, space, bits or 16, str(source))
-      images.write(target, image, overwrite=overwrite)
+      images.write(target, image, overwrite=overwrite, say=say)
     except errors.InputError as error:
       failed.append(str(error))
   return failed
@@ -203,5 +203,4 @@ def _expanded(
   if channels == 4:
     alpha = images.to_float(opened.image.pixels[..., 3:])
     pixels[..., 3:] = images.from_float(alpha, bits)
-  exif = opened.image.exif and fields.without_blob(opened.image.exif, payload_lib.MAGIC)
-  return images.Image(pixels, profiles.icc_profile(space), exif)
+  return images.recoloured(opened.image, pixels, profiles.icc_profile(space))

@@ -369,8 +369,9 @@ class ImagesTest(parameterized.TestCase):
       with self.assertRaisesRegex(errors.ImageError, message):
         images.encode(images.Image(pixels), kind)
     long = images.Image(_noise('uint8'), exif=_exif() + b'\0' * 70_000)
-    with self.assertRaisesRegex(errors.ImageError, 'cannot be encoded as JPEG'):
-      images.encode(long, 'JPEG')
+    content = images.encode(long, 'JPEG', 'a.jpg', say=self.said.append)
+    self.assertEqual(self.said, ['a.jpg: dropped: EXIF (70082 bytes)'])
+    self.assertIsNone(self.decode(content).exif)
     with self.assertRaisesRegex(ValueError, r'got \(4, 4\)'):
       images.encode(images.Image(np.zeros((4, 4), np.uint8)), 'PNG')
 

@@ -113,6 +113,11 @@ class EditedFilesTest(parameterized.TestCase):
     expanded = [
       next((self.folder / 'out' / name).glob(f'{kind}.*')) for name in (tool, 'none')
     ]
+    if tool != 'mogrify':
+      with PIL.Image.open(expanded[0]) as opened:
+        self.assertEqual(opened.getexif()[315], 'Edited by Me')
+    if tool == 'exiftool':
+      self.assertIn(b'Red', images.read(expanded[0]).annotations.xmp)
     got, want = (images.read(found).pixels for found in expanded)
     np.testing.assert_array_equal(got, want)
     self.assertEmpty([line for line in self.said if line.startswith(str(path))])
