@@ -107,8 +107,8 @@ def describe(name: str, floor: pair_floor.Floor, cause: Cause) -> str:
     'noise or jpeg': 'it looks like noise or JPEG',
   }
   return (
-    f'{name}: no LUT can bring these pictures closer than {floor.psnr:.1f} dB (mean '
-    f'CIE76 {floor.cie76_mean:.1f}{told}); {words[cause.kind]}'
+    f'{name}: no LUT can bring these pictures closer than about {floor.psnr:.1f} '
+    f'dB (mean CIE76 {floor.cie76_mean:.1f}{told}); {words[cause.kind]}'
   )
 
 
