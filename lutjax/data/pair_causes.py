@@ -22,6 +22,8 @@ Kind = Literal[
 _ROUNDING = 45.0
 # A cause is named when it makes this share of the residual's squares.
 _NAMED = 0.35
+# From this share on no other cause is looked for.
+_MOST = 0.5
 # Pictures, of the largest residual, that are tried for a shift.
 _MOVED = 3
 # Blocks per side of a picture, their least side in pixels, and rounds of fitting
@@ -123,11 +125,12 @@ def _cause(
   square = np.sum(np.square(found.residual), axis=-1, dtype=np.float64)
   per_picture = np.bincount(sample.picture, square, minlength=len(pictures))
   causes = [_shift(pictures, sample, per_picture)]
-  if causes[0].share < 0.5:
+  if causes[0].share < _MOST:
     blocks = _blocks(pictures, sample, 1)
     differs = _explained(before, after, found, blocks) if len(pictures) > 1 else 0.0
     place = _explained(before, after, found, _blocks(pictures, sample, _BLOCKS))
     causes += [Cause('picture', differs), Cause('place', place - differs)]
+  if max(cause.share for cause in causes) < _MOST:
     causes += [Cause('detail', _detail(pictures, sample, found))]
   best = max(causes, key=lambda cause: cause.share)
   if best.share >= _NAMED:

@@ -6,7 +6,8 @@ are enough of them, else those of one small cell of the cube, about the quadrati
 function of the colour that fits them best: a smooth look, however steep, has no
 spread. Of a fit with n pixels and k coefficients, squares count n / (n - k) times, so
 that the floor is not lowered by learning pixels by heart, which a LUT of very many
-nodes can do where each colour is seen once. `pair_causes` tells what the spread looks like.
+nodes can do where each colour is seen once. `pair_causes` tells what the spread looks
+like.
 """
 
 from collections.abc import Sequence
