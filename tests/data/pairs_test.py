@@ -5,8 +5,17 @@ import PIL.Image
 from absl.testing import absltest
 
 from lutjax import errors
+from lutjax.color import profiles
 from lutjax.data import images, pairs, synthetic
 
+# Linear Display P3 to linear sRGB, both of white D65 (CSS Color 4).
+P3_TO_SRGB = np.array(
+  [
+    [1.2249401762805598, -0.2249401762805598, 0.0],
+    [-0.0420569547096881, 1.0420569547096881, 0.0],
+    [-0.0196375545903344, -0.0786360455506319, 1.0982736001409663],
+  ]
+)
 CASES = pathlib.Path(__file__).resolve().parent.parent / 'cases'
 
 
@@ -85,6 +94,24 @@ class PairsTest(absltest.TestCase):
     pixels[..., 3] = 0
     images.write(self.folder / 'after.png', images.Image(pixels))
     with self.assertRaisesRegex(errors.InputError, 'no pixel that is opaque'):
+      self._read(self.folder / 'before.png', self.folder / 'after.png')
+
+  def test_a_result_under_another_profile_is_converted(self):
+    photo = synthetic.photo(1, 40, 60).astype(np.float64)
+    bits = images.from_float(photo.astype(np.float32), 16)
+    images.write(self.folder / 'before.png', images.Image(bits))
+    linear = np.where(photo <= 0.04045, photo / 12.92, ((photo + 0.055) / 1.055) ** 2.4)
+    p3 = linear @ np.linalg.inv(P3_TO_SRGB).T
+    coded = np.where(p3 <= 0.0031308, 12.92 * p3, 1.055 * p3 ** (1 / 2.4) - 0.055)
+    icc = profiles.icc_profile('display_p3')
+    wide = images.Image(images.from_float(coded.astype(np.float32), 16), icc)
+    images.write(self.folder / 'after.png', wide)
+    read = self._read(self.folder / 'before.png', self.folder / 'after.png')
+    np.testing.assert_allclose(read.after['after'], read.before, atol=2e-3)
+    self.assertRegex(self.said[0], r'after.png: converted from Display P3 to sRGB \(it')
+    foreign = images.Image(bits, b'a profile of nobody')
+    images.write(self.folder / 'after.png', foreign)
+    with self.assertRaisesRegex(errors.InputError, 'after.png: .* of .*before.png'):
       self._read(self.folder / 'before.png', self.folder / 'after.png')
 
   def test_a_grey_result_of_another_size_is_matched(self):
