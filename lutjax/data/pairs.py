@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lutjax import errors, files
-from lutjax.data import images
+from lutjax.data import images, pair_floor, pair_matching
 
 BLEND = 'blend'
 
@@ -34,13 +34,17 @@ class Colours(NamedTuple):
   """The pixels of a pair, matched.
 
   Attributes:
-    before: `[P, 3]` float32 in [0, 1].
+    before: `[P, 3]` float32 in [0, 1], without those that are transparent.
     after: `[P, 3]` float32 in [0, 1], by the name of the look.
+    kept: `[H, W]` bool, where the P pixels are, row by row.
+    jpeg: Whether a file is a JPEG, by the name of the look.
     digests: SHA-256 of each file by its path.
   """
 
   before: np.ndarray
   after: Mapping[str, np.ndarray]
+  kept: np.ndarray
+  jpeg: Mapping[str, bool]
   digests: Mapping[str, str]
 
 
@@ -80,32 +84,65 @@ def find(patterns: Sequence[str], *, say: Callable[[str], None] = print) -> list
 
 
 def read(pair: Pair, *, say: Callable[[str], None] = print) -> Colours:
-  """Reads the pixels of a pair.
+  """Reads the pixels of a pair, and matches them (`pair_matching`).
+
+  Pictures are turned as their EXIF asks, results are converted to the colour space
+  of the picture before, larger pictures are averaged to the size of the smallest,
+  and pixels that are transparent in any of them are left out.
 
   Args:
     pair: From `find`.
-    say: Told of what is left out of an image.
+    say: Told of each of these steps.
 
   Raises:
-    InputError: when a file cannot be read, or sizes differ.
+    InputError: when a file cannot be read, shapes differ, a colour space cannot be
+      converted, or no pixel is opaque in all.
   """
-  before = images.read(pair.before, say=say).pixels[..., :3]
-  digests = {str(pair.before): files.digest(pair.before.read_bytes())}
-  after = {}
-  for name, path in pair.after.items():
-    pixels = images.read(path, say=say).pixels[..., :3]
-    if pixels.shape != before.shape:
-      raise errors.InputError(
-        f'{path}: found {pixels.shape[1]} x {pixels.shape[0]} pixels, expected '
-        f'{before.shape[1]} x {before.shape[0]} as in {pair.before}'
-      )
-    after[name] = _unit(pixels)
-    digests[str(path)] = files.digest(path.read_bytes())
-  return Colours(_unit(before), after, digests)
+  before = pair_matching.read(pair.before, say)
+  after = [
+    pair_matching.to_space_of(pair_matching.read(path, say), before, say)
+    for path in pair.after.values()
+  ]
+  before, *after = pair_matching.to_one_size([before, *after], say)
+  kept = np.logical_and.reduce([one.opaque for one in (before, *after)])
+  if not kept.any():
+    raise errors.ImageError(
+      f'{pair.before}: found no pixel that is opaque before and after, expected some'
+    )
+  if not kept.all():
+    say(
+      f'--pairs: {pair.before}: left out {np.count_nonzero(~kept):,} of {kept.size:,} '
+      'pixels, which are transparent before or after'
+    )
+  paths = [pair.before, *pair.after.values()]
+  digests = {str(path): files.digest(path.read_bytes()) for path in paths}
+  results = dict(zip(pair.after, after))
+  return Colours(
+    before.rgb[kept],
+    {name: one.rgb[kept] for name, one in results.items()},
+    kept,
+    {name: _is_jpeg(pair.before) or _is_jpeg(p) for name, p in pair.after.items()},
+    digests,
+  )
 
 
-def _unit(pixels: np.ndarray) -> np.ndarray:
-  return np.clip(images.to_float(pixels), 0.0, 1.0).reshape(-1, 3)
+def laid_out(colours: Colours, name: str) -> pair_floor.Picture:
+  """Returns a pair with its pixels in their places, black where they are left out."""
+
+  def lay(pixels: np.ndarray) -> np.ndarray:
+    if colours.kept.all():
+      return pixels.reshape(*colours.kept.shape, 3)
+    placed = np.zeros((*colours.kept.shape, 3), np.float32)
+    placed[colours.kept] = pixels
+    return placed
+
+  return pair_floor.Picture(
+    lay(colours.before), lay(colours.after[name]), colours.kept, colours.jpeg[name]
+  )
+
+
+def _is_jpeg(path: pathlib.Path) -> bool:
+  return images.EXTENSIONS[path.suffix.lower()] == 'JPEG'
 
 
 def _matched(

@@ -11,7 +11,18 @@ from lutjax.tasks import experiment as experiment_lib
 
 _COLUMNS = (
   page.Column('psnr', 'PSNR dB', higher_is_better=True),
+  page.Column(
+    'floor_psnr',
+    'Floor, PSNR dB',
+    higher_is_better=True,
+    hint='the best that any LUT can do: equal colours keep the spread of their results',
+  ),
   page.Column('cie76_mean', 'CIE76 mean'),
+  page.Column(
+    'floor_cie76_mean',
+    'Floor, CIE76 mean',
+    hint='of the colour map that gives the floor in PSNR',
+  ),
   page.Column('cie76_p90', 'CIE76 p90'),
   page.Column('cie76_max', 'CIE76 max'),
   page.Column('ciede2000_mean', 'CIEDE2000 mean'),
@@ -50,6 +61,15 @@ def write(
     }
     for name, scores in record['looks'].items():
       entries.append(page.Entry(name, {**scores, **shared}))
+  floors = page.Table(
+    'What no LUT can remove from these pictures, and what it looks like.',
+    ('Look', 'Floor'),
+    [
+      (entry.name, str(entry.scores['floor_text']).removeprefix(f'{entry.name}: '))
+      for entry in entries
+      if 'floor_text' in entry.scores
+    ],
+  )
   figures = [
     page.Figure(
       f'cells {name}',
@@ -70,6 +90,7 @@ def write(
     columns=_COLUMNS,
     entries=entries,
     rank='cie76_mean',
+    tables=[floors] if floors.rows else [],
     figures=figures,
     problems=problems,
     pictures='none',

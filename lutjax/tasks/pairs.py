@@ -2,7 +2,8 @@
 
 A look is then known only at the colours that the pictures show. Half of what
 is drawn are pixels as they come, half are evenly spread over the cells that
-are visited at all, so that rare colours count as well.
+are visited at all, so that rare colours count as well. Before the fit, and with its
+figures, the floor is told: the error that no LUT can remove (`data.pair_floor`).
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ import numpy as np
 
 from lutjax import errors, models
 from lutjax.codec import labels
-from lutjax.data import pairs
+from lutjax.data import pair_causes, pairs
 from lutjax.fit import fleet, loop
 from lutjax.tasks import experiment, looks, pair_report, scoring, styles
 from lutjax.types import Array, Batch, Key, PyTree, Variables
@@ -72,7 +73,7 @@ def gather(
   Args:
     config: The task.
     sources: What the user pointed at.
-    say: Told what is left out.
+    say: Told what is converted or left out, and the floor of each style.
 
   Returns:
     One job per style, or one; the context holds what is scored by style.
@@ -98,7 +99,7 @@ def gather(
     jobs = [fleet.Job(name, _drawn(config, read, [name])) for name in names]
     held = {name: (labels.Label(name),) for name in names}
   shown = [*names, pairs.BLEND] if config.together else names
-  context = {name: _scored(config, read, name) for name in shown}
+  context = {name: _scored(config, read, name, say) for name in shown}
   return experiment.Gathered(
     jobs=jobs,
     inputs={path: digest for one in read for path, digest in one.digests.items()},
@@ -135,7 +136,8 @@ def scorer(
 
   Returns:
     `(content, job) -> record`, of which `looks` holds the statistics of
-    `scoring.to_record` for each style by name, then for the `blend`.
+    `scoring.to_record` for each style by name, then for the `blend`, with the floor
+    of its pictures (`floor_psnr`, `floor_cie76_mean`, `floor_cause`, ...).
   """
 
   def record(content: bytes, job: fleet.Job) -> dict[str, Any]:
@@ -152,7 +154,9 @@ def scorer(
         continue
       data = gathered.context[name]
       gap = _score(model, loaded.variables, mix, data['before'], data['after'])
-      found[name] = scoring.to_record({'': gap}) | {'visited': data['visited']}
+      stats = scoring.to_record({'': gap})
+      found[name] = stats | {'visited': data['visited']} | data['floor']
+      _tell(name, found[name], data['say'])
     return {'looks': found}
 
   return record
@@ -227,7 +231,10 @@ def _drawn(
 
 
 def _scored(
-  config: Config, read: Sequence[pairs.Colours], name: str
+  config: Config,
+  read: Sequence[pairs.Colours],
+  name: str,
+  say: Callable[[str], None],
 ) -> dict[str, Any] | None:
   held = [one for one in read if name in one.after]
   if not held:
@@ -241,4 +248,38 @@ def _scored(
     'after': after[index],
     'visited': float(np.mean(cells > 0)),
     'cells': cells.reshape((config.cells,) * 3),
+    'floor': _floor(held, name, say),
+    'say': say,
   }
+
+
+def _floor(
+  held: Sequence[pairs.Colours], name: str, say: Callable[[str], None]
+) -> dict[str, Any]:
+  """Returns and says what no LUT can remove from the pictures of a style."""
+  measured = pair_causes.measure([pairs.laid_out(one, name) for one in held])
+  if measured is None:
+    say(f'--pairs: {name}: found too few pixels of like colours to tell the floor')
+    return {}
+  floor, cause = measured
+  line = pair_causes.describe(name, floor, cause)
+  say(f'--pairs: {line}')
+  record = {
+    'floor_psnr': round(floor.psnr, 3),
+    'floor_cie76_mean': round(floor.cie76_mean, 4),
+    'floor_covered': round(floor.covered, 4),
+    'floor_cause': cause.kind,
+    'floor_share': round(cause.share, 4),
+    'floor_text': line,
+  }
+  return record | ({'floor_shift': cause.shift} if cause.kind == 'shift' else {})
+
+
+def _tell(name: str, stats: Mapping[str, Any], say: Callable[[str], None]) -> None:
+  """Says how well a model does beside what could be reached."""
+  if 'floor_psnr' in stats:
+    say(
+      f'{name}: the model has {stats["psnr"]:.1f} dB (mean CIE76 '
+      f'{stats["cie76_mean"]:.2f}), the floor is {stats["floor_psnr"]:.1f} dB (mean '
+      f'CIE76 {stats["floor_cie76_mean"]:.2f})'
+    )

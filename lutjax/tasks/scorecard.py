@@ -12,6 +12,7 @@ from lutjax.tasks import gamut, scoring
 # Columns of the printed table: statistic, heading, decimals.
 _COLUMNS = (
   ('psnr', 'PSNR dB', 2),
+  ('floor_psnr', 'floor dB', 2),
   ('cie76_mean', 'CIE76 mean', 3),
   ('cie76_median', 'median', 3),
   ('cie76_p90', 'p90', 3),

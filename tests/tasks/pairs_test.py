@@ -4,7 +4,9 @@ import json
 import pathlib
 
 import numpy as np
-from absl.testing import absltest
+import PIL.Image
+from absl.testing import absltest, parameterized
+from scipy import ndimage
 
 from lutjax import config, errors, files
 from lutjax.data import images, synthetic
@@ -24,6 +26,7 @@ from lutjax.tasks import (
   styles,
 )
 
+CASES = pathlib.Path(__file__).resolve().parent.parent / 'cases'
 FIT = loop.Config(steps=400, segment_steps=400)
 
 
@@ -52,7 +55,7 @@ def _decoded(size=9, **flags):
   return {name: look.decode(size) for name, look in looks.items()}
 
 
-class PairsTest(absltest.TestCase):
+class PairsTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
@@ -106,6 +109,94 @@ class PairsTest(absltest.TestCase):
     self.assertEqual(list(figures['looks']), ['cold', 'warm', 'blend'])
     self.assertIn('| blend |', scorecard.render(figures))
     self.assertIn('blend', (self.folder / 'run/report.html').read_text())
+
+  @parameterized.parameters('pair_before_orientation3', 'pair_before_transparent')
+  def test_the_look_of_turned_and_transparent_pictures_is_found(self, name):
+    wanted = experiment.Experiment(
+      model=nilut.Config(widths=(32, 32)),
+      task=pairs.from_looks(looks.Config()),
+      fit=FIT,
+      pictures='none',
+    )
+    said = []
+    sources = experiment.Sources(
+      pairs=[str(CASES / f'{name}.png'), str(CASES / 'pair_after.png')]
+    )
+    problems = fitting.fit(wanted, sources, self.folder / 'run', say=said.append)
+    self.assertEmpty(problems)
+    (lut,) = shipping.named_luts(model=str(self.folder / 'run'), size=33).values()
+    with PIL.Image.open(CASES / f'{name}.png') as image:
+      pixels = np.asarray(image)
+    rgb = pixels[:, 60:, :3] / 255.0
+    got = [
+      ndimage.map_coordinates(channel, np.moveaxis(rgb, -1, 0) * 32, order=1)
+      for channel in np.moveaxis(np.asarray(lut.table, np.float64), -1, 0)
+    ]
+    gap = np.stack(got, axis=-1) - rgb**0.8
+    self.assertLess(np.sqrt(np.mean(gap**2)), 0.01)
+    self.assertLess(np.abs(gap).max(), 0.06)
+    (record,) = _records(self.folder / 'run')
+    scores = record['looks']['pair_after']
+    self.assertEqual(scores['floor_cause'], 'rounding')
+    self.assertGreater(scores['floor_psnr'], 50.0)
+    self.assertRegex('|'.join(said), r'pair_after: floor [56]\d\.\d dB')
+    self.assertRegex('|'.join(said), r'the model has .* dB .*, the floor is [56]\d')
+
+  def test_what_no_lut_can_remove_is_told(self):
+    photo = synthetic.photo(3, 240, 320)
+    after = np.clip(_grade(photo, -0.2), 0.0, 1.0)
+    y, x = np.mgrid[0:240, 0:320]
+    from_centre = (x / 320 - 0.5) ** 2 + (y / 240 - 0.5) ** 2
+    noise = np.random.default_rng(0).normal(0.0, 0.03, photo.shape)
+    _write(self.folder / 'set/001.png', photo, bits=8)
+    made = {
+      'clean': after,
+      'vignette': after * (1.0 - 1.2 * from_centre)[..., None],
+      'shifted': np.roll(after, (1, 2), (0, 1)),
+      'noisy': np.clip(after + noise, 0.0, 1.0),
+    }
+    for name, rgb in made.items():
+      _write(self.folder / f'set/001_{name}.png', rgb, bits=8)
+    PIL.Image.fromarray(images.from_float(after.astype(np.float32), 8)).save(
+      self.folder / 'set/001_jpeg.jpg', quality=50
+    )
+    wanted = experiment.Experiment(
+      model=nilut.Config(widths=(32, 32)),
+      task=pairs.from_looks(looks.Config()),
+      fit=FIT,
+      pictures='none',
+    )
+    said = []
+    sources = experiment.Sources(pairs=[str(self.folder / 'set')])
+    fitting.fit(wanted, sources, self.folder / 'run', say=said.append)
+    scores = {
+      name: stats
+      for record in _records(self.folder / 'run')
+      for name, stats in record['looks'].items()
+    }
+    causes = {name: stats['floor_cause'] for name, stats in scores.items()}
+    self.assertEqual(
+      causes,
+      {
+        'clean': 'rounding',
+        'vignette': 'place',
+        'shifted': 'shift',
+        'noisy': 'noise',
+        'jpeg': 'jpeg',
+      },
+    )
+    self.assertEqual(scores['shifted']['floor_shift'], [2, 1])
+    for name, stats in scores.items():
+      self.assertLess(stats['psnr'], stats['floor_psnr'] + 0.5, name)
+      if name != 'clean':
+        self.assertGreater(stats['psnr'], stats['floor_psnr'] - 3.0, name)
+    told = '|'.join(said)
+    self.assertRegex(told, r'--pairs: vignette: no LUT can .*\d % of it depends on the')
+    page = (self.folder / 'run/report.html').read_text()
+    self.assertIn('What no LUT can remove', page)
+    self.assertRegex(
+      page, r'no LUT can bring these pictures closer than about \d\d\.\d dB'
+    )
 
   def test_rare_colours_are_drawn_as_often_as_common_ones(self):
     rgb = np.full((10_000, 3), 0.1, np.float32)
