@@ -124,7 +124,7 @@ class PairsTest(parameterized.TestCase):
     )
     problems = fitting.fit(wanted, sources, self.folder / 'run', say=said.append)
     self.assertEmpty(problems)
-    (lut,) = shipping.named_luts(model=str(self.folder / 'run'), size=33).values()
+    (lut,) = _decoded(33, model=str(self.folder / 'run')).values()
     with PIL.Image.open(CASES / f'{name}.png') as image:
       pixels = np.asarray(image)
     rgb = pixels[:, 60:, :3] / 255.0
