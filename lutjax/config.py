@@ -75,6 +75,19 @@ def override(config: Any, assignments: Sequence[str]) -> Any:
   return _replaced(config, values)
 
 
+def checked(config: Any) -> Any:
+  """Returns a config that was made of untrusted content.
+
+  Raises:
+    ValueError: when a field holds a value of another type than it declares.
+  """
+  for name, hint in typing.get_type_hints(type(config)).items():
+    value = getattr(config, name)
+    if not _fits(value, hint):
+      raise ValueError(f'found {name} {_brief(value)}, expected {_hint_name(hint)}')
+  return config
+
+
 def to_dict(config: Any) -> dict[str, Any]:
   """Returns nested plain dicts and lists that JSON can hold.
 
@@ -241,5 +254,5 @@ def _plain(value: Any) -> Any:
 
 
 def _brief(value: Any) -> str:
-  text = 'nothing' if value is None else str(value)
+  text = 'nothing' if value is None else ' '.join(str(value).split())
   return text if len(text) <= 40 else text[:37] + '...'

@@ -13,6 +13,7 @@ from typing import Literal
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import config as config_lib
 from lutjax import errors
 from lutjax.codec import container, cosines, labels
 from lutjax.lut import interpolate, lattice
@@ -158,13 +159,15 @@ def config_of(artefact: container.Artefact, source: str) -> Config:
     index, slope = header['step']
     if not (type(index) is type(slope) is int and 0 <= index <= _FINEST):
       raise ValueError(f'a step {header["step"]!r}')
-    return Config(
-      size=header['size'],
-      size_bytes=0,
-      step=2.0 ** (-index / _STEPS_PER_OCTAVE),
-      slope=slope / 100,
-      interpolation=header['interpolation'],
-      looks=labels.from_header(header['looks'], source),
+    return config_lib.checked(
+      Config(
+        size=header['size'],
+        size_bytes=0,
+        step=2.0 ** (-index / _STEPS_PER_OCTAVE),
+        slope=slope / 100,
+        interpolation=header['interpolation'],
+        looks=labels.from_header(header['looks'], source),
+      )
     )
   except (KeyError, TypeError, ValueError) as error:
     raise errors.ArtefactError(

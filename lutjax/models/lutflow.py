@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import config as config_lib
 from lutjax import errors
 from lutjax.codec import container, labels
 from lutjax.color import difference, spaces
@@ -351,7 +352,7 @@ def config_of(artefact: container.Artefact, source: str) -> Config:
     flow = {name: _tupled(value) for name, value in flow.items()}
     names = lzma.decompress(artefact.tensors[0].tobytes(), lzma.FORMAT_ALONE)
     config = Config(
-      flow=residual_flow.Shape(**flow),
+      flow=config_lib.checked(residual_flow.Shape(**flow)),
       coefficient=float(header['coefficient']),
       precision=header['precision'],
       aware=False,

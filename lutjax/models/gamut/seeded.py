@@ -189,7 +189,7 @@ def from_bytes(body: bytes, seed: int, source: str) -> tuple[Config, np.ndarray,
     shape = (len(weight), len(used))
     codes = entropy.decode(coded, shape, entropy.by_lane, max(len(used), 1))
     weight[:, used] = codes * scale.astype(np.float32)
-  except (struct.error, ValueError, AssertionError) as error:
+  except (struct.error, ValueError) as error:
     raise errors.ArtefactError(
       f'{source}: found a seeded-wave code that does not parse: {error}'
     ) from error
