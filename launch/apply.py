@@ -39,9 +39,7 @@ _ON_MISMATCH = flags.DEFINE_enum(
   'expansion, or fail.',
   allow_override=True,
 )
-_IMAGES = flags.DEFINE_list(
-  'images', [], 'Image files, folders, globs.', allow_override=True
-)
+_IMAGES = binary.define_paths('images', 'Image files, folders, globs.')
 _OUT = flags.DEFINE_string(
   'out',
   None,

@@ -18,17 +18,11 @@ from . import binary
 _MODEL = flags.DEFINE_string(
   'model', None, 'Artefact, or run folder.', required=True, allow_override=True
 )
-_LUTS = flags.DEFINE_list(
-  'luts', [], 'LUT files, folders, globs or .npz archives.', allow_override=True
-)
-_PAIRS = flags.DEFINE_list(
-  'pairs', [], 'Pictures: FOLDER, or BEFORE,AFTER.', allow_override=True
-)
-_IMAGES = flags.DEFINE_list(
+_LUTS = binary.define_paths('luts', 'LUT files, folders, globs or .npz archives.')
+_PAIRS = binary.define_paths('pairs', 'Pictures: FOLDER, or BEFORE,AFTER.')
+_IMAGES = binary.define_paths(
   'images',
-  [],
   'Original images of a gamut run; beside --luts, photos to take colours from.',
-  allow_override=True,
 )
 _LOOK = flags.DEFINE_list(
   'look', [], 'Names or numbers of looks; all by default.', allow_override=True

@@ -17,17 +17,14 @@ from lutjax.tasks import experiment, fitting, pairs
 from . import binary
 
 _CONFIG = flags.DEFINE_string(
-  'config', 'configs/nilut.py', 'File with get_config().', allow_override=True
+  'config',
+  'configs/nilut.py',
+  'File with get_config(), or the name of one of ours.',
+  allow_override=True,
 )
-_LUTS = flags.DEFINE_list(
-  'luts', [], 'LUT files, folders, globs or .npz archives.', allow_override=True
-)
-_IMAGES = flags.DEFINE_list(
-  'images', [], 'Image files, folders, globs.', allow_override=True
-)
-_PAIRS = flags.DEFINE_list(
-  'pairs', [], 'Pictures instead: FOLDER, or BEFORE,AFTER.', allow_override=True
-)
+_LUTS = binary.define_paths('luts', 'LUT files, folders, globs or .npz archives.')
+_IMAGES = binary.define_paths('images', 'Image files, folders, globs.')
+_PAIRS = binary.define_paths('pairs', 'Pictures instead: FOLDER, or BEFORE,AFTER.')
 _OUT = flags.DEFINE_string(
   'out', None, 'Run folder.', required=True, allow_override=True
 )

@@ -19,7 +19,8 @@ def load(path: str | os.PathLike, folders: Sequence[pathlib.Path] = ()) -> Any:
   """Runs a config file and returns what its `get_config()` gives.
 
   Args:
-    path: The file, such as `configs/nilut.py`.
+    path: The file, such as `configs/nilut.py`, or the name of one of `folders`,
+      such as `nilut`.
     folders: Where `NAME.py` and `configs/NAME.py` are looked for when they are
       not there, so that an installed package finds its own configs.
 
@@ -32,7 +33,8 @@ def load(path: str | os.PathLike, folders: Sequence[pathlib.Path] = ()) -> Any:
   wanted = pathlib.Path(path)
   # A path into another folder means that file, whatever else bears its name.
   own = str(wanted.parent) in ('.', 'configs')
-  candidates = [wanted, *[folder / wanted.name for folder in folders if own]]
+  names = [wanted.name, f'{wanted.name}.py'] if own else []
+  candidates = [wanted, *[folder / name for folder in folders for name in names]]
   found = next((c for c in candidates if c.is_file()), None)
   if found is None:
     names = sorted(p.stem for folder in folders for p in folder.glob('*.py'))

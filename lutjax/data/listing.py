@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from lutjax import errors, files
 
+# Of a name that holds commas, at most.
+_MOST_PIECES = 16
+
 
 class Found(NamedTuple):
   """A file to work on.
@@ -71,6 +74,35 @@ def find(
   return list(found.values())
 
 
+def split(text: str) -> list[str]:
+  """Reads a list of paths that are separated by commas.
+
+  Names may hold commas: what exists as it stands is one path. Of the other ways to
+  split, the one that leaves the fewest parts missing is taken; parts that are
+  missing (globs, mistakes) hold no comma.
+
+  Args:
+    text: As a user writes it.
+
+  Returns:
+    The paths and patterns; none for an empty text.
+  """
+  pieces = text.split(',')
+  # From each piece on: how many parts are missing, and the parts.
+  best: list[tuple[int, list[str]]] = [(0, [])]
+  for start in reversed(range(len(pieces))):
+    alone = pieces[start] if os.path.exists(pieces[start]) else pieces[start].strip()
+    options = []
+    for end in reversed(range(start + 1, min(len(pieces), start + _MOST_PIECES) + 1)):
+      part = alone if end == start + 1 else ','.join(pieces[start:end])
+      there = os.path.exists(part)
+      if there or end == start + 1:
+        missing, rest = best[end - start - 1]
+        options.append((missing + (not there), [part, *rest]))
+    best.insert(0, min(options, key=lambda option: option[0]))
+  return best[0][1] if text.strip() else []
+
+
 def _walk(folder: pathlib.Path) -> list[pathlib.Path]:
   return [
     pathlib.Path(parent, name) for parent, _, names in os.walk(folder) for name in names
@@ -78,20 +110,23 @@ def _walk(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _expand(pattern: str) -> list[pathlib.Path]:
+  root = _root(pathlib.Path(pattern))
+  wild = str(pathlib.Path(pattern).relative_to(root))
   paths = []
-  for match in glob.glob(pattern, recursive=True):
+  for match in glob.glob(os.path.join(glob.escape(str(root)), wild), recursive=True):
     path = pathlib.Path(match)
     paths.extend(_walk(path) if path.is_dir() else [path])
   return sorted(set(paths))
 
 
 def _root(pattern: pathlib.Path) -> pathlib.Path:
-  fixed = []
+  """Returns the folders before the first wildcard; brackets may be in a name."""
+  root = pathlib.Path()
   for part in pattern.parts[:-1]:
-    if glob.has_magic(part):
+    if glob.has_magic(part) and not (root / part).is_dir():
       break
-    fixed.append(part)
-  return pathlib.Path(*fixed)
+    root /= part
+  return root
 
 
 def _partition(
