@@ -90,6 +90,10 @@ def main() -> Sequence[str]:
       overwrite=_OVERWRITE.value,
     )
   binary.refuse_beside('a look, but with --expand', ['space', 'on_mismatch'])
+  if _LUT.value is not None:
+    binary.refuse_beside('--lut, one look', ['look', 'blend'])
+  if _BLEND.value:
+    binary.refuse_beside('--blend', ['look'])
   named = shipping.named_luts(
     model=_MODEL.value,
     lut=_LUT.value,

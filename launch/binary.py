@@ -87,6 +87,15 @@ class _PathsParser(flags.ArgumentParser):
     return 'paths separated by commas'
 
 
+def unread(sources: Sequence[str]) -> list[str]:
+  """Returns the flags of sources that a task does not read.
+
+  Args:
+    sources: Those that it declares to read, of `luts`, `images` and `pairs`.
+  """
+  return [name for name in ('luts', 'images', 'pairs') if name not in sources]
+
+
 def refuse_beside(mode: str, names: Sequence[str]) -> None:
   """Refuses flags that a user has given though they mean nothing in a mode.
 

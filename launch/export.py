@@ -60,12 +60,22 @@ def main() -> Sequence[str]:
     raise errors.InputError('expected one of --model and --lut')
   if _INFO.value:
     writing = ['lut', 'out', 'format', 'size', 'level', 'bits', 'look', 'blend']
-    binary.refuse_beside('--info, which writes no file', [*writing, 'inverse'])
+    more = [*writing, 'inverse', 'overwrite']
+    binary.refuse_beside('--info, which writes no file', more)
     for line in recovering.describe(_MODEL.value or ''):
       print(line)
     return []
   if _OUT.value is None:
     raise errors.InputError('--out: expected a folder, or a file')
+  if 'hald' not in _FORMAT.value:
+    formats = ','.join(_FORMAT.value)
+    binary.refuse_beside(f'--format={formats}, of no Hald image', ['level', 'bits'])
+  if _FORMAT.value == ['hald']:
+    binary.refuse_beside('a Hald image, whose size is that of its --level', ['size'])
+  if _LUT.value is not None:
+    binary.refuse_beside('--lut, one look', ['look', 'blend', 'inverse'])
+  if _BLEND.value:
+    binary.refuse_beside('--blend', ['look', 'inverse'])
   named = shipping.named_luts(
     model=_MODEL.value,
     lut=_LUT.value,

@@ -52,13 +52,14 @@ def load(path: str | os.PathLike, folders: Sequence[pathlib.Path] = ()) -> Any:
   return namespace['get_config']()
 
 
-def override(config: Any, assignments: Sequence[str]) -> Any:
+def override(config: Any, assignments: Sequence[str], *, flag: str = '--set=') -> Any:
   """Returns the config with fields set by `key=value`.
 
   Args:
     config: A frozen dataclass, fields of which may be such again.
     assignments: `fit.steps=100`, or `steps=100` where one field alone has
       that name. Values are Python literals or bare words.
+    flag: What stands before an assignment on the command line; for messages.
 
   Returns:
     A new config.
@@ -71,10 +72,27 @@ def override(config: Any, assignments: Sequence[str]) -> Any:
   for assignment in assignments:
     name, equals, text = assignment.partition('=')
     if not equals:
-      raise errors.InputError(f'--set={assignment}: found no "=", expected key=value')
-    path = _find(config, name.strip())
-    values[path] = _parse(text.strip(), _hint(config, path), assignment)
-  return _replaced(config, values)
+      raise errors.InputError(f'{flag}{assignment}: found no "=", expected key=value')
+    path = _find(config, name.strip(), flag)
+    values[path] = _parse(text.strip(), _hint(config, path), flag + assignment)
+  return _replaced(config, values, flag)
+
+
+def check_ranges(config: Any, **ranges: str) -> None:
+  """Raises a `ValueError` where a field is not within its range.
+
+  Args:
+    config: A dataclass; fields that are None are left out.
+    **ranges: By field, as it is written: `[0, 1)`, `(0, inf)`.
+  """
+  for name, text in ranges.items():
+    value = getattr(config, name)
+    low, high = (float(end) for end in text[1:-1].split(','))
+    if value is None or low < value < high:
+      continue
+    if (value == low and text[0] == '[') or (value == high and text[-1] == ']'):
+      continue
+    raise ValueError(f'Expected {name} in {text}, got {value}.')
 
 
 def checked(config: Any) -> Any:
@@ -161,7 +179,7 @@ def paths(config: Any, prefix: str = '') -> Iterator[str]:
       yield path
 
 
-def _find(config: Any, name: str) -> str:
+def _find(config: Any, name: str, flag: str) -> str:
   known = list(paths(config))
   if name in known:
     return name
@@ -170,11 +188,11 @@ def _find(config: Any, name: str) -> str:
     return ending[0]
   if ending:
     raise errors.InputError(
-      f'--set={name}: found several fields, expected one of {", ".join(ending)}'
+      f'{flag}{name}: found several fields, expected one of {", ".join(ending)}'
     )
   leaves = [path.split('.')[-1] for path in known]
   raise errors.InputError(
-    f'--set={name}: no such field{nearest(name, [*known, *leaves])}'
+    f'{flag}{name}: no such field{nearest(name, [*known, *leaves])}'
   )
 
 
@@ -185,7 +203,7 @@ def _hint(config: Any, path: str) -> Any:
   return typing.get_type_hints(type(config))[head]
 
 
-def _replaced(config: Any, values: Mapping[str, Any]) -> Any:
+def _replaced(config: Any, values: Mapping[str, Any], flag: str) -> Any:
   """Sets fields by path, all of a dataclass at once: some only fit together."""
   changes: dict[str, Any] = {}
   inner: dict[str, dict[str, Any]] = {}
@@ -196,13 +214,13 @@ def _replaced(config: Any, values: Mapping[str, Any]) -> Any:
     else:
       changes[head] = value
   for head, deeper in inner.items():
-    changes[head] = _replaced(getattr(config, head), deeper)
+    changes[head] = _replaced(getattr(config, head), deeper, flag)
   try:
     return dataclasses.replace(config, **changes)
   except errors.InputError:
     raise
   except ValueError as error:
-    given = ', '.join(f'--set={path}={value}' for path, value in values.items())
+    given = ', '.join(f'{flag}{path}={value}' for path, value in values.items())
     raise errors.InputError(f'{given}: {error}') from error
 
 
@@ -213,13 +231,13 @@ def _parse(text: str, hint: Any, assignment: str) -> Any:
     value = {'true': True, 'false': False, 'none': None}.get(text.lower(), text)
   if typing.get_origin(hint) is tuple and not isinstance(value, tuple):
     value = tuple(value) if isinstance(value, list) else (value,)
-  if hint is float and type(value) is int:
+  if type(value) is int and not _fits(value, hint) and _fits(float(value), hint):
     value = float(value)
   if not _fits(value, hint) and _fits(text, hint):
     value = text
   if not _fits(value, hint):
     raise errors.InputError(
-      f'--set={assignment}: found {text!r}, expected {_hint_name(hint)}'
+      f'{assignment}: found {text!r}, expected {_hint_name(hint)}'
     )
   return value
 

@@ -52,6 +52,7 @@ class Config:
   looks: tuple[labels.Label, ...] = ()
 
   def __post_init__(self):
+    config_lib.check_ranges(self, size_bytes='[0, inf)')
     if not 2 <= self.size <= cosines.MAX_SIZE:
       raise ValueError(f'Expected 2 to {cosines.MAX_SIZE} nodes, got {self.size}.')
     if not 2.0**-12 <= self.step <= 1.0 or not 0.0 <= self.slope <= 10.0:

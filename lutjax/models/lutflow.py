@@ -86,6 +86,13 @@ class Config:
   looks: tuple[labels.Label, ...] = ()
 
   def __post_init__(self):
+    config_lib.check_ranges(
+      self,
+      budget_bytes='[1, inf)',
+      share='(0, 1]',
+      patience='[1, inf)',
+      target_cie76='(0, inf)',
+    )
     if not 0.0 <= self.coefficient < 1.0:
       raise ValueError(f'Expected a coefficient in [0, 1), got {self.coefficient}.')
     if self.budget_bytes is not None and self.looks:

@@ -82,6 +82,9 @@ class Config:
   looks: tuple[labels.Label, ...] = ()
 
   def __post_init__(self):
+    config_lib.check_ranges(
+      self, features='[1, 4096]', spread='(0, inf)', omega='(0, inf)'
+    )
     if len(self.widths) != len(self.activations) or not self.widths:
       raise ValueError(
         f'Expected one activation per hidden layer, got widths {self.widths} and '

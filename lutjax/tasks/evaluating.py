@@ -59,6 +59,9 @@ class Config:
   read: exhaustive.Read = 'apply'
   size: int = shipping.EXPORT_SIZE
 
+  def __post_init__(self):
+    config_lib.check_ranges(self, size='[2, 256]')
+
 
 def config_for(
   model: str, assignments: Sequence[str], sources: experiment.Sources

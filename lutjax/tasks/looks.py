@@ -24,6 +24,9 @@ from lutjax.lut import interpolate, lattice
 from lutjax.tasks import experiment, look_report, presenting, scoring, shipping
 from lutjax.types import Array, Batch, Key, PyTree, Variables
 
+# What a fit reads of `experiment.Sources`, and what `launch.evaluate` does.
+SOURCES = ('luts',)
+SCORED_SOURCES = ('luts', 'images')
 # Of the table that holds all looks of one network, before large looks are resampled.
 _MOST_BYTES = 1 << 30
 # Looks of one network from which on scoring shows its progress.
