@@ -26,7 +26,8 @@ def run(main: Callable[[], Sequence[str]]) -> None:
   """Parses flags and runs a launcher.
 
   Exits with 0 when all went well, 1 when something failed (each failure is
-  listed on stderr), 2 on input that cannot be used (one line on stderr).
+  listed on stderr), 2 on input that cannot be used (one line on stderr); see
+  `stopping` for signals.
 
   Args:
     main: The work; returns one line per failure.
@@ -48,8 +49,6 @@ def run(main: Callable[[], Sequence[str]]) -> None:
       if error.filename is None:
         raise
       sys.exit(_fail(2, [f'{error.filename}: {error.strerror}']))
-    except KeyboardInterrupt:
-      sys.exit(_fail(130, ['interrupted; what was finished is kept']))
     if failures:
       sys.exit(_fail(1, [f'{len(failures)} failed:', *failures]))
 

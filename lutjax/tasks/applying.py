@@ -10,9 +10,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tqdm
 
-from lutjax import errors
+from lutjax import errors, progress
 from lutjax.data import images
 from lutjax.lut import interpolate, lattice
 
@@ -126,7 +125,7 @@ def apply_to_images(
     return ''
 
   with concurrent.futures.ThreadPoolExecutor(2) as pool:
-    lines = tqdm.tqdm(
+    lines = progress.bar(
       pool.map(one, found), total=len(found), unit='image', disable=len(found) < 2
     )
     return [line for line in lines if line]

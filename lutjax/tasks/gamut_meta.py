@@ -14,10 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import tqdm
 
 from lutjax import config as config_lib
-from lutjax import errors
+from lutjax import errors, progress
 from lutjax.color import transfer
 from lutjax.data import images
 from lutjax.fit import checkpoint, runs
@@ -185,7 +184,7 @@ def _train(
     saved = checkpoint.restore(manager, state, say)
     state, loss = state if saved is None else saved, float('nan')
     first = int(state.step)
-    with tqdm.trange(first, task.outer_steps, unit='step') as bar:
+    with progress.bar(range(first, task.outer_steps), unit='step') as bar:
       for i in bar:
         state, last = step(state, _picked(crops, task, experiment.seed, i))
         loss = float(last)

@@ -15,9 +15,8 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tqdm
 
-from lutjax import errors, models
+from lutjax import errors, models, progress
 from lutjax.data import luts, synthetic
 from lutjax.fit import fleet, loop
 from lutjax.lut import interpolate, lattice
@@ -206,7 +205,7 @@ def scorer(
     loaded = loaded._replace(variables=jax.device_put(loaded.variables))
     held = loaded.config.looks
     found = {}
-    many = tqdm.tqdm(
+    many = progress.bar(
       held, desc='scoring', unit='look', leave=False, disable=len(held) < _MANY
     )
     for i, label in enumerate(many):
