@@ -2,6 +2,7 @@
 
 python -m launch.export --model=RUN --out=FOLDER
 python -m launch.export --model=BIJECTIVE --look=NAME --inverse --out=NAME-inverse.cube
+python -m launch.export --model=RUN --info
 python -m launch.export --lut=identity --format=hald --level=8 --out=hald.png
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from lutjax import errors
-from lutjax.tasks import recovering, shipping
+from lutjax.tasks import describing, shipping
 
 from . import binary
 
@@ -47,7 +48,10 @@ _INVERSE = flags.DEFINE_bool(
   'inverse', False, 'Run looks backwards.', allow_override=True
 )
 _INFO = flags.DEFINE_bool(
-  'info', False, 'Print what an image of --model carries.', allow_override=True
+  'info',
+  False,
+  'Print what --model (a run, an artefact, an image with a payload) or --lut holds.',
+  allow_override=True,
 )
 _OVERWRITE = flags.DEFINE_bool(
   'overwrite', False, 'Replace files that are there.', allow_override=True
@@ -59,10 +63,14 @@ def main() -> Sequence[str]:
   if (_MODEL.value is None) == (_LUT.value is None):
     raise errors.InputError('expected one of --model and --lut')
   if _INFO.value:
-    writing = ['lut', 'out', 'format', 'size', 'level', 'bits', 'look', 'blend']
+    writing = ['out', 'format', 'size', 'level', 'bits', 'look', 'blend']
     more = [*writing, 'inverse', 'overwrite']
     binary.refuse_beside('--info, which writes no file', more)
-    for line in recovering.describe(_MODEL.value or ''):
+    if _LUT.value is not None:
+      lines = describing.describe_lut(_LUT.value)
+    else:
+      lines = describing.describe(_MODEL.value or '')
+    for line in lines:
       print(line)
     return []
   if _OUT.value is None:
