@@ -1,6 +1,7 @@
 """How far a long work is: a bar on a terminal, plain lines elsewhere."""
 
 import sys
+import time
 from typing import Any
 
 import tqdm
@@ -45,13 +46,16 @@ class _Lines(tqdm.tqdm):
       bar_format='{desc}{n_fmt}/{total_fmt} {unit} in {elapsed}{postfix}',
     )
 
-  def refresh(self, *args: Any, **options: Any) -> bool:
+  def refresh(
+    self,
+    nolock: bool = False,
+    lock_args: tuple[bool | None] | tuple[bool | None, float | None] | None = None,
+  ) -> None:
     """Shows a line, unless one was shown just now."""
-    now = self._time()
-    if now - max(self.last_print_t, self.start_t) < self.mininterval:
-      return False
-    self.last_print_t = now
-    return bool(super().refresh(*args, **options))
+    now = time.time()
+    if now - max(self.last_print_t, self.start_t) >= self.mininterval:
+      self.last_print_t = now
+      super().refresh(nolock, lock_args)
 
 
 class _Stripped:

@@ -19,6 +19,7 @@ class ProgressTest(absltest.TestCase):
     with (
       contextlib.redirect_stderr(stderr),
       mock.patch('tqdm.std.time', lambda: clock),
+      mock.patch('time.time', lambda: clock),
       progress.bar(range(10), desc='work', unit='image') as bar,
     ):
       for i in bar:
