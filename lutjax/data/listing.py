@@ -3,7 +3,7 @@
 import glob
 import os
 import pathlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from lutjax import errors, files
@@ -77,9 +77,9 @@ def find(
 def split(text: str) -> list[str]:
   """Reads a list of paths that are separated by commas.
 
-  Names may hold commas: what exists as it stands is one path. Of the other ways to
-  split, the one that leaves the fewest parts missing is taken; parts that are
-  missing (globs, mistakes) hold no comma.
+  Names may hold commas: what exists as it stands, or is a glob that matches, is one
+  path. Of the other ways to split, the one that leaves the fewest parts missing is
+  taken; parts that are missing hold no comma.
 
   Args:
     text: As a user writes it.
@@ -91,16 +91,29 @@ def split(text: str) -> list[str]:
   # From each piece on: how many parts are missing, and the parts.
   best: list[tuple[int, list[str]]] = [(0, [])]
   for start in reversed(range(len(pieces))):
-    alone = pieces[start] if os.path.exists(pieces[start]) else pieces[start].strip()
+    alone = pieces[start] if _means_any(pieces[start]) else pieces[start].strip()
     options = []
     for end in reversed(range(start + 1, min(len(pieces), start + _MOST_PIECES) + 1)):
       part = alone if end == start + 1 else ','.join(pieces[start:end])
-      there = os.path.exists(part)
+      there = _means_any(part)
       if there or end == start + 1:
         missing, rest = best[end - start - 1]
         options.append((missing + (not there), [part, *rest]))
     best.insert(0, min(options, key=lambda option: option[0]))
   return best[0][1] if text.strip() else []
+
+
+def _means_any(part: str) -> bool:
+  """Whether a path exists, or a glob matches."""
+  return os.path.exists(part) or (
+    glob.has_magic(part) and next(_matches(part), None) is not None
+  )
+
+
+def _matches(pattern: str) -> Iterator[str]:
+  root = _root(pathlib.Path(pattern))
+  wild = str(pathlib.Path(pattern).relative_to(root))
+  return glob.iglob(os.path.join(glob.escape(str(root)), wild), recursive=True)
 
 
 def _walk(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -110,10 +123,8 @@ def _walk(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _expand(pattern: str) -> list[pathlib.Path]:
-  root = _root(pathlib.Path(pattern))
-  wild = str(pathlib.Path(pattern).relative_to(root))
   paths = []
-  for match in glob.glob(os.path.join(glob.escape(str(root)), wild), recursive=True):
+  for match in _matches(pattern):
     path = pathlib.Path(match)
     paths.extend(_walk(path) if path.is_dir() else [path])
   return sorted(set(paths))
