@@ -40,9 +40,7 @@ _ON_MISMATCH = flags.DEFINE_enum(
   'expansion, or fail.',
   allow_override=True,
 )
-_IMAGES = flags.DEFINE_list(
-  'images', [], 'Image files, folders, globs.', allow_override=True
-)
+_IMAGES = binary.define_paths('images', 'Image files, folders, globs.')
 _OUT = flags.DEFINE_string(
   'out',
   None,
@@ -101,8 +99,10 @@ def main() -> Sequence[str]:
       overwrite=_OVERWRITE.value,
     )
   binary.refuse_beside('a look, but with --expand', ['space', 'on_mismatch'])
-  if _LUT.value:
-    binary.refuse_beside('--lut, which holds no network', ['decode'])
+  if _LUT.value is not None:
+    binary.refuse_beside('--lut, one look', ['look', 'blend', 'decode'])
+  if _BLEND.value:
+    binary.refuse_beside('--blend', ['look'])
   if _DECODE.value == 'exact':
     binary.refuse_beside('--decode=exact, which reads no lattice', ['interpolation'])
   named = shipping.named_looks(

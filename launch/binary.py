@@ -10,9 +10,13 @@ import jax
 from absl import app, flags, logging
 
 from lutjax import errors
+from lutjax.data import listing
 
 # glibc's number for the most heaps that threads spread over, and what suffices.
 _M_ARENA_MAX, _ARENAS = -8, 2
+
+# Flags that are defined here belong to the launcher that asks for them.
+flags.disclaim_key_flags()
 
 # Beside this package both in a checkout and in an installation.
 CONFIGS = pathlib.Path(__file__).resolve().parent.parent / 'configs'
@@ -22,7 +26,8 @@ def run(main: Callable[[], Sequence[str]]) -> None:
   """Parses flags and runs a launcher.
 
   Exits with 0 when all went well, 1 when something failed (each failure is
-  listed on stderr), 2 on input that cannot be used (one line on stderr).
+  listed on stderr), 2 on input that cannot be used (one line on stderr); see
+  `stopping` for signals.
 
   Args:
     main: The work; returns one line per failure.
@@ -44,13 +49,50 @@ def run(main: Callable[[], Sequence[str]]) -> None:
       if error.filename is None:
         raise
       sys.exit(_fail(2, [f'{error.filename}: {error.strerror}']))
-    except KeyboardInterrupt:
-      sys.exit(_fail(130, ['interrupted; what was finished is kept']))
     if failures:
       sys.exit(_fail(1, [f'{len(failures)} failed:', *failures]))
 
   _show_in_help(main.__module__)
   app.run(guarded)
+
+
+def define_paths(name: str, text: str) -> flags.FlagHolder:
+  """Defines a flag of paths, separated by commas, which names may hold, too.
+
+  Args:
+    name: Of the flag.
+    text: Its help.
+
+  Returns:
+    Its holder; the value is a list of str, empty by default.
+  """
+  return flags.DEFINE(
+    _PathsParser(),
+    name,
+    [],
+    text,
+    serializer=flags.ListSerializer(','),
+    allow_override=True,
+  )
+
+
+class _PathsParser(flags.ArgumentParser):
+  """Reads what `listing.split` reads."""
+
+  def parse(self, argument: str | list[str]) -> list[str]:
+    return argument if isinstance(argument, list) else listing.split(argument)
+
+  def flag_type(self) -> str:
+    return 'paths separated by commas'
+
+
+def unread(sources: Sequence[str]) -> list[str]:
+  """Returns the flags of sources that a task does not read.
+
+  Args:
+    sources: Those that it declares to read, of `luts`, `images` and `pairs`.
+  """
+  return [name for name in ('luts', 'images', 'pairs') if name not in sources]
 
 
 def refuse_beside(mode: str, names: Sequence[str]) -> None:

@@ -11,24 +11,19 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from lutjax.tasks import evaluating, experiment, scorecard
+from lutjax import errors
+from lutjax.tasks import evaluating, experiment, fitting, scorecard
 
 from . import binary
 
 _MODEL = flags.DEFINE_string(
   'model', None, 'Artefact, or run folder.', required=True, allow_override=True
 )
-_LUTS = flags.DEFINE_list(
-  'luts', [], 'LUT files, folders, globs or .npz archives.', allow_override=True
-)
-_PAIRS = flags.DEFINE_list(
-  'pairs', [], 'Pictures: FOLDER, or BEFORE,AFTER.', allow_override=True
-)
-_IMAGES = flags.DEFINE_list(
+_LUTS = binary.define_paths('luts', 'LUT files, folders, globs or .npz archives.')
+_PAIRS = binary.define_paths('pairs', 'Pictures: FOLDER, or BEFORE,AFTER.')
+_IMAGES = binary.define_paths(
   'images',
-  [],
   'Original images of a gamut run; beside --luts, photos to take colours from.',
-  allow_override=True,
 )
 _LOOK = flags.DEFINE_list(
   'look', [], 'Names or numbers of looks; all by default.', allow_override=True
@@ -63,7 +58,10 @@ def main() -> Sequence[str]:
   )
   if _OUT.value:
     scorecard.check_out(_OUT.value, overwrite=_OVERWRITE.value)
+  else:
+    binary.refuse_beside('a table that is printed only', ['overwrite'])
   config = evaluating.config_for(_MODEL.value, _SET.value, sources)
+  _refuse_idle_flags(config)
   if _INVERSE.value:
     figures, problems = evaluating.undo(
       _MODEL.value,
@@ -80,6 +78,29 @@ def main() -> Sequence[str]:
   if _OUT.value:
     print(scorecard.write(figures, _OUT.value, overwrite=_OVERWRITE.value))
   return problems
+
+
+def _refuse_idle_flags(config: evaluating.Config) -> None:
+  """Refuses what is not read when the task of `config` is scored."""
+  task = fitting.task_of(config.task)
+  sources = getattr(task, 'SCORED_SOURCES', task.SOURCES)
+  mode = '--pairs' if _PAIRS.value else f'--model={_MODEL.value}'
+  mode += f', scored on --{sources[0]}' if not _PAIRS.value else ''
+  binary.refuse_beside(mode, binary.unread(sources))
+  if sources[0] != 'luts':
+    binary.refuse_beside(mode, ['look', 'inverse'])
+  every = config.colours != 'sampled'
+  if every and not _INVERSE.value:
+    binary.refuse_beside(f'--set=colours={config.colours}', ['images'])
+  idle = (
+    ('colours', _INVERSE.value, '--inverse'),
+    ('read', _INVERSE.value or not every, 'colours other than hald256'),
+    ('size', not _INVERSE.value, 'scores without --inverse'),
+  )
+  usual = evaluating.Config()
+  for name, unread, beside in idle:
+    if unread and getattr(config, name) != getattr(usual, name):
+      raise errors.InputError(f'--set={name}: nothing to do with {beside}')
 
 
 def run() -> None:

@@ -2,6 +2,7 @@
 
 python -m launch.export --model=RUN --out=FOLDER
 python -m launch.export --model=BIJECTIVE --look=NAME --inverse --out=NAME-inverse.cube
+python -m launch.export --model=RUN --info
 python -m launch.export --lut=identity --format=hald --level=8 --out=hald.png
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from lutjax import errors
-from lutjax.tasks import exporting, recovering, shipping
+from lutjax.tasks import describing, exporting, shipping
 
 from . import binary
 
@@ -53,7 +54,10 @@ _INVERSE = flags.DEFINE_bool(
   'inverse', False, 'Run looks backwards.', allow_override=True
 )
 _INFO = flags.DEFINE_bool(
-  'info', False, 'Print what an image of --model carries.', allow_override=True
+  'info',
+  False,
+  'Print what --model (a run, an artefact, an image with a payload) or --lut holds.',
+  allow_override=True,
 )
 _OVERWRITE = flags.DEFINE_bool(
   'overwrite', False, 'Replace files that are there.', allow_override=True
@@ -65,13 +69,28 @@ def main() -> Sequence[str]:
   if (_MODEL.value is None) == (_LUT.value is None):
     raise errors.InputError('expected one of --model and --lut')
   if _INFO.value:
-    writing = ['lut', 'out', 'format', 'size', 'level', 'bits', 'clip', 'look', 'blend']
-    binary.refuse_beside('--info, which writes no file', [*writing, 'inverse'])
-    for line in recovering.describe(_MODEL.value or ''):
+    writing = ['out', 'format', 'size', 'level', 'bits', 'clip', 'look', 'blend']
+    more = [*writing, 'inverse', 'overwrite']
+    binary.refuse_beside('--info, which writes no file', more)
+    if _LUT.value is not None:
+      lines = describing.describe_lut(_LUT.value)
+    else:
+      lines = describing.describe(_MODEL.value or '')
+    for line in lines:
       print(line)
     return []
   if _OUT.value is None:
     raise errors.InputError('--out: expected a folder, or a file')
+  if 'hald' not in _FORMAT.value:
+    formats = ','.join(_FORMAT.value)
+    mode = f'--format={formats}, of no Hald image'
+    binary.refuse_beside(mode, ['level', 'bits', 'clip'])
+  if _FORMAT.value == ['hald']:
+    binary.refuse_beside('a Hald image, whose size is that of its --level', ['size'])
+  if _LUT.value is not None:
+    binary.refuse_beside('--lut, one look', ['look', 'blend', 'inverse'])
+  if _BLEND.value:
+    binary.refuse_beside('--blend', ['look', 'inverse'])
   named = shipping.named_looks(
     model=_MODEL.value,
     lut=_LUT.value,
@@ -87,10 +106,6 @@ def main() -> Sequence[str]:
     clip=_CLIP.value,
     overwrite=_OVERWRITE.value,
   )
-  if 'hald' not in _FORMAT.value:
-    binary.refuse_beside('--format without hald', ['level', 'bits', 'clip'])
-  if _FORMAT.value == ['hald']:
-    binary.refuse_beside('--format=hald, which has level^2 nodes', ['size'])
   out = pathlib.Path(_OUT.value)
   for path in exporting.write_all(
     named, out, _FORMAT.value, options, problems=problems

@@ -8,6 +8,7 @@ same command again goes on where it was stopped.
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -17,17 +18,14 @@ from lutjax.tasks import experiment, fitting, pairs
 from . import binary
 
 _CONFIG = flags.DEFINE_string(
-  'config', 'configs/nilut.py', 'File with get_config().', allow_override=True
+  'config',
+  'configs/nilut.py',
+  'File with get_config(), or the name of one of ours.',
+  allow_override=True,
 )
-_LUTS = flags.DEFINE_list(
-  'luts', [], 'LUT files, folders, globs or .npz archives.', allow_override=True
-)
-_IMAGES = flags.DEFINE_list(
-  'images', [], 'Image files, folders, globs.', allow_override=True
-)
-_PAIRS = flags.DEFINE_list(
-  'pairs', [], 'Pictures instead: FOLDER, or BEFORE,AFTER.', allow_override=True
-)
+_LUTS = binary.define_paths('luts', 'LUT files, folders, globs or .npz archives.')
+_IMAGES = binary.define_paths('images', 'Image files, folders, globs.')
+_PAIRS = binary.define_paths('pairs', 'Pictures instead: FOLDER, or BEFORE,AFTER.')
 _OUT = flags.DEFINE_string(
   'out', None, 'Run folder.', required=True, allow_override=True
 )
@@ -63,10 +61,12 @@ def main() -> Sequence[str]:
   """Runs the experiment; returns what failed."""
   wanted: experiment.Experiment = config.load(_CONFIG.value, [binary.CONFIGS])
   named = {'seed': _SEED.value, 'precision': _PRECISION.value}
-  assignments = [f'{key}={value}' for key, value in named.items() if value is not None]
+  given = [f'{key}={value}' for key, value in named.items() if value is not None]
   if _PAIRS.value:
     wanted = dataclasses.replace(wanted, task=pairs.from_looks(wanted.task))
-  wanted = config.override(wanted, [*assignments, *_SET.value])
+  _refuse_idle_flags(wanted.task)
+  wanted = config.override(wanted, given, flag='--')
+  wanted = config.override(wanted, _SET.value)
   sources = experiment.Sources(
     luts=_LUTS.value,
     images=_IMAGES.value,
@@ -82,6 +82,16 @@ def main() -> Sequence[str]:
     overwrite=_OVERWRITE.value,
     group_size=_GROUP_SIZE.value,
   )
+
+
+def _refuse_idle_flags(config: Any) -> None:
+  """Refuses what the task of `config` does not read."""
+  task = fitting.task_of(config)
+  mode = '--pairs' if _PAIRS.value else f'--config={_CONFIG.value}'
+  idle = [*binary.unread(task.SOURCES), *getattr(task, 'IDLE_FLAGS', ())]
+  binary.refuse_beside(mode, idle)
+  if not _LUTS.value:
+    binary.refuse_beside('a fit without --luts', ['strict', 'allow_nonfinite'])
 
 
 def run() -> None:

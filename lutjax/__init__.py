@@ -33,6 +33,7 @@ __all__ = (
   'metrics',
   'models',
   'nn',
+  'progress',
   'report',
   'tasks',
   'types',

@@ -19,7 +19,8 @@ def load(path: str | os.PathLike, folders: Sequence[pathlib.Path] = ()) -> Any:
   """Runs a config file and returns what its `get_config()` gives.
 
   Args:
-    path: The file, such as `configs/nilut.py`.
+    path: The file, such as `configs/nilut.py`, or the name of one of `folders`,
+      such as `nilut`.
     folders: Where `NAME.py` and `configs/NAME.py` are looked for when they are
       not there, so that an installed package finds its own configs.
 
@@ -32,7 +33,8 @@ def load(path: str | os.PathLike, folders: Sequence[pathlib.Path] = ()) -> Any:
   wanted = pathlib.Path(path)
   # A path into another folder means that file, whatever else bears its name.
   own = str(wanted.parent) in ('.', 'configs')
-  candidates = [wanted, *[folder / wanted.name for folder in folders if own]]
+  names = [wanted.name, f'{wanted.name}.py'] if own else []
+  candidates = [wanted, *[folder / name for folder in folders for name in names]]
   found = next((c for c in candidates if c.is_file()), None)
   if found is None:
     names = sorted(p.stem for folder in folders for p in folder.glob('*.py'))
@@ -50,13 +52,14 @@ def load(path: str | os.PathLike, folders: Sequence[pathlib.Path] = ()) -> Any:
   return namespace['get_config']()
 
 
-def override(config: Any, assignments: Sequence[str]) -> Any:
+def override(config: Any, assignments: Sequence[str], *, flag: str = '--set=') -> Any:
   """Returns the config with fields set by `key=value`.
 
   Args:
     config: A frozen dataclass, fields of which may be such again.
     assignments: `fit.steps=100`, or `steps=100` where one field alone has
       that name. Values are Python literals or bare words.
+    flag: What stands before an assignment on the command line; for messages.
 
   Returns:
     A new config.
@@ -69,10 +72,40 @@ def override(config: Any, assignments: Sequence[str]) -> Any:
   for assignment in assignments:
     name, equals, text = assignment.partition('=')
     if not equals:
-      raise errors.InputError(f'--set={assignment}: found no "=", expected key=value')
-    path = _find(config, name.strip())
-    values[path] = _parse(text.strip(), _hint(config, path), assignment)
-  return _replaced(config, values)
+      raise errors.InputError(f'{flag}{assignment}: found no "=", expected key=value')
+    path = _find(config, name.strip(), flag)
+    values[path] = _parse(text.strip(), _hint(config, path), flag + assignment)
+  return _replaced(config, values, flag)
+
+
+def check_ranges(config: Any, **ranges: str) -> None:
+  """Raises a `ValueError` where a field is not within its range.
+
+  Args:
+    config: A dataclass; fields that are None are left out.
+    **ranges: By field, as it is written: `[0, 1)`, `(0, inf)`.
+  """
+  for name, text in ranges.items():
+    value = getattr(config, name)
+    low, high = (float(end) for end in text[1:-1].split(','))
+    if value is None or low < value < high:
+      continue
+    if (value == low and text[0] == '[') or (value == high and text[-1] == ']'):
+      continue
+    raise ValueError(f'Expected {name} in {text}, got {value}.')
+
+
+def checked(config: Any) -> Any:
+  """Returns a config that was made of untrusted content.
+
+  Raises:
+    ValueError: when a field holds a value of another type than it declares.
+  """
+  for name, hint in typing.get_type_hints(type(config)).items():
+    value = getattr(config, name)
+    if not _fits(value, hint):
+      raise ValueError(f'found {name} {_brief(value)}, expected {_hint_name(hint)}')
+  return config
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -146,7 +179,7 @@ def paths(config: Any, prefix: str = '') -> Iterator[str]:
       yield path
 
 
-def _find(config: Any, name: str) -> str:
+def _find(config: Any, name: str, flag: str) -> str:
   known = list(paths(config))
   if name in known:
     return name
@@ -155,11 +188,11 @@ def _find(config: Any, name: str) -> str:
     return ending[0]
   if ending:
     raise errors.InputError(
-      f'--set={name}: found several fields, expected one of {", ".join(ending)}'
+      f'{flag}{name}: found several fields, expected one of {", ".join(ending)}'
     )
   leaves = [path.split('.')[-1] for path in known]
   raise errors.InputError(
-    f'--set={name}: no such field{nearest(name, [*known, *leaves])}'
+    f'{flag}{name}: no such field{nearest(name, [*known, *leaves])}'
   )
 
 
@@ -170,7 +203,7 @@ def _hint(config: Any, path: str) -> Any:
   return typing.get_type_hints(type(config))[head]
 
 
-def _replaced(config: Any, values: Mapping[str, Any]) -> Any:
+def _replaced(config: Any, values: Mapping[str, Any], flag: str) -> Any:
   """Sets fields by path, all of a dataclass at once: some only fit together."""
   changes: dict[str, Any] = {}
   inner: dict[str, dict[str, Any]] = {}
@@ -181,13 +214,13 @@ def _replaced(config: Any, values: Mapping[str, Any]) -> Any:
     else:
       changes[head] = value
   for head, deeper in inner.items():
-    changes[head] = _replaced(getattr(config, head), deeper)
+    changes[head] = _replaced(getattr(config, head), deeper, flag)
   try:
     return dataclasses.replace(config, **changes)
   except errors.InputError:
     raise
   except ValueError as error:
-    given = ', '.join(f'--set={path}={value}' for path, value in values.items())
+    given = ', '.join(f'{flag}{path}={value}' for path, value in values.items())
     raise errors.InputError(f'{given}: {error}') from error
 
 
@@ -198,13 +231,13 @@ def _parse(text: str, hint: Any, assignment: str) -> Any:
     value = {'true': True, 'false': False, 'none': None}.get(text.lower(), text)
   if typing.get_origin(hint) is tuple and not isinstance(value, tuple):
     value = tuple(value) if isinstance(value, list) else (value,)
-  if hint is float and type(value) is int:
+  if type(value) is int and not _fits(value, hint) and _fits(float(value), hint):
     value = float(value)
   if not _fits(value, hint) and _fits(text, hint):
     value = text
   if not _fits(value, hint):
     raise errors.InputError(
-      f'--set={assignment}: found {text!r}, expected {_hint_name(hint)}'
+      f'{assignment}: found {text!r}, expected {_hint_name(hint)}'
     )
   return value
 
@@ -241,5 +274,5 @@ def _plain(value: Any) -> Any:
 
 
 def _brief(value: Any) -> str:
-  text = 'nothing' if value is None else str(value)
+  text = 'nothing' if value is None else ' '.join(str(value).split())
   return text if len(text) <= 40 else text[:37] + '...'

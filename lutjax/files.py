@@ -11,6 +11,7 @@ from lutjax import errors
 
 # Ends every temporary name, so that a reader of the folder can tell.
 TEMPORARY_SUFFIX = '.lutjax-tmp'
+_unfinished: set[pathlib.Path] = set()
 
 
 @contextlib.contextmanager
@@ -41,6 +42,7 @@ def replacing(
     if path.exists() and not overwrite:
       raise errors.InputError(f'{path}: exists already; --overwrite replaces it')
     path.parent.mkdir(parents=True, exist_ok=True)
+    _unfinished.add(temporary)
     yield temporary
     with open(temporary, 'rb') as file:
       os.fsync(file.fileno())
@@ -51,6 +53,14 @@ def replacing(
     ) from error
   finally:
     # Where the folder is none, there is nothing to remove.
+    with contextlib.suppress(OSError):
+      temporary.unlink()
+    _unfinished.discard(temporary)
+
+
+def remove_unfinished() -> None:
+  """Removes what `replacing` is about to write, in a process that is about to end."""
+  for temporary in list(_unfinished):
     with contextlib.suppress(OSError):
       temporary.unlink()
 

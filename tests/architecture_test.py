@@ -16,6 +16,7 @@ ALLOWED = {
   'errors': set(),
   'files': {'errors'},
   'config': {'errors'},
+  'progress': set(),
   'lut': GROUND,
   'color': GROUND,
   'nn': GROUND,
@@ -25,7 +26,7 @@ ALLOWED = {
   'models': SECOND,
   'fit': SECOND,
   'report': SECOND,
-  'tasks': SECOND | {'models', 'fit', 'report'},
+  'tasks': SECOND | {'models', 'fit', 'report', 'progress'},
   'configs': SECOND | {'models', 'fit', 'report', 'tasks'},
   'launch': SECOND | {'models', 'fit', 'report', 'tasks', 'configs'},
 }

@@ -111,7 +111,8 @@ class LoadTest(absltest.TestCase):
   def test_finds_a_packaged_config_by_its_name(self):
     folder = pathlib.Path(self.create_tempdir().full_path)
     (folder / 'tiny.py').write_text('def get_config():\n  return 7\n')
-    self.assertEqual(config.load('configs/tiny.py', [folder]), 7)
+    for name in ('configs/tiny.py', 'tiny.py', 'tiny', 'configs/tiny'):
+      self.assertEqual(config.load(name, [folder]), 7)
 
   def test_names_the_nearest_config(self):
     folder = pathlib.Path(self.create_tempdir().full_path)

@@ -121,14 +121,24 @@ def decode(
     context = contexts(step, values)
     lanes = np.flatnonzero(context >= 0)
     context = context[lanes]
-    near = decoder.decode(family, model.probabilities(context)) - reach
+    near = _next(decoder, family, model.probabilities(context)) - reach
     values[step, lanes] = near
     for lane in lanes[np.abs(near) == reach]:
-      bits = decoder.decode(_LENGTHS)
-      low = decoder.decode(_uniform(bits)) if bits else 0
+      bits = _next(decoder, _LENGTHS)
+      low = _next(decoder, _uniform(bits)) if bits else 0
       values[step, lane] += np.sign(values[step, lane]) * ((1 << bits) + low - 1)
     model.learn(context, near)
   return values
+
+
+def _next(decoder: Any, *model: Any) -> Any:
+  """Decodes one step; what the model cannot have written is a forged code."""
+  try:
+    return decoder.decode(*model)
+  except AssertionError as error:
+    raise errors.ArtefactError(
+      'entropy code: found bytes that its model cannot have written'
+    ) from error
 
 
 def by_lane(step: int, values: np.ndarray) -> np.ndarray:

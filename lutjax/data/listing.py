@@ -3,10 +3,13 @@
 import glob
 import os
 import pathlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from lutjax import errors, files
+
+# Of a name that holds commas, at most.
+_MOST_PIECES = 16
 
 
 class Found(NamedTuple):
@@ -71,6 +74,48 @@ def find(
   return list(found.values())
 
 
+def split(text: str) -> list[str]:
+  """Reads a list of paths that are separated by commas.
+
+  Names may hold commas: what exists as it stands, or is a glob that matches, is one
+  path. Of the other ways to split, the one that leaves the fewest parts missing is
+  taken; parts that are missing hold no comma.
+
+  Args:
+    text: As a user writes it.
+
+  Returns:
+    The paths and patterns; none for an empty text.
+  """
+  pieces = text.split(',')
+  # From each piece on: how many parts are missing, and the parts.
+  best: list[tuple[int, list[str]]] = [(0, [])]
+  for start in reversed(range(len(pieces))):
+    alone = pieces[start] if _means_any(pieces[start]) else pieces[start].strip()
+    options = []
+    for end in reversed(range(start + 1, min(len(pieces), start + _MOST_PIECES) + 1)):
+      part = alone if end == start + 1 else ','.join(pieces[start:end])
+      there = _means_any(part)
+      if there or end == start + 1:
+        missing, rest = best[end - start - 1]
+        options.append((missing + (not there), [part, *rest]))
+    best.insert(0, min(options, key=lambda option: option[0]))
+  return best[0][1] if text.strip() else []
+
+
+def _means_any(part: str) -> bool:
+  """Whether a path exists, or a glob matches."""
+  return os.path.exists(part) or (
+    glob.has_magic(part) and next(_matches(part), None) is not None
+  )
+
+
+def _matches(pattern: str) -> Iterator[str]:
+  root = _root(pathlib.Path(pattern))
+  wild = str(pathlib.Path(pattern).relative_to(root))
+  return glob.iglob(os.path.join(glob.escape(str(root)), wild), recursive=True)
+
+
 def _walk(folder: pathlib.Path) -> list[pathlib.Path]:
   return [
     pathlib.Path(parent, name) for parent, _, names in os.walk(folder) for name in names
@@ -79,19 +124,20 @@ def _walk(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def _expand(pattern: str) -> list[pathlib.Path]:
   paths = []
-  for match in glob.glob(pattern, recursive=True):
+  for match in _matches(pattern):
     path = pathlib.Path(match)
     paths.extend(_walk(path) if path.is_dir() else [path])
   return sorted(set(paths))
 
 
 def _root(pattern: pathlib.Path) -> pathlib.Path:
-  fixed = []
+  """Returns the folders before the first wildcard; brackets may be in a name."""
+  root = pathlib.Path()
   for part in pattern.parts[:-1]:
-    if glob.has_magic(part):
+    if glob.has_magic(part) and not (root / part).is_dir():
       break
-    fixed.append(part)
-  return pathlib.Path(*fixed)
+    root /= part
+  return root
 
 
 def _partition(

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from lutjax import config as config_lib
 from lutjax.types import Array, Batch, Key, PyTree, System, Variables
 
 
@@ -50,6 +51,15 @@ class Config:
   checkpoint_seconds: float = 15.0
 
   def __post_init__(self):
+    config_lib.check_ranges(
+      self,
+      learning_rate='(0, inf)',
+      warmup_steps='[0, inf)',
+      beta2='[0, 1)',
+      damping='[0, inf)',
+      momentum='[0, 1)',
+      checkpoint_seconds='[0, inf)',
+    )
     counts = (self.steps, self.batch_size, self.halving_steps, self.segment_steps)
     untrained = self.steps == 0 and self.schedule == 'constant'
     if min(counts[1:] if untrained else counts) < 1:

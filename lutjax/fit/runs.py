@@ -19,6 +19,8 @@ from lutjax import errors, files
 
 RECORD = 'run.json'
 METRICS = 'metrics.jsonl'
+# Of checkpoints that are not whole.
+_ORBAX_SUFFIX = '.orbax-checkpoint-tmp'
 _OWNED = (METRICS, 'model.lutjax', 'report.html', 'manifest.json')
 _OWNED_FOLDERS = ('checkpoints', 'models', 'report', 'images')
 
@@ -247,6 +249,8 @@ def _own_name(name: str) -> str:
 
 def _sweep(folder: pathlib.Path) -> None:
   """Removes what a killed process left half written."""
+  for path in (folder / 'checkpoints').rglob(f'*{_ORBAX_SUFFIX}'):
+    shutil.rmtree(path, ignore_errors=True)
   for owned in (folder, *(folder / name for name in _OWNED_FOLDERS)):
     search = (
       owned.glob if owned == folder or owned.name == 'checkpoints' else owned.rglob

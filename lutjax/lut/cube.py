@@ -28,6 +28,8 @@ MAX_SIZE = 256
 MAX_LINE_BYTES = 1 << 20
 MAX_FILE_BYTES = 1 << 31
 
+# What old DOS tools end a text with, and fill its last record with.
+_END_MARK, _RECORD_BYTES = b'\x1a', 128
 _LONE_RETURN = re.compile(rb'\r(?!\n)')
 # Readers with fixed line buffers stop at 256 to 512 bytes.
 _TITLE_BYTES = 200
@@ -69,7 +71,7 @@ def parse(
   Args:
     content: The file: ASCII, UTF-8 or Latin-1, any line ends.
     source: Its name, for messages.
-    strict: Whether unknown keywords are errors, not warnings.
+    strict: Whether what would be ignored is an error, not a warning.
     allow_nonfinite: Whether NaN and infinite cells are kept.
     max_size: The most nodes per axis; a larger size is refused unread.
     kind: '1D', '3D' or '1D+3D' if only that will do.
@@ -82,6 +84,7 @@ def parse(
   if kind is not None and header.kind != kind:
     message = f'found a {header.kind} LUT, expected {kind}'
     raise refusal(source, max(header.lines[name] for name in header.sizes), message)
+  text, ending = _without_end_mark(text, source, strict)
   curve_size = header.sizes.get('LUT_1D_SIZE', 0)
   size = header.sizes.get('LUT_3D_SIZE', 0)
   rows = cube_rows.decode(
@@ -94,7 +97,7 @@ def parse(
     hint=header.doubtful,
   )
   lut = _lut(rows, header)
-  notes = tuple(header.comments), tuple(header.warnings)
+  notes = tuple(header.comments), (*header.warnings, *ending)
   return CubeFile(lut, header.title, *notes, header.kind)
 
 
@@ -171,6 +174,24 @@ def _text(content: bytes, source: str) -> bytes:
     if content.find(b'\n', start, start + MAX_LINE_BYTES // 2) < 0:
       _check_line(content, start, source)
   return content
+
+
+def _without_end_mark(
+  text: bytes, source: str, strict: bool
+) -> tuple[bytes, Sequence[str]]:
+  """Returns `text` without what DOS tools put at its end, and a note of it."""
+  if _END_MARK not in text[-_RECORD_BYTES:]:
+    return text, ()
+  end = len(text.rstrip(_END_MARK + b' \t\r\n'))
+  mark = text.find(_END_MARK, end)
+  if mark < 0:
+    return text, ()
+  kept = text[:mark]
+  line = 1 + kept.count(b'\n')
+  found = refusal(source, line, 'found a final byte 0x1A, expected the end of the file')
+  if strict:
+    raise found
+  return kept, (f'{found}; ignored',)
 
 
 def _check_line(content: bytes, position: int, source: str) -> None:

@@ -19,6 +19,8 @@ _RANGES = {
   'LUT_1D_INPUT_RANGE': 2,
   'LUT_3D_INPUT_RANGE': 2,
 }
+# Resolve's words for video levels, 64 to 940 of 1023, on one side of the LUT.
+_VIDEO_LEVELS = {'LUT_IN_VIDEO_RANGE': 'takes', 'LUT_OUT_VIDEO_RANGE': 'gives'}
 _WARNINGS_KEPT = 20
 
 
@@ -119,6 +121,12 @@ def _take(header: Header, line: bytes) -> None:
     raise refusal(header.source, header.line, message)
   word = line.split(None, 1)[0]
   keyword = word.decode('latin-1').upper()
+  if keyword in _VIDEO_LEVELS:
+    message = f'found {keyword}: this LUT {_VIDEO_LEVELS[keyword]} video levels, '
+    message += (
+      'expected full range; export it so, or remove the line to use it as it is'
+    )
+    raise refusal(header.source, header.line, message)
   if keyword not in cube_rows.KEYWORDS:
     expected = f'one of {", ".join(cube_rows.KEYWORDS)}'
     _warn(header, header.line, f'the unknown keyword {show(word)}', expected)

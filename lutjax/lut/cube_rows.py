@@ -1,11 +1,11 @@
 """Rows of three numbers, as a `.cube` file holds them.
 
 Three readers, one result. Rows of equal width are decoded digit by digit with
-integer arithmetic over the whole buffer; other rows go through numpy's text
-reader, block by block; a block that neither takes is read line by line, which
-defines what a row is and names the line and the column that are not. All agree
-with `float()` to the last bit: an integer below 2^53 divided by a power of ten
-up to 10^22 is rounded once.
+integer arithmetic over the whole buffer; other rows word by word, side by side
+(`decimal_words`), block by block; a block that neither takes is read line by line,
+which defines what a row is and names the line and the column that are not. All
+agree with `float()` to the last bit: an integer below 2^53 divided by a power of
+ten up to 10^22 is rounded once.
 """
 
 import io
@@ -14,6 +14,7 @@ import re
 import numpy as np
 
 from lutjax import errors
+from lutjax.lut import decimal_words
 
 # The words that may stand before the rows and never among them.
 KEYWORDS = (
@@ -39,10 +40,8 @@ _FINITE = 'expected a finite number'
 _OVERFLOW = 2.0**128 - 2.0**103
 # Bytes of the widest row that is decoded digit by digit.
 _WIDEST = 128
-# Digits of a number that float64 holds exactly as an integer.
-_EXACT_DIGITS = 15
-# Bytes that go to numpy's text reader at once; the line of a mistake is looked
-# for in one block only.
+# Bytes of rows of any width that are decoded at once; the line of a mistake is
+# looked for in one block only.
 _BLOCK_BYTES = 1 << 18
 # Bytes decoded at once: what is in between stays in cache, and products stay
 # below the size at which matrix libraries start threads.
@@ -162,7 +161,7 @@ def _equal_widths(text: bytes, start: int, count: int) -> np.ndarray | None:
     first, after = layout.span(column + 1)
     point = layout[0].find(b'.', first, after)
     digits = [i for i in range(first, after) if i != point]
-    if len(digits) > _EXACT_DIGITS:
+    if len(digits) > decimal_words.EXACT_DIGITS:
       return None
     weights[digits, column] = 10.0 ** np.arange(len(digits))[::-1]
     scales[column] = 10.0 ** (after - 1 - point if point >= 0 else 0)
@@ -182,22 +181,19 @@ def _equal_widths(text: bytes, start: int, count: int) -> np.ndarray | None:
 
 
 def _any_widths(block: bytes, allow_nonfinite: bool) -> np.ndarray | None:
-  """Reads rows with numpy, or returns None if they are not all plain."""
+  """Reads rows all at once, or returns None if one of them is not a row."""
   if b'#' in block:
     block = _COMMENT.sub(b'', block)
   letters = _NONFINITE_LETTERS if allow_nonfinite else b''
   if block.translate(None, _ROW_CHARACTERS + letters):
     return None
-  if not block or block.isspace():
-    return np.empty((0, 3), np.float32)
-  try:
-    rows = np.loadtxt(io.BytesIO(block), comments=None, ndmin=2)
-  except ValueError:
+  rows = decimal_words.rows_of_three(block)
+  if rows is None:
     return None
   with np.errstate(over='ignore'):
     rows = rows.astype(np.float32)
   # Infinite may mean that a number was too large.
-  return None if rows.shape[1] != 3 or np.isinf(rows).any() else rows
+  return None if np.isinf(rows).any() else rows
 
 
 def _line_by_line(

@@ -7,6 +7,9 @@ A system's module offers `Config`, `make(config) -> System`,
 import importlib
 from typing import Any, NamedTuple
 
+import jax
+import numpy as np
+
 from lutjax import errors
 from lutjax.codec import container
 from lutjax.models import nilut_published
@@ -53,9 +56,20 @@ def load(content: bytes, source: str = 'artefact') -> Loaded:
     ArtefactError: when the content is damaged, foreign, or of a system or
       version that this build does not know.
   """
+  # Numbers that are not finite are refused once they are all there.
+  with np.errstate(over='ignore', invalid='ignore'):
+    loaded = _loaded(content, source)
+  for leaf in jax.tree.leaves(loaded.variables):
+    if not np.isfinite(leaf).all():
+      raise errors.ArtefactError(
+        f'{source}: found NaN or infinity among its numbers, expected finite ones'
+      )
+  return loaded
+
+
+def _loaded(content: bytes, source: str) -> Loaded:
   if nilut_published.claims(content):
-    loaded = nilut_published.load(content, source)
-    return Loaded('nilut', *loaded)
+    return Loaded('nilut', *nilut_published.load(content, source))
   artefact = container.unpack(content, source)
   if artefact.system not in SYSTEMS:
     raise errors.ArtefactError(

@@ -13,6 +13,7 @@ from typing import Literal
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import config as config_lib
 from lutjax import errors
 from lutjax.codec import container, cosines, labels
 from lutjax.lut import interpolate, lattice
@@ -51,6 +52,7 @@ class Config:
   looks: tuple[labels.Label, ...] = ()
 
   def __post_init__(self):
+    config_lib.check_ranges(self, size_bytes='[0, inf)')
     if not 2 <= self.size <= cosines.MAX_SIZE:
       raise ValueError(f'Expected 2 to {cosines.MAX_SIZE} nodes, got {self.size}.')
     if not 2.0**-12 <= self.step <= 1.0 or not 0.0 <= self.slope <= 10.0:
@@ -158,13 +160,15 @@ def config_of(artefact: container.Artefact, source: str) -> Config:
     index, slope = header['step']
     if not (type(index) is type(slope) is int and 0 <= index <= _FINEST):
       raise ValueError(f'a step {header["step"]!r}')
-    return Config(
-      size=header['size'],
-      size_bytes=0,
-      step=2.0 ** (-index / _STEPS_PER_OCTAVE),
-      slope=slope / 100,
-      interpolation=header['interpolation'],
-      looks=labels.from_header(header['looks'], source),
+    return config_lib.checked(
+      Config(
+        size=header['size'],
+        size_bytes=0,
+        step=2.0 ** (-index / _STEPS_PER_OCTAVE),
+        slope=slope / 100,
+        interpolation=header['interpolation'],
+        looks=labels.from_header(header['looks'], source),
+      )
     )
   except (KeyError, TypeError, ValueError) as error:
     raise errors.ArtefactError(

@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import config as config_lib
 from lutjax import errors, files
 from lutjax.codec import container, quantize
 from lutjax.nn import encodings, mlp
@@ -65,6 +66,13 @@ class Config:
   precision: Literal['fp32', 'bf16', 'int8', 'int6', 'int5', 'int4'] = 'int8'
 
   def __post_init__(self):
+    config_lib.check_ranges(
+      self,
+      width='[1, 512]',
+      hidden_layers='[1, 8]',
+      octaves='[0, 24]',
+      colour_octaves='[-1, 24]',
+    )
     if self.solved and self.activation != 'relu':
       raise ValueError(f'Expected relu in a solved network, got {self.activation}.')
 

@@ -10,6 +10,7 @@ from typing import Literal
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import config as config_lib
 from lutjax import errors
 from lutjax.codec import container, labels
 from lutjax.lut import interpolate, lattice
@@ -136,7 +137,7 @@ def config_of(artefact: container.Artefact, source: str) -> Config:
     if type(header['delta']) is not bool:
       raise ValueError(f'delta {header["delta"]!r}')
     looks = labels.from_header(header['looks'], source)
-    return Config(size=size, bits=header['bits'], looks=looks)
+    return config_lib.checked(Config(size=size, bits=header['bits'], looks=looks))
   except (KeyError, TypeError, ValueError, IndexError) as error:
     raise errors.ArtefactError(
       f'{source}: found a grid header that does not fit: {error}'

@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import config as config_lib
 from lutjax import errors
 from lutjax.codec import container, labels
 from lutjax.color import difference, spaces
@@ -85,6 +86,13 @@ class Config:
   looks: tuple[labels.Label, ...] = ()
 
   def __post_init__(self):
+    config_lib.check_ranges(
+      self,
+      budget_bytes='[1, inf)',
+      share='(0, 1]',
+      patience='[1, inf)',
+      target_cie76='(0, inf)',
+    )
     if not 0.0 <= self.coefficient < 1.0:
       raise ValueError(f'Expected a coefficient in [0, 1), got {self.coefficient}.')
     if self.budget_bytes is not None and self.looks:
@@ -351,7 +359,7 @@ def config_of(artefact: container.Artefact, source: str) -> Config:
     flow = {name: _tupled(value) for name, value in flow.items()}
     names = lzma.decompress(artefact.tensors[0].tobytes(), lzma.FORMAT_ALONE)
     config = Config(
-      flow=residual_flow.Shape(**flow),
+      flow=config_lib.checked(residual_flow.Shape(**flow)),
       coefficient=float(header['coefficient']),
       precision=header['precision'],
       aware=False,

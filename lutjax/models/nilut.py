@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import config as config_lib
 from lutjax import errors
 from lutjax.codec import container, labels, quantize
 from lutjax.nn import encodings, mlp, siren
@@ -81,6 +82,9 @@ class Config:
   looks: tuple[labels.Label, ...] = ()
 
   def __post_init__(self):
+    config_lib.check_ranges(
+      self, features='[1, 4096]', spread='(0, inf)', omega='(0, inf)'
+    )
     if len(self.widths) != len(self.activations) or not self.widths:
       raise ValueError(
         f'Expected one activation per hidden layer, got widths {self.widths} and '
@@ -298,13 +302,15 @@ def config_of(artefact: container.Artefact, source: str) -> Config:
   try:
     precision = header['precision']
     shapes = [t.shape for t in quantize.weights(artefact.tensors, precision)]
-    config = Config(
-      widths=tuple(shape[1] for shape in shapes[:-1]),
-      activations=tuple(_CODES[code] for code in header['activations']),
-      **_encoding_from_header(header['encoding']),
-      styles=header['styles'],
-      precision=precision,
-      looks=labels.from_header(header['looks'], source),
+    config = config_lib.checked(
+      Config(
+        widths=tuple(shape[1] for shape in shapes[:-1]),
+        activations=tuple(_CODES[code] for code in header['activations']),
+        **_encoding_from_header(header['encoding']),
+        styles=header['styles'],
+        precision=precision,
+        looks=labels.from_header(header['looks'], source),
+      )
     )
   except (KeyError, TypeError, ValueError, IndexError) as error:
     if isinstance(error, errors.InputError):

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import config as config_lib
 from lutjax import errors, models
 from lutjax.codec import labels
 from lutjax.fit import fleet
@@ -19,6 +20,9 @@ from lutjax.nn import rounding
 from lutjax.tasks import experiment, flows, looks, mending, shipping
 from lutjax.types import Array, PyTree, Variables
 
+# What is read of `experiment.Sources`; flags of a fit that nothing comes of.
+SOURCES = ('luts',)
+IDLE_FLAGS = ('seed', 'precision', 'group_size')
 # Nodes per axis that a code is fitted on.
 _NODES = 11
 _ITERATIONS = 40
@@ -38,6 +42,10 @@ class Config(flows.Config):
   base: str = ''
   remove: tuple[str, ...] = ()
   target_cie76: float = 1.5
+
+  def __post_init__(self):
+    super().__post_init__()
+    config_lib.check_ranges(self, target_cie76='(0, inf)')
 
 
 def gather(

@@ -11,9 +11,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tqdm
 
-from lutjax import errors
+from lutjax import errors, progress
 from lutjax.data import images, transfer_characteristics
 from lutjax.lut import interpolate, lattice
 from lutjax.tasks import shipping
@@ -83,7 +82,7 @@ def _mixed(rgb: Array, graded: Array, strength: Array) -> Array:
   return jnp.where(strength == 1.0, graded, mixed)
 
 
-def _in_blocks(block: Callable[[Array, Array], Array], strength: float) -> Mapped:
+def _in_blocks(block: Callable[[Any, Array], Array], strength: float) -> Mapped:
   """Returns what maps images of all sizes through one compiled program."""
   if not 0.0 <= strength < float('inf'):
     raise errors.InputError(f'--strength={strength}: expected a number of 0 or more')
@@ -186,7 +185,7 @@ def apply_to_images(
     return ''
 
   with concurrent.futures.ThreadPoolExecutor(2) as pool:
-    lines = tqdm.tqdm(
+    lines = progress.bar(
       pool.map(one, found), total=len(found), unit='image', disable=len(found) < 2
     )
     return [line for line in lines if line]

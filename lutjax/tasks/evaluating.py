@@ -8,10 +8,9 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
-import tqdm
 
 from lutjax import config as config_lib
-from lutjax import errors, models
+from lutjax import errors, models, progress
 from lutjax.codec import labels
 from lutjax.data import images, synthetic
 from lutjax.fit import fleet, runs
@@ -58,6 +57,9 @@ class Config:
   colours: Literal['sampled', 'hald256'] = 'sampled'
   read: exhaustive.Read = 'apply'
   size: int = shipping.EXPORT_SIZE
+
+  def __post_init__(self):
+    config_lib.check_ranges(self, size='[2, 256]')
 
 
 def config_for(
@@ -186,7 +188,7 @@ def undo(
   pixels = np.concatenate([photo.reshape(-1, 3) for photo in photos])
   rgb = pixels[:: -(-len(pixels) // _POOL)]
   found = {}
-  for item, index, source in tqdm.tqdm(wanted, unit='look'):
+  for item, index, source in progress.bar(wanted, unit='look'):
     held = item.loaded.config.looks
     name = held[index].name
     try:
@@ -229,7 +231,7 @@ def _of_luts(
   # A model lies on the device while its looks are scored.
   loaded, placed = None, None
   unit = 1 if sampled else exhaustive.COUNT
-  with tqdm.tqdm(
+  with progress.bar(
     total=len(wanted) * unit, unit='look' if sampled else 'colour', unit_scale=True
   ) as bar:
     for item, index, source in wanted:
@@ -314,7 +316,7 @@ def _of_pictures(
   """Returns the statistics of styles and blends, and what has no pictures."""
   score = fitting.task_of(config.task).scorer(config.task, gathered)
   found, problems = {}, []
-  for item in tqdm.tqdm(opened, unit='model', disable=len(opened) < 2):
+  for item in progress.bar(opened, unit='model', disable=len(opened) < 2):
     names = [label.name for label in item.loaded.config.looks]
     job = _job_for(names, gathered, alone=len(opened) == 1)
     if job is None:

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tqdm
 
-from lutjax import models
+from lutjax import models, progress
 from lutjax.fit import fleet, mesh, methods, runs
 from lutjax.tasks import experiment as experiment_lib
 from lutjax.types import System
@@ -168,7 +167,7 @@ def _fit_pending(
   score = task_of(experiment.task).scorer(experiment.task, gathered)
   failed = []
   steps = experiment.fit.steps
-  with tqdm.tqdm(total=len(pending) * steps, unit='step', unit_scale=True) as bar:
+  with progress.bar(total=len(pending) * steps, unit='step', unit_scale=True) as bar:
     for block in fleet.blocks(jobs, size):
       if all(job.name in run.done for job in block):
         continue
@@ -196,7 +195,7 @@ def _fit_pending(
 
 
 def _progress(
-  bar: tqdm.tqdm, run: runs.Run, block: Sequence[fleet.Job], steps: int
+  bar: progress.Bar, run: runs.Run, block: Sequence[fleet.Job], steps: int
 ) -> Callable[[int, np.ndarray], None]:
   """Returns what is told of each segment of a block."""
   shown = 0

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import config as config_lib
 from lutjax import errors, files, metrics
 from lutjax.data import histogram, images
 from lutjax.fit import fleet, loop
@@ -22,6 +23,8 @@ from lutjax.models import lutflow, lutflow_mend
 from lutjax.tasks import experiment, flow_report, looks, mending
 from lutjax.types import Array, Batch, Key, PyTree, Variables
 
+# What a fit reads of `experiment.Sources`.
+SOURCES = ('luts', 'images')
 # In a run folder: the histogram of the natural colours, for other fits.
 COLOURS = f'colours{histogram.SUFFIX}'
 # Of a survey: rounds, and colours of each look in a round.
@@ -56,8 +59,7 @@ class Config(looks.Config):
 
   def __post_init__(self):
     super().__post_init__()
-    if not 0.0 <= self.balance <= 4.0:
-      raise ValueError(f'Expected a balance in [0, 4], got {self.balance}.')
+    config_lib.check_ranges(self, pool='[1, inf)', balance='[0, 4]')
 
 
 def gather(
@@ -80,6 +82,10 @@ def gather(
   """
   if not config.together:
     raise errors.InputError('--set=together: found false, expected one network')
+  if config.colours == 'uniform' and sources.images:
+    raise errors.InputError(
+      '--images: nothing to do with colours=uniform, expected natural or mixed'
+    )
   gathered = looks.gather(config, sources, say)
   (job,) = gathered.jobs
   nodes = math.prod(job.data['table'].shape[:-1])

@@ -19,6 +19,8 @@ from lutjax.models.gamut import recovery
 from lutjax.tasks import experiment as experiment_lib
 from lutjax.tasks import gamut_fleet, gamut_report, gamut_scores, gamut_sources
 
+# What a fit reads of `experiment.Sources`.
+SOURCES = ('images',)
 _KINDS = {'png': 'PNG', 'jpeg': 'JPEG', 'tiff': 'TIFF', 'webp': 'WebP'}
 SUFFIXES = {'png': '.png', 'jpeg': '.jpg', 'tiff': '.tif', 'webp': '.webp'}
 

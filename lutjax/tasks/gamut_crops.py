@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import tqdm
 
-from lutjax import errors, files
+from lutjax import errors, files, progress
 from lutjax.data import images, listing
 from lutjax.report import plots
 from lutjax.tasks import gamut_programs, gamut_sources
@@ -78,7 +77,7 @@ def gather(
   path.parent.mkdir(parents=True, exist_ok=True)
   count, side = 0, choice.side
   with open(path, 'wb') as store:
-    for item in tqdm.tqdm(found, unit='image'):
+    for item in progress.bar(found, unit='image'):
       try:
         pixels, rounding = _read(item.path)
       except errors.InputError as error:

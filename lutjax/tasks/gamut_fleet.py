@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import tqdm
 
-from lutjax import errors, files
+from lutjax import errors, files, progress
 from lutjax.codec import carriers
 from lutjax.codec import payload as payload_lib
 from lutjax.data import images
@@ -94,7 +93,7 @@ class Fleet:
     writing: collections.deque[concurrent.futures.Future] = collections.deque()
     with (
       concurrent.futures.ThreadPoolExecutor(task.workers) as writers,
-      tqdm.tqdm(total=len(jobs), unit='image') as bar,
+      progress.bar(total=len(jobs), unit='image') as bar,
     ):
 
       def settle(most: int) -> None:
@@ -125,7 +124,7 @@ class Fleet:
       self._run.log('failed', problem=problem)
 
   def _fitted(
-    self, jobs: Sequence[Job], failed: list[str], bar: tqdm.tqdm
+    self, jobs: Sequence[Job], failed: list[str], bar: progress.Bar
   ) -> Iterator[tuple[_Loaded, np.ndarray | None]]:
     """Yields images with their ridge solutions, fitted in groups of one shape."""
     full = self._devices.size * self._group_size
@@ -162,7 +161,7 @@ class Fleet:
       yield loaded._replace(seconds=each), weight
 
   def _loaded(
-    self, jobs: Sequence[Job], failed: list[str], bar: tqdm.tqdm
+    self, jobs: Sequence[Job], failed: list[str], bar: progress.Bar
   ) -> Iterator[_Loaded]:
     """Yields images in order, some read ahead as far as memory allows."""
     task = self._wanted.task

@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import tqdm
 
-from lutjax import errors
+from lutjax import config as config_lib
+from lutjax import errors, progress
 from lutjax.color import transfer
 from lutjax.data import images
 from lutjax.fit import checkpoint, runs
@@ -26,6 +26,9 @@ from lutjax.tasks import experiment as experiment_lib
 from lutjax.tasks import gamut_crops, gamut_programs, gamut_sources
 from lutjax.types import Array, Batch, Key
 
+# What is read of `experiment.Sources`; flags of a fit that nothing comes of.
+SOURCES = ('images',)
+IDLE_FLAGS = ('group_size',)
 _OPTIMIZERS = {'adam': optax.adam, 'sgd': optax.sgd}
 # Outer steps between checkpoints.
 _SAVED = 100
@@ -67,6 +70,13 @@ class Config:
   crops_per_step: int = 3
 
   def __post_init__(self):
+    config_lib.check_ranges(
+      self,
+      min_og='[0, 1]',
+      test_share='[0, 1)',
+      outer_rate='(0, inf)',
+      inner_rate='(0, inf)',
+    )
     counts = (self.crop, self.inner_steps, self.inner_batch, self.crops_per_step)
     if min(counts) < 1 or self.outer_steps < 0:
       raise ValueError(
@@ -177,7 +187,7 @@ def _train(
     saved = checkpoint.restore(manager, state, say)
     state, loss = state if saved is None else saved, float('nan')
     first = int(state.step)
-    with tqdm.trange(first, task.outer_steps, unit='step') as bar:
+    with progress.bar(range(first, task.outer_steps), unit='step') as bar:
       for i in bar:
         state, last = step(state, _picked(crops, task, experiment.seed, i))
         loss = float(last)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tqdm
 
+from lutjax import progress
 from lutjax.color import difference, spaces
 from lutjax.data import images
 from lutjax.models.gamut import codecs
@@ -105,7 +105,7 @@ def write(
     pictures=pictures,
     noun='images',
     remark='PSNR in linear ProPhoto; pictures show colours as Display P3 codes.',
-    progress=functools.partial(tqdm.tqdm, desc='pictures', unit='image'),
+    progress=functools.partial(progress.bar, desc='pictures', unit='image'),
   )
 
 

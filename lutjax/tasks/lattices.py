@@ -12,6 +12,9 @@ from lutjax.fit import fleet
 from lutjax.tasks import looks
 from lutjax.types import Variables
 
+# Flags of a fit that nothing comes of: nothing is drawn.
+IDLE_FLAGS = ('seed',)
+
 
 @dataclasses.dataclass(frozen=True)
 class Config(looks.Config):

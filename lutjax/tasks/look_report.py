@@ -7,9 +7,8 @@ from typing import Any
 
 import jax
 import numpy as np
-import tqdm
 
-from lutjax import models
+from lutjax import models, progress
 from lutjax.data import synthetic
 from lutjax.report import comparison, page
 from lutjax.report import looks as look_pages
@@ -82,7 +81,7 @@ def write(
     problems=problems,
     pictures=wanted.pictures,
     measure=jax.jit(comparison.measure),
-    progress=functools.partial(tqdm.tqdm, desc='pictures', unit='look'),
+    progress=functools.partial(progress.bar, desc='pictures', unit='look'),
   )
 
 

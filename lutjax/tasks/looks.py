@@ -15,15 +15,17 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tqdm
 
-from lutjax import errors, models
+from lutjax import errors, models, progress
 from lutjax.data import luts, synthetic
 from lutjax.fit import fleet, loop
 from lutjax.lut import interpolate, lattice
 from lutjax.tasks import experiment, look_report, presenting, scoring, shipping
 from lutjax.types import Array, Batch, Key, PyTree, Variables
 
+# What a fit reads of `experiment.Sources`, and what `launch.evaluate` does.
+SOURCES = ('luts',)
+SCORED_SOURCES = ('luts', 'images')
 # Of the table that holds all looks of one network, before large looks are resampled.
 _MOST_BYTES = 1 << 30
 # Looks of one network from which on scoring shows its progress.
@@ -203,7 +205,7 @@ def scorer(
     loaded = loaded._replace(variables=jax.device_put(loaded.variables))
     held = loaded.config.looks
     found = {}
-    many = tqdm.tqdm(
+    many = progress.bar(
       held, desc='scoring', unit='look', leave=False, disable=len(held) < _MANY
     )
     for i, label in enumerate(many):

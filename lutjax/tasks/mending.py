@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tqdm
 
+from lutjax import progress
 from lutjax.fit import mesh
 from lutjax.lut import interpolate, lattice
 from lutjax.models import lutflow, lutflow_mend
@@ -149,7 +149,7 @@ def _each(
   many = jax.jit(mesh.over_models(function, devices, 1))
   flows = jax.tree.map(lambda leaf: jnp.stack([leaf] * devices.size), flow)
   flows, found = mesh.place(flows, devices), []
-  with tqdm.tqdm(total=len(looks), desc=told, unit='look') as bar:
+  with progress.bar(total=len(looks), desc=told, unit='look') as bar:
     for start in range(0, len(looks), devices.size):
       # The last devices may have to do a look again.
       some = np.resize(looks[start : start + devices.size], devices.size)

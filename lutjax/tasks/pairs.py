@@ -10,18 +10,22 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import config as config_lib
 from lutjax import errors, models
 from lutjax.codec import labels
 from lutjax.data import pair_causes, pairs
 from lutjax.fit import fleet, loop
 from lutjax.tasks import experiment, looks, pair_report, scoring, styles
 from lutjax.types import Array, Batch, Key, PyTree, Variables
+
+# What a fit reads of `experiment.Sources`.
+SOURCES = ('pairs',)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +43,22 @@ class Config:
   """
 
   together: bool = False
-  drawn: str = 'each'
+  drawn: Literal['each', 'mixed'] = 'each'
   blend_points: int = 1
   colours: int = 1 << 19
   spread: float = 0.5
   cells: int = 16
   scored: int = 1 << 18
+
+  def __post_init__(self):
+    config_lib.check_ranges(
+      self,
+      blend_points='[0, inf)',
+      colours='[1, inf)',
+      spread='[0, 1]',
+      cells='[1, 256]',
+      scored='[1, inf)',
+    )
 
 
 def from_looks(config: Any) -> Config:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import tqdm
 
-from lutjax import errors, files
+from lutjax import errors, files, progress
 from lutjax.codec import carriers
 from lutjax.codec import payload as payload_lib
 from lutjax.color import profiles, spaces
@@ -119,7 +118,7 @@ def expand_images(
     raise errors.InputError(f'--bits={bits}: expected 16 or 32')
   programs = gamut_programs.Programs()
   failed = []
-  for source, relative in tqdm.tqdm(found, unit='image'):
+  for source, relative in progress.bar(found, unit='image'):
     suffix = '.tif' if relative.suffix.lower() in ('.tif', '.tiff') else '.png'
     target = out if as_file else out / relative.with_suffix(suffix)
     try:

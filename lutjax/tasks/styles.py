@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import config as config_lib
 from lutjax import errors, models
 from lutjax.data import synthetic
 from lutjax.fit import loop
@@ -42,6 +43,10 @@ class Config(looks.Config):
   together: bool = True
   drawn: Literal['each', 'mixed'] = 'each'
   blend_points: int = 1
+
+  def __post_init__(self):
+    super().__post_init__()
+    config_lib.check_ranges(self, blend_points='[0, inf)')
 
 
 def blend_points(styles: int, count: int) -> np.ndarray:

@@ -1,3 +1,4 @@
+import contextlib
 import pathlib
 
 from absl.testing import absltest
@@ -28,6 +29,36 @@ class ListingTest(absltest.TestCase):
     self.assertEqual(self.find(''), ['a/b/d.tif', 'a/c.PNG', 'b.png'])
     self.assertLen(self.said, 1)
     self.assertIn('skipped 2 files: .hidden.png, notes.txt', self.said[0])
+
+  def test_what_exists_is_no_glob(self):
+    name = 'film, look [v1] (2).png'
+    files.write_bytes(self.folder / 'mine [a], b' / name, b'')
+    self.assertEqual(self.find(f'mine [a], b/{name}'), [name])
+    self.assertEqual(self.find('mine [a], b'), [name])
+    self.assertEqual(self.find('mine [a], b/*.png'), [name])
+    self.assertEqual(self.find('mine [a], b/film*[[]v1]*'), [name])
+
+  def test_commas_separate_what_does_not_exist(self):
+    for name in ('one, two.png', 'one', 'x,y', 'y,z', 'z'):
+      files.write_bytes(self.folder / name, b'')
+    self.enter_context(contextlib.chdir(self.folder))
+    for text, want in (
+      ('', []),
+      ('b.png', ['b.png']),
+      ('b.png, a', ['b.png', 'a']),
+      ('one, two.png', ['one, two.png']),
+      ('a,one, two.png,b.png', ['a', 'one, two.png', 'b.png']),
+      ('one, two.png,one, two.png', ['one, two.png'] * 2),
+      ('x,y,z', ['x,y', 'z']),
+      ('x,y,y,z', ['x,y', 'y,z']),
+      ('*.png,nowhere, one', ['*.png', 'nowhere', 'one']),
+      ('nowhere,b.png', ['nowhere', 'b.png']),
+    ):
+      self.assertEqual(listing.split(text), want, text)
+
+  def test_a_long_list_is_split_at_once(self):
+    names = [f'{i}.png' for i in range(1000)]
+    self.assertEqual(listing.split(','.join(names)), names)
 
   def test_unfinished_files_are_skipped(self):
     with files.replacing(self.folder / 'e.png') as temporary:

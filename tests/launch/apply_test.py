@@ -1,7 +1,7 @@
 from absl import flags
 from absl.testing import absltest, flagsaver, parameterized
 
-from launch import apply, export
+from launch import apply
 from lutjax import errors
 
 
@@ -23,6 +23,12 @@ class ApplyTest(parameterized.TestCase):
     ),
     ({'expand': 'true', 'lut': 'a.cube'}, 'expected one of --model, --lut and'),
     ({'lut': 'a.cube', 'space': 'rec2020'}, '^--space: nothing to do with a look'),
+    ({'lut': 'a.cube', 'look': 'all'}, '^--look: nothing to do with --lut'),
+    ({'lut': 'a.cube', 'blend': 'a:1'}, '^--blend: nothing to do with --lut'),
+    (
+      {'model': 'a.lutjax', 'blend': 'a:1', 'look': 'all'},
+      '^--look: nothing to do with --blend',
+    ),
     (
       {'model': 'a.lutjax', 'on_mismatch': 'refuse'},
       '^--on_mismatch: nothing to do with a look',
@@ -34,18 +40,6 @@ class ApplyTest(parameterized.TestCase):
       self.assertRaisesRegex(errors.InputError, message),
     ):
       apply.main()
-
-  @parameterized.parameters(
-    ({'model': 'a.png', 'look': 'x'}, '^--look: nothing to do with --info'),
-    ({'model': 'a.png', 'out': 'o'}, '^--out: nothing to do with --info'),
-    ({'lut': 'a.cube'}, '^--lut: nothing to do with --info'),
-  )
-  def test_export_refuses_what_info_would_ignore(self, given, message):
-    with (
-      flagsaver.as_parsed(info='true', **given),
-      self.assertRaisesRegex(errors.InputError, message),
-    ):
-      export.main()
 
 
 if __name__ == '__main__':

@@ -6,9 +6,14 @@ import subprocess
 import sys
 import time
 
-from absl.testing import absltest
+from absl import flags
+from absl.testing import absltest, flagsaver, parameterized
 
+from launch import binary, fit
+from lutjax import config as configs
+from lutjax import errors
 from lutjax.lut import cube, lattice
+from lutjax.tasks import pairs
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TINY = (
@@ -86,6 +91,104 @@ class FitTest(absltest.TestCase):
       self.assertIn(message, stderr)
       self.assertNotIn('Traceback', stderr)
     self.assertFalse((self.folder / 'run').exists())
+
+
+class FlagsTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    flags.FLAGS.mark_as_parsed()
+
+  @parameterized.parameters(
+    ('nilut', {'luts': 'a', 'images': 'b'}, '--images: .* --config=nilut'),
+    ('siren', {'luts': 'a', 'images': 'b'}, '--images: .* --config=siren'),
+    ('cnilut', {'luts': 'a', 'images': 'b'}, '--images: .* --config=cnilut'),
+    ('dct', {'luts': 'a', 'images': 'b'}, '--images: .* --config=dct'),
+    ('dct', {'luts': 'a', 'seed': '1'}, '--seed: .* --config=dct'),
+    ('dct', {'luts': 'a', 'precision': 'int8'}, '--precision: no such field'),
+    ('lutflow', {'luts': 'a', 'images': 'b'}, '--images: .* colours=uniform'),
+    ('lutflow_add', {'luts': 'a', 'images': 'b'}, '--images: .* --config=lutflow_add'),
+    ('lutflow_add', {'luts': 'a', 'seed': '1'}, '--seed: .* --config=lutflow_add'),
+    ('lutflow_add', {'group_size': '1'}, '--group_size: .* --config=lutflow_add'),
+    ('nilut', {'pairs': 'a', 'luts': 'b'}, '--luts: .* --pairs'),
+    ('nilut', {'pairs': 'a', 'images': 'b'}, '--images: .* --pairs'),
+    ('nilut', {'pairs': 'a', 'strict': 'true'}, '--strict: .* a fit without --luts'),
+    ('gamut_mlp', {'images': 'a', 'luts': 'b'}, '--luts: .* --config=gamut_mlp'),
+    ('gamut_mlp', {'images': 'a', 'strict': 'true'}, '--strict: .* a fit without'),
+    (
+      'gamut_mlp',
+      {'images': 'a', 'allow_nonfinite': 'true'},
+      '--allow_nonfinite: .* a fit without --luts',
+    ),
+    ('gamut_mlp', {'images': 'a', 'pairs': 'b'}, '--pairs: found a config for gamut'),
+    ('gamut_meta', {'images': 'a', 'luts': 'b'}, '--luts: .* --config=gamut_meta'),
+    ('gamut_meta', {'images': 'a', 'group_size': '2'}, '--group_size: .* gamut_meta'),
+  )
+  def test_refuses_what_it_would_ignore(self, config, given, message):
+    message = '^' + message.replace(': .* ', ': nothing to do with .*')
+    with (
+      flagsaver.as_parsed(out='o', config=config, **given),
+      self.assertRaisesRegex(errors.InputError, message),
+    ):
+      fit.main()
+
+  @parameterized.parameters(
+    ('nilut', 'learning_rate=-1', 'learning_rate'),
+    ('nilut', 'learning_rate=0', 'learning_rate'),
+    ('nilut', 'steps=0', 'steps'),
+    ('nilut', 'batch_size=0', 'batch_size'),
+    ('nilut', 'segment_steps=0', 'segment_steps'),
+    ('nilut', 'checkpoint_seconds=-1', 'checkpoint_seconds'),
+    ('nilut', 'warmup_steps=-1', 'warmup_steps'),
+    ('nilut', 'beta2=1.0', 'beta2'),
+    ('nilut', 'widths=(0,64)', 'widths'),
+    ('nilut', 'widths=-8', 'one activation'),
+    ('nilut', 'features=0', 'features'),
+    ('nilut', 'spread=-1', 'spread'),
+    ('nilut', 'omega=0', 'omega'),
+    ('nilut', 'overshoot=-0.1', 'overshoot'),
+    ('nilut', 'nodes=1', 'nodes'),
+    ('nilut', 'random_colours=0', 'random_colours'),
+    ('nilut', 'seed=-1', 'seed'),
+    ('nilut_gauss_newton', 'damping=-1', 'damping'),
+    ('nilut_gauss_newton', 'momentum=1.5', 'momentum'),
+    ('cnilut', 'blend_points=-1', 'blend_points'),
+    ('dct', 'size_bytes=-1', 'size_bytes'),
+    ('dct', 'model.step=0', 'step'),
+    ('grid', 'size=1', 'nodes'),
+    ('grid', 'bits=9', 'bits'),
+    ('lutflow', 'share=0', 'share'),
+    ('lutflow', 'patience=0', 'patience'),
+    ('lutflow', 'budget_bytes=-1', 'budget_bytes'),
+    ('lutflow', 'model.target_cie76=-1', 'target_cie76'),
+    ('lutflow', 'pool=0', 'pool'),
+    ('lutflow', 'balance=-1', 'balance'),
+    ('lutflow', 'blocks=0', 'block'),
+    ('lutflow', 'widths=(0,)', 'widths'),
+    ('lutflow_add', 'task.target_cie76=0', 'target_cie76'),
+    ('gamut_mlp', 'quality=0', 'quality'),
+    ('gamut_mlp', 'workers=0', 'workers'),
+    ('gamut_mlp', 'budget_bytes=-1', 'budget'),
+    ('gamut_mlp', 'width=0', 'width'),
+    ('gamut_mlp', 'octaves=-1', 'octaves'),
+    ('gamut_mlp', 'ridge=-1', 'ridge'),
+    ('gamut_mlp', 'model.waves.waves=0', 'waves'),
+    ('gamut_meta', 'min_og=2', 'min_og'),
+    ('gamut_meta', 'test_share=1.5', 'test_share'),
+    ('gamut_meta', 'outer_rate=0', 'outer_rate'),
+    ('gamut_meta', 'inner_rate=-1', 'inner_rate'),
+  )
+  def test_refuses_impossible_values(self, name, assignment, word):
+    task = configs.load(name, [binary.CONFIGS])
+    with self.assertRaisesRegex(errors.InputError, f'^--set=.*: Expected .*{word}'):
+      configs.override(task, [assignment])
+
+  @parameterized.parameters(
+    'drawn=some', 'colours=0', 'spread=2', 'cells=0', 'scored=0'
+  )
+  def test_refuses_impossible_values_of_pairs(self, assignment):
+    with self.assertRaisesRegex(errors.InputError, '^--set=.*[Ee]xpected'):
+      configs.override(pairs.Config(), [assignment])
 
 
 def _segments(path: pathlib.Path) -> list[int]:

@@ -110,6 +110,16 @@ class ReadTest(parameterized.TestCase):
       'line 1: found DOMAIN_MIN beside LUT_3D_INPUT_RANGE, expected',
     ),
     (
+      'video_in',
+      b'LUT_IN_VIDEO_RANGE\n' + _SMALL,
+      'line 1: found LUT_IN_VIDEO_RANGE: this LUT takes video levels, expected full',
+    ),
+    (
+      'video_out',
+      b'lut_out_video_range\n' + _SMALL,
+      'found LUT_OUT_VIDEO_RANGE: this LUT gives video levels, expected full range',
+    ),
+    (
       '20_domain',
       b'DOMAIN_MIN 0 0 0\nLUT_1D_SIZE 2\n' + _SMALL,
       'line 1: found DOMAIN_MIN beside both sizes, expected LUT_1D_INPUT_RANGE',

@@ -6,7 +6,7 @@ from absl.testing import absltest, parameterized
 from hypothesis import strategies as st
 
 from lutjax import errors
-from lutjax.lut import cube_rows
+from lutjax.lut import cube_rows, decimal_words
 
 _SINGLE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 _FORMATS = ('%.6f', '%.3f', '%.9g', '%r', '%.7e', '%+.5f', '%012.8f', '%.0f')
@@ -38,6 +38,35 @@ class DecodeTest(parameterized.TestCase):
     text = '\n'.join(' '.join(f'{v:.9g}' for v in row) for row in rows).encode()
     got = cube_rows.decode(text, 0, len(rows))
     np.testing.assert_array_equal(got, np.float32(rows))
+
+  @hypothesis.settings(deadline=None, max_examples=500)
+  @hypothesis.given(
+    st.lists(
+      st.from_regex(
+        r'[+-]?(0{0,4}[0-9]{1,17}\.?|[0-9]{0,9}\.[0-9]{1,12})([eE][+-]?0?[0-9]{1,2})?',
+        fullmatch=True,
+      ).filter(lambda word: abs(float(word)) < 3e38),
+      min_size=3,
+      max_size=30,
+    ).map(lambda found: found[: len(found) // 3 * 3]),
+    st.sampled_from(['\n', '\r\n', ' \n\n', '\t\n']),
+  )
+  def test_words_of_any_form_equal_float_with_their_sign(self, found, end):
+    lines = [' '.join(found[i : i + 3]) for i in range(0, len(found), 3)]
+    text = ''.join(line + end for line in lines).encode()
+    got = decimal_words.rows_of_three(text)
+    want = np.array([float(word) for word in found]).reshape(-1, 3)
+    np.testing.assert_array_equal(got.view(np.uint64), want.view(np.uint64))
+    rows = cube_rows.decode(text, 0, len(want))
+    np.testing.assert_array_equal(rows, want.astype(np.float32))
+
+  @parameterized.parameters('%.9g', '%.6e', '%.17g', '%.3g', '%.12e')
+  def test_a_large_file_of_uneven_rows_equals_float(self, form):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(9000, 3)) * 10.0 ** rng.integers(-12, 9, (9000, 1))
+    text = (' '.join([form] * 3) + '\n') * len(rows) % tuple(rows.ravel())
+    got = cube_rows.decode(text.encode(), 0, len(rows))
+    np.testing.assert_array_equal(got, _rows_by_float(text.encode()))
 
   @parameterized.parameters(5, 7, 11, 14)
   def test_digits_are_exact_at_any_width(self, decimals):

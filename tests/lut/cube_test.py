@@ -37,6 +37,7 @@ except ImportError:
 _FOLDER = pathlib.Path(os.environ.get('LUTJAX_DATA', '../shared/data')) / 'luts/cube'
 _REAL_FILES = sorted(_FOLDER.glob('*.cube')) or [None]
 _COLOURS = 2048
+_CASES = pathlib.Path(__file__).parent.parent / 'cases'
 
 _ROWS = b'0 0 0\n1 0 0\n0 1 0\n1 1 0\n0 0 1\n1 0 1\n0 1 1\n1 1 1\n'
 _SMALL = b'LUT_3D_SIZE 2\n' + _ROWS
@@ -102,6 +103,26 @@ def _random_lut(kind, size=5, seed=0):
 
 
 class OracleTest(parameterized.TestCase):
+  @parameterized.parameters(b'\x1a', b'\x1a\r\n', b'\r\n\x1a\x1a \n', b'\x1a' * 128)
+  def test_a_final_end_mark_is_noted(self, ending):
+    got = cube.parse(_SMALL.removesuffix(b'\n') + ending, source='a.cube')
+    np.testing.assert_array_equal(got.lut.table, cube.parse(_SMALL).lut.table)
+    (note,) = got.warnings
+    self.assertRegex(note, '^a.cube: line \\d+: found a final byte 0x1A, .*; ignored$')
+    with self.assertRaisesRegex(errors.LutError, r'line \d+: found a final byte 0x1A'):
+      cube.parse(_SMALL + ending, source='a.cube', strict=True)
+
+  def test_an_end_mark_among_the_rows_is_refused(self):
+    with self.assertRaisesRegex(errors.LutError, r"line 9: found '1\\x1a'"):
+      cube.parse(_SMALL.removesuffix(b'1\n') + b'1\x1a\n#')
+
+  def test_a_file_of_an_old_tool_has_its_colours(self):
+    got = cube.read(_CASES / 'ctrl_z.cube')
+    self.assertLen(got.warnings, 1)
+    rgb = np.random.default_rng(0).uniform(size=(64, 3)).astype(np.float32)
+    applied = interpolate.sample(got.lut, rgb, method='trilinear')
+    np.testing.assert_allclose(applied, rgb, atol=1e-6)  # It holds the identity.
+
   @parameterized.parameters(*((path,) for path in _REAL_FILES))
   def test_real_files_mean_what_other_readers_say(self, path):
     if path is None:
@@ -390,7 +411,8 @@ class FuzzTest(absltest.TestCase):
       self.assertEqual(lut.table.shape, (len(lut.table),) * 3 + (3,))
       self.assertTrue(i % 5 == 0 or np.isfinite(lut.table).all(), content)
       # A comment at the end changes which reader is at work, and nothing else.
-      again = cube.parse(content + b'\n# end', allow_nonfinite=True).lut
+      ended = content.rstrip(b'\x1a \t\r\n') + b'\n# end'
+      again = cube.parse(ended, allow_nonfinite=True).lut
       jax.tree.map(np.testing.assert_array_equal, again, lut)
     # Some mutations are harmless, most are not.
     self.assertBetween(read, 150, 1500)

@@ -126,7 +126,7 @@ def from_bytes(body: bytes, source: str) -> tuple[gamut_mlp.Config, PyTree, byte
       **{name: bool(flags >> i & 1) for i, name in enumerate(_FLAGS)},
     )
     return config, *_layers(config, body[_HEAD.size :])
-  except (struct.error, ValueError, IndexError, AssertionError) as error:
+  except (struct.error, ValueError, IndexError) as error:
     raise errors.ArtefactError(
       f'{source}: found a network that does not parse: {error}'
     ) from error

@@ -15,6 +15,7 @@ import struct
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import config as config_lib
 from lutjax import errors
 from lutjax.codec import entropy
 from lutjax.models.gamut import ridge as ridge_lib
@@ -52,6 +53,7 @@ class Config:
   seed: int = 0
 
   def __post_init__(self):
+    config_lib.check_ranges(self, ridge='(0, inf)', seed='[0, 4294967295]')
     if not 1 <= self.waves <= _MAX_WAVES or not 1 <= self.levels <= _MAX_LEVEL:
       raise ValueError(
         f'Expected 1 to {_MAX_WAVES} waves and 1 to {_MAX_LEVEL} levels, got '
@@ -189,7 +191,7 @@ def from_bytes(body: bytes, seed: int, source: str) -> tuple[Config, np.ndarray,
     shape = (len(weight), len(used))
     codes = entropy.decode(coded, shape, entropy.by_lane, max(len(used), 1))
     weight[:, used] = codes * scale.astype(np.float32)
-  except (struct.error, ValueError, AssertionError) as error:
+  except (struct.error, ValueError) as error:
     raise errors.ArtefactError(
       f'{source}: found a seeded-wave code that does not parse: {error}'
     ) from error

@@ -1,0 +1,75 @@
+import pathlib
+import shutil
+
+import numpy as np
+import PIL.Image
+from absl import flags
+from absl.testing import absltest, flagsaver
+
+from launch import apply, export, fit
+from lutjax.data import luts
+from lutjax.lut import cube
+
+CASE = pathlib.Path(__file__).parent.parent / 'cases' / 'film, look [v1] (2).cube'
+
+
+class NamesTest(absltest.TestCase):
+  """Each file flag takes a name with commas, brackets and spaces."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    flags.FLAGS.mark_as_parsed()
+
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path, 'a, b [c]')
+    self.folder.mkdir()
+    self.lut = self.folder / CASE.name
+    shutil.copy(CASE, self.lut)
+
+  def run_main(self, main, **given):
+    with flagsaver.as_parsed(
+      **{k: v if k == 'set' else str(v) for k, v in given.items()}
+    ):
+      self.assertEmpty(main())
+
+  def test_luts(self):
+    for text, names in (
+      (self.lut, [self.lut]),
+      (f'{self.lut},{CASE}', [self.lut, CASE]),
+      (self.folder, [self.folder]),
+      (self.folder / 'film*', [self.folder / 'film*']),
+    ):
+      with flagsaver.as_parsed(luts=str(text)):
+        value = fit._LUTS.value
+        self.assertEqual(value, [str(name) for name in names])
+        found = luts.load(value, say=lambda line: None)
+        self.assertLen(found.looks, len(names))
+
+  def test_lut_and_images_of_export_and_apply(self):
+    copy = self.folder / 'copy, [1].cube'
+    self.run_main(export.main, lut=self.lut, out=copy)
+    got, want = cube.read(copy).lut, cube.read(self.lut).lut
+    np.testing.assert_array_equal(got.table, want.table)
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
+    for name in ('x, y [1].png', 'z.png'):
+      PIL.Image.fromarray(pixels).save(self.folder / name)
+    photos = f'{self.folder}/x, y [1].png,{self.folder}/z.png'
+    self.run_main(apply.main, lut=copy, images=photos, out=self.folder / 'graded, 2')
+    for name in ('x, y [1].png', 'z.png'):  # The look is the identity.
+      written = np.asarray(PIL.Image.open(self.folder / 'graded, 2' / name))
+      np.testing.assert_array_equal(written, pixels)
+
+  def test_pairs(self):
+    named = {}
+    for name in ('before', 'after'):
+      pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
+      named[name] = self.folder / f'{name}, [1].png'
+      PIL.Image.fromarray(pixels).save(named[name])
+    with flagsaver.as_parsed(pairs=f'{named["before"]},{named["after"]}'):
+      self.assertEqual(fit._PAIRS.value, [str(p) for p in named.values()])
+
+
+if __name__ == '__main__':
+  absltest.main()

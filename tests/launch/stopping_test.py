@@ -1,0 +1,128 @@
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import PIL.Image
+from absl.testing import absltest, parameterized
+
+from lutjax.lut import cube, lattice
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+_ENDS = {
+  signal.SIGTERM: (143, 'lutjax: terminated; what was finished is kept\n'),
+  signal.SIGINT: (130, 'lutjax: interrupted; what was finished is kept\n'),
+}
+# The main thread waits where nothing interrupts it, another works on, something is
+# not printed yet, and a file is half written.
+_BUSY = """
+import pathlib, sys, threading, time
+from launch import stopping
+stopping.watch()
+from lutjax import files
+threading.Thread(target=time.sleep, args=(600,)).start()
+with files.replacing(sys.argv[1]) as temporary:
+  temporary.write_bytes(b'half')
+  held = threading.Lock()
+  held.acquire()
+  sys.stdout.write('printed before')
+  pathlib.Path(sys.argv[1] + '.ready').touch()
+  held.acquire()
+"""
+
+
+class StoppingTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
+    self.lut = self.folder / 'a.cube'
+    self.lut.write_bytes(cube.render(lattice.from_table(lattice.identity(5) ** 0.8)))
+
+  def start(self, *arguments):
+    return subprocess.Popen(
+      [sys.executable, *arguments],
+      cwd=ROOT,
+      env={**os.environ, 'LUTJAX_CACHE': str(self.folder / 'cache')},
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+
+  def stop(self, process, number, ready):
+    """Sends a signal once something is ready, and checks how the command ends."""
+    while not ready():
+      self.assertIsNone(process.poll(), 'it has ended before')
+      time.sleep(0.005)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=60)
+    *before, last = stderr.splitlines(keepends=True)
+    self.assertEqual((process.returncode, last), _ENDS[number])
+    for line in before:
+      self.assertRegex(line, '^.* in [0-9:]+.*$')  # How far it was.
+    self.assertEmpty(list(self.folder.rglob('*lutjax-tmp*')))
+    return stdout
+
+  @parameterized.parameters(signal.SIGTERM, signal.SIGINT)
+  def test_nothing_delays_the_end_and_nothing_is_half_written(self, number):
+    path = self.folder / 'out.bin'
+    process = self.start('-c', _BUSY, str(path))
+    stdout = self.stop(process, number, (self.folder / 'out.bin.ready').exists)
+    self.assertEqual(stdout, 'printed before')
+    self.assertFalse(path.exists())
+
+  @parameterized.parameters(
+    ('fit', signal.SIGTERM), ('fit', signal.SIGINT), ('evaluate', signal.SIGINT),
+    ('export', signal.SIGTERM), ('apply', signal.SIGINT),
+  )  # fmt: skip
+  def test_a_command_that_still_loads(self, command, number):
+    process = self.start('-m', f'launch.{command}', f'--out={self.folder}/out')
+    maps = pathlib.Path(f'/proc/{process.pid}/maps')
+    self.stop(process, number, lambda: 'numpy' in maps.read_text())
+    self.assertFalse((self.folder / 'out').exists())
+
+  def test_a_fit(self):
+    run = self.folder / 'run'
+    sets = ('widths=8', 'activations=relu', 'steps=100000', 'segment_steps=50')
+    process = self.start(
+      *('-m', 'launch.fit', '--config=nilut', f'--luts={self.lut}', f'--out={run}'),
+      *(f'--set={assignment}' for assignment in sets),
+    )
+    metrics = run / 'metrics.jsonl'
+    self.stop(
+      process,
+      signal.SIGTERM,
+      lambda: metrics.exists() and 'segment' in metrics.read_text(),
+    )
+    self.assertFalse((run / 'model.lutjax').exists())
+
+  def test_pictures_that_are_written_are_whole(self):
+    photo = np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8)
+    (self.folder / 'photos').mkdir()
+    for i in range(60):
+      PIL.Image.fromarray(photo).save(self.folder / f'photos/{i}.png', compress_level=1)
+    out = self.folder / 'graded'
+    process = self.start(
+      *('-m', 'launch.apply', f'--lut={self.lut}', f'--out={out}'),
+      f'--images={self.folder}/photos',
+    )
+    self.stop(process, signal.SIGINT, lambda: len(list(out.glob('?.png'))) >= 1)
+    written = list(out.iterdir())
+    self.assertBetween(len(written), 1, 59)
+    for path in written:
+      PIL.Image.open(path).load()
+
+  def test_what_is_ignored_stays_ignored(self):
+    code = (
+      'import signal, sys, os; signal.signal(signal.SIGINT, signal.SIG_IGN);'
+      'from launch import stopping; stopping.watch();'
+      'os.kill(os.getpid(), signal.SIGINT); print("alive")'
+    )
+    stdout, stderr = self.start('-c', code).communicate(timeout=60)
+    self.assertEqual((stdout, stderr), ('alive\n', ''))
+
+
+if __name__ == '__main__':
+  absltest.main()
