@@ -4,8 +4,6 @@ Sources are made, and results read, by Pillow, tifffile, exiftool and the table 
 chunks below.
 """
 
-import contextlib
-import io
 import itertools
 import json
 import pathlib
@@ -20,10 +18,10 @@ import numpy as np
 import PIL.Image
 import PIL.ImageCms
 import tifffile
-from absl.testing import absltest, flagsaver, parameterized
+from absl.testing import absltest, parameterized
 
-from launch import apply
 from lutjax.codec import carriers, payload
+from tests.launch import in_process
 
 CASES = pathlib.Path(__file__).resolve().parent.parent / 'cases'
 FORMATS = ('png', 'jpg', 'tif', 'webp')
@@ -104,16 +102,11 @@ def run(source: pathlib.Path, target: pathlib.Path) -> list[str]:
   """Runs the command through an identity LUT; returns its lines about `target`."""
   lut = source.parent / 'identity.cube'
   lut.write_text(IDENTITY)
-  heard = io.StringIO()
-  with (
-    flagsaver.as_parsed(lut=str(lut), images=str(source), out=str(target)),
-    contextlib.redirect_stdout(heard),
-  ):
-    failed = apply.main()
+  failed, heard = in_process.run('apply', lut=lut, images=source, out=target)
   if failed:
     raise AssertionError(failed)
   about = (f'{source}: ', f'{target}: ')
-  lines = heard.getvalue().splitlines()
+  lines = heard.splitlines()
   return [line for line in lines if line.startswith(about)]
 
 

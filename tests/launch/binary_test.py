@@ -6,9 +6,10 @@ import PIL.Image
 from absl import flags
 from absl.testing import absltest, flagsaver
 
-from launch import apply, export, fit
+from launch import fit
 from lutjax.data import luts
 from lutjax.lut import cube
+from tests.launch import in_process
 
 CASE = pathlib.Path(__file__).parent.parent / 'cases' / 'film, look [v1] (2).cube'
 
@@ -28,11 +29,8 @@ class NamesTest(absltest.TestCase):
     self.lut = self.folder / CASE.name
     shutil.copy(CASE, self.lut)
 
-  def run_main(self, main, **given):
-    with flagsaver.as_parsed(
-      **{k: v if k == 'set' else str(v) for k, v in given.items()}
-    ):
-      self.assertEmpty(main())
+  def run_command(self, command, **given):
+    self.assertEmpty(in_process.run(command, **given)[0])
 
   def test_luts(self):
     for text, names in (
@@ -49,14 +47,14 @@ class NamesTest(absltest.TestCase):
 
   def test_lut_and_images_of_export_and_apply(self):
     copy = self.folder / 'copy, [1].cube'
-    self.run_main(export.main, lut=self.lut, out=copy)
+    self.run_command('export', lut=self.lut, out=copy)
     got, want = cube.read(copy).lut, cube.read(self.lut).lut
     np.testing.assert_array_equal(got.table, want.table)
     pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
     for name in ('x, y [1].png', 'z.png'):
       PIL.Image.fromarray(pixels).save(self.folder / name)
     photos = f'{self.folder}/x, y [1].png,{self.folder}/z.png'
-    self.run_main(apply.main, lut=copy, images=photos, out=self.folder / 'graded, 2')
+    self.run_command('apply', lut=copy, images=photos, out=self.folder / 'graded, 2')
     for name in ('x, y [1].png', 'z.png'):  # The look is the identity.
       written = np.asarray(PIL.Image.open(self.folder / 'graded, 2' / name))
       np.testing.assert_array_equal(written, pixels)
