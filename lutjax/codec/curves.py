@@ -168,9 +168,7 @@ def _to_numbers(channel: Sequence[tuple[int, int]]) -> list[list[int]]:
   return [gaps, added]
 
 
-def _from_numbers(
-  numbers: Any, samples: int, most: int
-) -> tuple[tuple[int, int], ...]:
+def _from_numbers(numbers: Any, samples: int, most: int) -> tuple[tuple[int, int], ...]:
   """Undoes `_to_numbers`, checking all of it."""
   if not isinstance(numbers, list) or len(numbers) != 2:
     raise ValueError('found no channel of a curve')

@@ -136,7 +136,7 @@ def render(lut: lattice.Lut, *, title: str = '') -> bytes:
   if lut.shaper is None:
     lines += [f'LUT_3D_SIZE {len(lut.table)}', *_domain_lines(lut.domain)]
     tables = [rows]
-  elif _is_curves(lut, lut.shaper):
+  elif lattice.is_curves(lut):
     curves, domain = lut.shaper
     lines += [f'LUT_1D_SIZE {len(curves)}', *_domain_lines(domain)]
     tables = [curves]
@@ -223,13 +223,6 @@ def _checked(lut: lattice.Lut) -> lattice.Lut:
   if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(lut)):
     raise errors.LutError('found NaN or infinite values, expected finite ones')
   return lut
-
-
-def _is_curves(lut: lattice.Lut, shaper: lattice.Shaper) -> bool:
-  """Whether the lattice only hands on what the curves put out."""
-  curves = lattice.from_shaper(shaper)
-  same_table = np.array_equal(lut.table, curves.table)
-  return same_table and np.array_equal(lut.domain, curves.domain)
 
 
 def _with_one_range(

@@ -133,6 +133,15 @@ def from_shaper(shaper: Shaper) -> Lut:
   return from_table(nodes, xp.stack([low, high]), shaper)
 
 
+def is_curves(lut: Lut) -> bool:
+  """Whether a LUT is what `from_shaper` makes: its lattice hands on what curves say."""
+  if lut.shaper is None:
+    return False
+  curves = from_shaper(lut.shaper)
+  same_table = np.array_equal(lut.table, curves.table)
+  return same_table and np.array_equal(lut.domain, curves.domain)
+
+
 def _float32(array: Any) -> Any:
   """Returns `array` in float32, numpy unless it is a jax array."""
   if not hasattr(array, '__array_namespace__'):
