@@ -33,6 +33,8 @@ from lutjax.types import Array, Batch, Key, PyTree, Variables
 
 # Of the table that holds all looks of one network, before large looks are resampled.
 _MOST_BYTES = 1 << 30
+# Of the curves that colours are drawn through; targets are those of what comes out.
+_CURVE_SAMPLES = 257
 # Looks of one network from which on scoring shows its progress.
 _MANY = 16
 
@@ -96,11 +98,17 @@ def jobs(
     say: Told which looks are resampled.
   """
   tables = [look.table for look in looks]
+  curves: list[np.ndarray] = []
+  if any(look.label.curve is not None for look in looks):
+    curves = [unit_cube.even_curve(look.label, _CURVE_SAMPLES) for look in looks]
   if not config.together:
-    return [
-      fleet.Job(look.label.name, {'table': table, 'size': np.int32(len(table))})
-      for look, table in zip(looks, tables)
-    ]
+    found = []
+    for i, (look, table) in enumerate(zip(looks, tables)):
+      data = {'table': table, 'size': np.int32(len(table))}
+      if curves:
+        data['curve'] = curves[i]
+      found.append(fleet.Job(look.label.name, data))
+    return found
   most = config.bake_size
   large = [i for i, table in enumerate(tables) if len(table) > most]
   if len(tables) * max(map(len, tables)) ** 3 * 12 > _MOST_BYTES and large:
@@ -114,14 +122,24 @@ def jobs(
     'table': np.stack([fleet.padded(table, (largest,) * 3) for table in tables]),
     'size': np.array(list(map(len, tables)), np.int32),
   }
+  if curves:
+    data['curve'] = np.stack(curves)
   return [fleet.Job(name, data)]
 
 
 def sampler(config: Config) -> loop.Sampler:
-  """Returns the function that draws uniform colours and their targets."""
+  """Returns the function that draws colours and their targets.
+
+  Colours are uniform in the cube that the network sees. Where looks have curves,
+  half of them are uniform in the domain instead, which is what is scored.
+  """
 
   def sample(key: Key, data: PyTree, batch_size: int) -> Batch:
     rgb = draw_colours(config, key, batch_size)
+    if 'curve' in data:
+      half = batch_size // 2
+      seen = unit_cube.through(data['curve'], rgb[:half])
+      rgb = jnp.concatenate([seen, rgb[half:]])
     return {'rgb': rgb, 'target': presenting.truth(data, rgb, config.interpolation)}
 
   return sample

@@ -64,7 +64,7 @@ def find(
   Raises:
     InputError: when the record of a run is damaged.
   """
-  matches, problems = [], []
+  matches, problems, without = [], [], []
   by_content = {look.digest: look for look in sources.values()}
   purpose = len(only) == len(sources) == 1
   for item in opened:
@@ -96,7 +96,9 @@ def find(
       else:
         matches.append(match)
     if missing:
-      problems.append(_without(item, missing, len(sources)))
+      without.append((item, missing))
+  lone = len(sources) == 1 and not matches
+  problems += [_without(item, missing, lone) for item, missing in without]
   return matches, problems
 
 
@@ -133,9 +135,9 @@ def record(matches: Sequence[Match]) -> dict[str, dict[str, str]]:
   }
 
 
-def _without(item: shipping.Model, missing: Sequence[str], count: int) -> str:
+def _without(item: shipping.Model, missing: Sequence[str], lone: bool) -> str:
   line = f'{item.path}: no source for {_listed(missing)}'
-  if len(missing) == count == 1:
+  if lone and len(missing) == 1:
     line += f'; --look={missing[0]} scores it against that file all the same'
   return line
 

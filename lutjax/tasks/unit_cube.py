@@ -20,6 +20,17 @@ def curve_of(label: labels.Label) -> np.ndarray | None:
   return None if label.curve is None else curves.table_of(label.curve)
 
 
+def even_curve(label: labels.Label, samples: int) -> np.ndarray:
+  """Returns a label's curve, or the identity, at so many samples, `[samples, 3]`."""
+  at = np.linspace(0.0, 1.0, samples)
+  if label.curve is None:
+    return np.tile(at[:, None], (1, 3)).astype(np.float32)
+  curve = curves.table_of(label.curve)
+  rows = np.linspace(0.0, 1.0, len(curve))
+  columns = [np.interp(at, rows, column) for column in curve.T]
+  return np.clip(np.stack(columns, axis=-1), 0.0, 1.0).astype(np.float32)
+
+
 def through(curve: Array | np.ndarray | None, at: Array) -> Array:
   """Leads places in the domain to those that the network sees.
 
