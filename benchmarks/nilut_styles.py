@@ -38,7 +38,7 @@ from lutjax.codec import labels
 from lutjax.data import archives
 from lutjax.fit import loop, methods
 from lutjax.models import nilut
-from lutjax.tasks import looks, scoring, styles
+from lutjax.tasks import looks, presenting, scoring, styles
 
 _ONLY = flags.DEFINE_list('only', ['mixes', 'bytes', 'published'], 'Tables.')
 _STEPS = flags.DEFINE_integer('steps', 30_000, 'Of ours.')
@@ -170,7 +170,7 @@ def _equal_bytes(names, tables) -> None:
       lambda c: nilut.apply(
         loaded.config, loaded.variables, nilut.query(loaded.config, c, weights)
       ),
-      lambda c: looks.truth(looks.Config(), look, c),
+      lambda c: presenting.truth(look, c, 'trilinear'),
       rgb,
     )
     return float(gap.psnr), float(gap.errors.cie76.mean())

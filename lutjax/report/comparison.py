@@ -78,13 +78,17 @@ def draw(
   return page.Picture(sheet.pixels(), thumbnail, header=_HEADER, margin=_MARGIN - 12)
 
 
-def measure(truth: Array, model: Array, photo: Array) -> Measured:
+def measure(
+  truth: Array, model: Array, photo: Array, graded: Array | None = None
+) -> Measured:
   """Puts a photo through two lattices and compares; to be run under `jit`.
 
   Args:
     truth: `[N, N, N, 3]` float32.
     model: `[N, N, N, 3]` float32.
     photo: `[H, W, 3]` float32 in [0, 1].
+    graded: The photo under the look and under the model, `[H, W, 6]` float32, where
+      there is more to them than lattices.
 
   Raises:
     ValueError: if the lattices differ in shape or are none.
@@ -97,7 +101,7 @@ def measure(truth: Array, model: Array, photo: Array) -> Measured:
   # One interpolation and one difference for all, since compiling, not
   # computing, is what takes long.
   both = jnp.concatenate([truth, model], axis=-1)
-  after = interpolate.tetrahedral(both, photo)
+  after = interpolate.tetrahedral(both, photo) if graded is None else graded
   colours = jnp.concatenate([after.reshape(-1, 2, 3), both.reshape(-1, 2, 3)])
   lab = spaces.srgb_to_lab(colours)
   error = difference.delta_e_2000(lab[:, 0], lab[:, 1])

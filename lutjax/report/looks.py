@@ -37,12 +37,15 @@ class LookPage(NamedTuple):
     lattices: Returns the look and its model, `[N, N, N, 3]` float each; called
       for the looks that are drawn, so that the rest need not be decoded.
     failure: Why there is no model; empty when there is one.
+    grade: Puts a photo `[H, W, 3]` float32 in [0, 1] through the look and its model,
+      `[H, W, 6]`, where the lattices are only samples of them.
   """
 
   name: str
   scores: Mapping[str, float]
   lattices: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None
   failure: str = ''
+  grade: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 def write(
@@ -165,7 +168,9 @@ def _draw(
   colours: str,
 ) -> page.Picture:
   truth, model = (np.asarray(lattice, np.float32) for lattice in lattices())
-  shown = measure(truth, model, photo.astype(np.float32) / 255)
+  pixels = photo.astype(np.float32) / 255
+  graded = None if look.grade is None else look.grade(pixels)
+  shown = measure(truth, model, pixels, graded)
   note = ' · '.join(
     f'{column.label} {page.text_of(look.scores[column.key], column.digits)}'
     for column in columns

@@ -22,6 +22,7 @@ from lutjax.tasks import (
   flows,
   gamut,
   looks,
+  matching,
   pairs,
   presenting,
   reversing,
@@ -78,18 +79,16 @@ def config_for(
   Raises:
     InputError: when `run.json` is damaged or an assignment does not fit.
   """
-  path = pathlib.Path(model)
   found: Any = looks.Config()
-  if path.suffix.lower() in images.EXTENSIONS:
+  if pathlib.Path(model).suffix.lower() in images.EXTENSIONS:
     found = gamut.Config()
-  for folder in (path, path.parent, path.parent.parent):
-    if (folder / runs.RECORD).is_file():
-      record = runs.read_record(folder)
-      source = str(folder / runs.RECORD)
-      found = config_lib.from_dict(record['config'].get('task'), source)
-      if not dataclasses.is_dataclass(found):
-        raise errors.InputError(f'{source}: found no task, expected that of a run')
-      break
+  folder = matching.run_of(model)
+  if folder is not None:
+    record = runs.read_record(folder)
+    source = str(folder / runs.RECORD)
+    found = config_lib.from_dict(record['config'].get('task'), source)
+    if not dataclasses.is_dataclass(found):
+      raise errors.InputError(f'{source}: found no task, expected that of a run')
   if sources.pairs:
     found = pairs.from_looks(found)
   elif isinstance(found, pairs.Config):
@@ -115,9 +114,10 @@ def evaluate(
   Args:
     model: Artefact or run folder.
     config: From `config_for`.
-    sources: The looks, matched by name; one look serves one model whatever
-      its name. Images beside LUTs give more colours to score on.
-    only: Names or numbers of the looks that are scored; all by default.
+    sources: The looks, matched by content (`matching`). Images beside LUTs give
+      more colours to score on.
+    only: Names or numbers of the looks that are scored; all by default. One name
+      beside one file scores that file, whatever the look was fitted to.
     say: Told what is skipped.
 
   Returns:
@@ -139,11 +139,14 @@ def evaluate(
   only = _full_names(opened, only)
   gathered = task.gather(config.task, sources, say)
   if isinstance(config.task, looks.Config):
-    found, problems, sets = _of_luts(opened, config, sources, gathered, only, say)
+    wanted, problems = _matched(opened, gathered, only, say)
+    found, sets = _of_luts(config, sources, gathered, wanted, say)
+    figures = _figures(model, opened, sets, found, problems)
+    figures |= {'sources': matching.record(wanted)}
   else:
     sets = {'': 'the pixels'}
     found, problems = _of_pictures(opened, config, gathered)
-  figures = _figures(model, opened, sets, found, problems)
+    figures = _figures(model, opened, sets, found, problems)
   return figures, [*gathered.problems, *problems]
 
 
@@ -177,8 +180,8 @@ def undo(
   opened = shipping.find_models(model)
   only = _full_names(opened, only)
   gathered = looks.gather(config.task, sources, say)
-  wanted, problems = _matched(opened, gathered, only)
-  for item in {id(item): item for item, _, _ in wanted}.values():
+  wanted, problems = _matched(opened, gathered, only, say)
+  for item in {id(match.model): match.model for match in wanted}.values():
     shipping.check_invertible(item)
   photos = [synthetic.photo(0, 373, 560)]
   if sources.images:
@@ -188,35 +191,34 @@ def undo(
   pixels = np.concatenate([photo.reshape(-1, 3) for photo in photos])
   rgb = pixels[:: -(-len(pixels) // _POOL)]
   found = {}
-  for item, index, source in progress.bar(wanted, unit='look'):
+  for match in progress.bar(wanted, unit='look'):
+    item, name = match.model, match.name
     held = item.loaded.config.looks
-    name = held[index].name
     try:
-      back = shipping.invert(item.loaded, index, config.size)
+      back = shipping.invert(item.loaded, match.index, config.size)
     except errors.InputError as error:
       problems.append(str(error))
       continue
-    weights = np.eye(len(held), dtype=np.float32)[index]
+    weights = np.eye(len(held), dtype=np.float32)[match.index]
     forward = shipping.decode(item.loaded, weights, config.size)
-    original = presenting.lut_of(source)
+    original = presenting.lut_of(match.source)
     stats = reversing.score(original, forward, back, rgb)
     found[name] = stats | {'size_bytes': item.size_bytes / len(held)}
     if pictures is not None:
       drawn = reversing.picture(name, original, back, photos[0], stats)
       plots.write_png(pathlib.Path(pictures) / f'{name}-inverse.png', drawn)
-  return _figures(model, opened, {}, found, problems), problems
+  figures = _figures(model, opened, {}, found, problems)
+  return figures | {'sources': matching.record(wanted)}, problems
 
 
 def _of_luts(
-  opened: Sequence[shipping.Model],
   config: Config,
   sources: experiment.Sources,
   gathered: experiment.Gathered,
-  only: Sequence[str],
+  wanted: Sequence[matching.Match],
   say: Callable[[str], None],
-) -> tuple[dict[str, Any], list[str], dict[str, str]]:
-  """Returns the statistics of looks, what has no source, and the sets of colours."""
-  wanted, problems = _matched(opened, gathered, only)
+) -> tuple[dict[str, Any], dict[str, str]]:
+  """Returns the statistics of looks, and the sets of colours."""
   sampled = config.colours == 'sampled'
   more: Mapping[str, np.ndarray] = {}
   if sampled and sources.images:
@@ -234,7 +236,7 @@ def _of_luts(
   with progress.bar(
     total=len(wanted) * unit, unit='look' if sampled else 'colour', unit_scale=True
   ) as bar:
-    for item, index, source in wanted:
+    for item, index, source, _ in wanted:
       if loaded is not item.loaded:
         loaded = item.loaded
         placed = loaded._replace(variables=jax.device_put(loaded.variables))
@@ -254,7 +256,7 @@ def _of_luts(
         )
       share = item.size_bytes / len(loaded.config.looks)
       found[label.name] = stats | {'size_bytes': share}
-  return found, problems, sets
+  return found, sets
 
 
 def _full_names(opened: Sequence[shipping.Model], only: Sequence[str]) -> list[str]:
@@ -287,26 +289,12 @@ def _matched(
   opened: Sequence[shipping.Model],
   gathered: experiment.Gathered,
   only: Sequence[str],
-) -> tuple[list[tuple[shipping.Model, int, Any]], list[str]]:
+  say: Callable[[str], None],
+) -> tuple[list[matching.Match], list[str]]:
   """Returns each look that has a source, and a line for those that have none."""
-  wanted, problems = [], []
-  for item in opened:
-    held, missing = item.loaded.config.looks, []
-    for i, label in enumerate(held):
-      if only and label.name not in only:
-        continue
-      alone = len(opened) == len(held) == 1
-      source = looks.source_of(gathered, label.name, alone=alone)
-      if source is None:
-        missing.append(label.name)
-      elif source.label.domain != label.domain:
-        problems.append(f'{item.path}: {label.name}: found a source of another domain')
-      else:
-        wanted.append((item, i, source))
-    if missing:
-      listed = ', '.join(missing[:8])
-      more = f' and {len(missing) - 8} more' if len(missing) > 8 else ''
-      problems.append(f'{item.path}: no source for {listed}{more}')
+  wanted, problems = matching.find(opened, gathered.context, only)
+  for line in matching.remarks(wanted, gathered.context) if wanted else ():
+    say(line)
   return wanted, problems
 
 

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from lutjax import metrics, models
-from lutjax.lut import interpolate
-from lutjax.tasks import applying, presenting, scoring, shipping
+from lutjax.lut import interpolate, lattice
+from lutjax.tasks import applying, presenting, scoring, shipping, unit_cube
 from lutjax.types import Array, PyTree
 
 Read = Literal['apply', 'export', 'network']
@@ -62,14 +62,14 @@ def score(
   spans = np.array([config.looks[index].range, look.label.range], np.float32)
   size = _SIZES[read]
   if size:
-    table = shipping.decode(loaded, weights, size).table
-    held: PyTree = jax.device_get(table)
+    held: PyTree = jax.device_get(shipping.decode(loaded, weights, size))
     spans[0] = (0.0, 1.0)
     part = functools.partial(_lattice_part, interpolation)
   else:
-    held = (loaded.variables, weights)
+    held = (loaded.variables, weights, unit_cube.curve_of(config.looks[index]))
     part = functools.partial(_network_part, shipping.unlabelled(config), interpolation)
-  placed = [jax.device_put((held, look.table, spans), device) for device in devices]
+  data = presenting.truth_of(look)
+  placed = [jax.device_put((held, data, spans), device) for device in devices]
   pending, psnr, errors = [], [], []
 
   def collect() -> None:
@@ -99,12 +99,12 @@ def codes(first: Array, count: int) -> Array:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _lattice_part(
-  interpolation: str, first: Array, held: Array, table: Array, spans: Array
+  interpolation: str, first: Array, held: lattice.Lut, data: PyTree, spans: Array
 ) -> scoring.Gap:
   def read(rgb: Array) -> Array:
-    return interpolate.tetrahedral(held, rgb)
+    return presenting.read(held, rgb, 'tetrahedral')
 
-  return _part(read, interpolation, first, table, spans)
+  return _part(read, interpolation, first, data, spans)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -113,25 +113,27 @@ def _network_part(
   interpolation: str,
   first: Array,
   held: PyTree,
-  table: Array,
+  data: PyTree,
   spans: Array,
 ) -> scoring.Gap:
   module = models.module_of(config)
-  variables, weights = held
+  variables, weights, curve = held
 
   def read(rgb: Array) -> Array:
-    return module.apply(config, variables, module.query(config, rgb, weights))
+    seen = unit_cube.through(curve, rgb)
+    return module.apply(config, variables, module.query(config, seen, weights))
 
-  return _part(read, interpolation, first, table, spans)
+  return _part(read, interpolation, first, data, spans)
 
 
 def _part(
-  read: scoring.ColourMap, interpolation: str, first: Array, table: Array, spans: Array
+  read: scoring.ColourMap, interpolation: str, first: Array, data: PyTree, spans: Array
 ) -> scoring.Gap:
   """Returns the gaps `[chunks]` of one part, chunk by chunk in the cache."""
-  method = interpolate.METHODS[interpolation]
   model = scoring.in_range(read, spans[0])
-  truth = scoring.in_range(lambda rgb: method(table, rgb), spans[1])
+  truth = scoring.in_range(
+    lambda rgb: presenting.truth(data, rgb, interpolation), spans[1]
+  )
   chunk = interpolate.CHUNK
 
   def one(start: Array) -> scoring.Gap:

@@ -12,7 +12,7 @@ from lutjax import metrics
 from lutjax.lut import interpolate, lattice
 from lutjax.report import page, plots
 from lutjax.tasks import experiment, look_report, presenting, scoring
-from lutjax.types import Array
+from lutjax.types import Array, PyTree
 
 _GRIDS = (2, 3, 4, 5, 6, 7)
 _COLOURS = 1024
@@ -76,7 +76,9 @@ def grid_errors(looks: Sequence[presenting.Presented]) -> dict[int, float]:
     size: float(
       np.mean(
         [
-          _grid_error(size, look.table, rgb, np.array(look.label.range, np.float32))
+          _grid_error(
+            size, presenting.truth_of(look), rgb, np.array(look.label.range, np.float32)
+          )
           for look in looks
         ]
       )
@@ -86,11 +88,15 @@ def grid_errors(looks: Sequence[presenting.Presented]) -> dict[int, float]:
 
 
 @jax.jit
-def _grid_error(size: Array, table: Array, rgb: Array, span: Array) -> Array:
+def _grid_error(size: Array, data: PyTree, rgb: Array, span: Array) -> Array:
   """Returns the error of a grid that fills a corner of the largest one's table."""
   scale = (size - 1) / (_GRIDS[-1] - 1)
   nodes = jnp.minimum(jnp.asarray(lattice.identity(_GRIDS[-1])) / scale, 1.0)
-  coded = jnp.round(interpolate.trilinear(table, nodes) * 255.0) / 255.0
+
+  def truth(rgb: Array) -> Array:
+    return presenting.truth(data, rgb, 'trilinear')
+
+  coded = jnp.round(truth(nodes) * 255.0) / 255.0
   grid = scoring.in_range(lambda rgb: interpolate.trilinear(coded, rgb * scale), span)
-  look = scoring.in_range(lambda rgb: interpolate.trilinear(table, rgb), span)
+  look = scoring.in_range(truth, span)
   return metrics.colour_errors(grid(rgb), look(rgb)).cie76.mean()

@@ -248,6 +248,8 @@ def _draw(config: Config, key: Key, data: PyTree, look: Array) -> Batch:
   def natural(look: Array) -> Batch:
     pool = data['pool']
     rgb = pool[jax.random.randint(natural_key, look.shape, 0, pool.shape[0])]
+    if 'curve' in data:
+      rgb = _through(data['curve'], look, rgb)
     return {'rgb': rgb, 'lut': look, 'target': _trilinear(data, look, rgb)}
 
   if config.colours == 'uniform':
@@ -258,6 +260,16 @@ def _draw(config: Config, key: Key, data: PyTree, look: Array) -> Batch:
   return jax.tree.map(
     lambda *parts: jnp.concatenate(parts), uniform(look[:half]), natural(look[half:])
   )
+
+
+def _through(curves: Array, look: Array, rgb: Array) -> Array:
+  """Leads colours, one of each look, through the looks' curves `[L, S, 3]`."""
+  last = curves.shape[1] - 1
+  low = jnp.clip(jnp.floor(rgb * last).astype(jnp.int32), 0, last - 1)
+  part = rgb * last - low
+  at = (look[:, None], low, np.arange(3))
+  above = (look[:, None], low + 1, np.arange(3))
+  return (1.0 - part) * curves[at] + part * curves[above]
 
 
 def _trilinear(data: PyTree, look: Array, rgb: Array) -> Array:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lutjax import models, progress
 from lutjax.data import synthetic
+from lutjax.lut import lattice
 from lutjax.report import comparison, page
 from lutjax.report import looks as look_pages
 from lutjax.tasks import experiment as experiment_lib
@@ -60,11 +62,15 @@ def write(
     open_model = functools.cache(functools.partial(_open, folder, record['name']))
     for i, label in enumerate(labels):
       look = gathered.context[label.name]
-      draw = functools.partial(
-        _lattices, open_model, i, look, wanted.task.interpolation
-      )
+      shown = (open_model, i, look, wanted.task.interpolation)
+      curved = look.lut is not None
       pages.append(
-        look_pages.LookPage(label.name, {**record['looks'][label.name], **shares}, draw)
+        look_pages.LookPage(
+          label.name,
+          {**record['looks'][label.name], **shares},
+          functools.partial(_lattices, *shown),
+          grade=functools.partial(_graded, *shown) if curved else None,
+        )
       )
   done = {record['name'] for record in records}
   for job in gathered.jobs:
@@ -94,10 +100,28 @@ def _open(folder: pathlib.Path, name: str) -> models.Loaded:
 def _lattices(
   open_model: Any, index: int, look: presenting.Presented, interpolation: str
 ) -> tuple[np.ndarray, np.ndarray]:
+  fitted = presenting.nodes_of(_decoded(open_model, index), _SIZE, 'tetrahedral')
+  return presenting.table_of(look, _SIZE, interpolation), fitted
+
+
+def _graded(
+  open_model: Any,
+  index: int,
+  look: presenting.Presented,
+  interpolation: str,
+  photo: np.ndarray,
+) -> np.ndarray:
+  """Returns a photo under a look and under its decoded model, `[H, W, 6]`."""
+  at = jnp.asarray(photo)
+  truth = presenting.read(presenting.lut_of(look), at, interpolation)
+  fitted = presenting.read(_decoded(open_model, index), at, 'tetrahedral')
+  return np.concatenate([truth, fitted], axis=-1)
+
+
+def _decoded(open_model: Any, index: int) -> lattice.Lut:
   loaded = open_model()
   weights = np.eye(len(loaded.config.looks), dtype=np.float32)[index]
-  fitted = np.asarray(shipping.decode(loaded, weights, _SIZE).table)
-  return presenting.table_of(look, _SIZE, interpolation), fitted
+  return shipping.decode(loaded, weights, _SIZE)
 
 
 def _facts(
@@ -110,7 +134,7 @@ def _facts(
     'Optimizer': f'{wanted.fit.optimizer}, {wanted.fit.learning_rate:g}, '
     f'{wanted.fit.schedule}',
     'Artefacts': f'{len(sizes)}, {sum(sizes):,} bytes in all',
-    'Truth': f'{wanted.task.interpolation} between nodes',
+    'Truth': f'the files, {wanted.task.interpolation} between nodes, curves and all',
     'Scored on': f'{wanted.task.random_colours} uniform colours, '
     f'{wanted.task.nodes}^3 nodes, {wanted.task.photo_colours} colours of a photo',
   }

@@ -20,7 +20,14 @@ from lutjax import errors, models, progress
 from lutjax.data import luts, synthetic
 from lutjax.fit import fleet, loop
 from lutjax.lut import interpolate, lattice
-from lutjax.tasks import experiment, look_report, presenting, scoring, shipping
+from lutjax.tasks import (
+  experiment,
+  look_report,
+  presenting,
+  scoring,
+  shipping,
+  unit_cube,
+)
 from lutjax.types import Array, Batch, Key, PyTree, Variables
 
 # What a fit reads of `experiment.Sources`, and what `launch.evaluate` does.
@@ -28,6 +35,8 @@ SOURCES = ('luts',)
 SCORED_SOURCES = ('luts', 'images')
 # Of the table that holds all looks of one network, before large looks are resampled.
 _MOST_BYTES = 1 << 30
+# Of the curves that colours are drawn through; targets are those of what comes out.
+_CURVE_SAMPLES = 257
 # Looks of one network from which on scoring shows its progress.
 _MANY = 16
 
@@ -38,7 +47,10 @@ class Config:
 
   Attributes:
     interpolation: What the look is between its nodes.
-    bake_size: Nodes per axis for 1D LUTs and shapers, which are baked.
+    curves: Where curves in front of a lattice (1D files, shapers) go: `beside` the
+      network, which then is fitted to what comes after them, or `baked` into
+      the lattice that it is fitted to.
+    bake_size: Nodes per axis, at least, of looks with curves.
     together: One network for all looks, or one for each.
     overshoot: Share by which colours are drawn beyond the cube's faces and
       clamped onto them, so that the faces are seen.
@@ -48,6 +60,7 @@ class Config:
   """
 
   interpolation: Literal['trilinear', 'tetrahedral'] = 'trilinear'
+  curves: presenting.Curves = 'beside'
   bake_size: int = 33
   together: bool = False
   overshoot: float = 0.02
@@ -87,11 +100,17 @@ def jobs(
     say: Told which looks are resampled.
   """
   tables = [look.table for look in looks]
+  curves: list[np.ndarray] = []
+  if any(look.label.curve is not None for look in looks):
+    curves = [unit_cube.even_curve(look.label, _CURVE_SAMPLES) for look in looks]
   if not config.together:
-    return [
-      fleet.Job(look.label.name, {'table': table, 'size': np.int32(len(table))})
-      for look, table in zip(looks, tables)
-    ]
+    found = []
+    for i, (look, table) in enumerate(zip(looks, tables)):
+      data = {'table': table, 'size': np.int32(len(table))}
+      if curves:
+        data['curve'] = curves[i]
+      found.append(fleet.Job(look.label.name, data))
+    return found
   most = config.bake_size
   large = [i for i, table in enumerate(tables) if len(table) > most]
   if len(tables) * max(map(len, tables)) ** 3 * 12 > _MOST_BYTES and large:
@@ -105,32 +124,25 @@ def jobs(
     'table': np.stack([fleet.padded(table, (largest,) * 3) for table in tables]),
     'size': np.array(list(map(len, tables)), np.int32),
   }
+  if curves:
+    data['curve'] = np.stack(curves)
   return [fleet.Job(name, data)]
 
 
-def truth(config: Config, data: PyTree, rgb: Array) -> Array:
-  """Samples a look.
-
-  Args:
-    config: `interpolation`.
-    data: `table` `[M, M, M, 3]`, of which the first `size` nodes per axis
-      count.
-    rgb: `[..., 3]` in the unit cube.
-
-  Returns:
-    `[..., 3]` float32, within the unit range.
-  """
-  table = data['table']
-  scale = (data['size'] - 1).astype(jnp.float32) / (table.shape[0] - 1)
-  return interpolate.METHODS[config.interpolation](table, rgb * scale)
-
-
 def sampler(config: Config) -> loop.Sampler:
-  """Returns the function that draws uniform colours and their targets."""
+  """Returns the function that draws colours and their targets.
+
+  Colours are uniform in the cube that the network sees. Where looks have curves,
+  half of them are uniform in the domain instead, which is what is scored.
+  """
 
   def sample(key: Key, data: PyTree, batch_size: int) -> Batch:
     rgb = draw_colours(config, key, batch_size)
-    return {'rgb': rgb, 'target': truth(config, data, rgb)}
+    if 'curve' in data:
+      half = batch_size // 2
+      seen = unit_cube.through(data['curve'], rgb[:half])
+      rgb = jnp.concatenate([seen, rgb[half:]])
+    return {'rgb': rgb, 'target': presenting.truth(data, rgb, config.interpolation)}
 
   return sample
 
@@ -166,13 +178,17 @@ def gather(
     allow_nonfinite=sources.allow_nonfinite,
     say=say,
   )
-  presented = presenting.present(looks, config.bake_size, say)
+  presented = presenting.present(
+    looks,
+    config.bake_size,
+    say,
+    curves=config.curves,
+    interpolation=config.interpolation,
+  )
   found = jobs(config, presented, 'model', say)
   of_job = [presented] if config.together else [[look] for look in presented]
-  wide = [look.label.name for look in presented if not look.label.usual]
-  if wide:
-    listed = ', '.join(wide[:4]) + (', ...' if len(wide) > 4 else '')
-    say(f'domain or range beyond [0, 1], kept: {listed} ({len(wide)} in all)')
+  for line in presenting.extents([look.label for look in presented]):
+    say(line)
   return experiment.Gathered(
     jobs=found,
     inputs={look.label.name: look.digest for look in presented},
@@ -209,7 +225,7 @@ def scorer(
       held, desc='scoring', unit='look', leave=False, disable=len(held) < _MANY
     )
     for i, label in enumerate(many):
-      look = source_of(gathered, label.name, alone=len(held) == 1)
+      look = gathered.context.get(label.name)
       if look is not None:
         found[label.name] = score(loaded, len(content), i, look)
     return {'looks': found}
@@ -222,7 +238,7 @@ def look_scorer(
   gathered: experiment.Gathered,
   more: Mapping[str, np.ndarray] | None = None,
 ) -> Callable[[models.Loaded, int, int, presenting.Presented], dict[str, Any]]:
-  """Returns what scores one look of a model.
+  """Returns what scores one look of a model, against what its source really does.
 
   Args:
     config: The task.
@@ -241,7 +257,8 @@ def look_scorer(
   )
   sets = {'': where.random, 'nodes_': where.nodes, 'photo_': where.photo}
   sets |= {prefix: jnp.asarray(rgb) for prefix, rgb in (more or {}).items()}
-  largest = max((len(look.table) for look in gathered.context.values()), default=2)
+  plain = [look.table for look in gathered.context.values() if look.lut is None]
+  largest = max(map(len, plain), default=2)
 
   @functools.partial(jax.jit, static_argnums=(0, 1))
   def compare(
@@ -249,6 +266,7 @@ def look_scorer(
     grid: int,
     variables: Variables,
     weights: Array,
+    curve: Array | None,
     data: PyTree,
     spans: Array,
     sets: Mapping[str, Array],
@@ -256,10 +274,11 @@ def look_scorer(
     module = models.module_of(model)
 
     def fitted(rgb: Array) -> Array:
-      return module.apply(model, variables, module.query(model, rgb, weights))
+      seen = unit_cube.through(curve, rgb)
+      return module.apply(model, variables, module.query(model, seen, weights))
 
     def sampled(rgb: Array) -> Array:
-      return truth(config, data, rgb)
+      return presenting.truth(data, rgb, config.interpolation)
 
     network = scoring.in_range(fitted, spans[0])
     look = scoring.in_range(sampled, spans[1])
@@ -273,35 +292,23 @@ def look_scorer(
     held = loaded.config.looks
     share = size_bytes / len(held)
     grid = max(2, math.floor((share / 3) ** (1 / 3) + 1e-9))
-    table = fleet.padded(look.table, (largest,) * 3)
+    data = presenting.truth_of(look)
+    if 'table' in data:
+      # Looks without curves share one program.
+      data |= {'table': fleet.padded(look.table, (largest,) * 3)}
     gaps = compare(
       shipping.unlabelled(loaded.config),
       grid,
       loaded.variables,
       np.eye(len(held), dtype=np.float32)[index],
-      {'table': table, 'size': np.int32(len(look.table))},
+      unit_cube.curve_of(held[index]),
+      data,
       np.array([held[index].range, look.label.range], np.float32),
       sets,
     )
     return scoring.to_record(gaps) | {'grid_size': grid}
 
   return score
-
-
-def source_of(
-  gathered: experiment.Gathered, name: str, *, alone: bool
-) -> presenting.Presented | None:
-  """Returns the look that a model's look was fitted to, or nothing.
-
-  Args:
-    gathered: From `gather`.
-    name: Of the look in the model.
-    alone: Whether the model holds no other; a source that is alone, too, is
-      then taken whatever its name.
-  """
-  if alone and len(gathered.context) == 1:
-    return next(iter(gathered.context.values()))
-  return gathered.context.get(name)
 
 
 def _grid(look: scoring.ColourMap, size: int) -> scoring.ColourMap:

@@ -14,13 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from lutjax import metrics
-from lutjax.lut import interpolate, lattice
+from lutjax.lut import interpolate, lattice, tabulate
 from lutjax.report import canvas, plots
-from lutjax.tasks import scoring
+from lutjax.tasks import presenting, scoring
 from lutjax.types import Array
 
 # Colours that a statement rests on.
 _COLOURS = 4096
+# Nodes per axis, at least, at which looks with curves are looked at.
+_NODES = 33
 # Pixels across and down of the photo that is drawn.
 _SHOWN = (560, 373)
 # Determinants of cells, as fractions of the identity's, below which they count
@@ -53,6 +55,13 @@ def limits(table: np.ndarray) -> Limits:
   return Limits(float(folded.mean()), float((~folded & (volume <= _FLAT)).mean()))
 
 
+def _limits_of(lut: lattice.Lut) -> Limits:
+  """Measures a LUT; curves count."""
+  if lut.shaper is not None:
+    lut = tabulate.bake(lut, max(_NODES, len(lut.table)))
+  return limits(np.asarray(lut.table))
+
+
 @jax.jit
 def there_and_back(
   first: lattice.Lut, back: lattice.Lut, rgb: Array
@@ -78,11 +87,11 @@ def statement(forward: lattice.Lut, back: lattice.Lut) -> str:
     forward: The look, as decoded.
     back: Its inverse, as decoded.
   """
-  low, high = np.asarray(forward.domain)
+  low, high = np.asarray(presenting.domain_of(forward))
   rgb = metrics.uniform_colours(jax.random.key(0), _COLOURS)
   _, errors = there_and_back(forward, back, low + rgb * (high - low))
   found = metrics.lut_statistics(errors.cie76)
-  lost = limits(np.asarray(forward.table))
+  lost = _limits_of(forward)
   return (
     f'look, then inverse, over uniform colours: CIE76 mean {found.mean:.2f}, '
     f'p90 {found.p90:.2f}, max {found.max:.2f}; the look is flat in '
@@ -109,7 +118,7 @@ def score(
   for prefix, first in (('undone_', original), ('returned_', forward)):
     found, errors = there_and_back(first, back, jnp.asarray(rgb))
     gaps[prefix] = scoring.Gap(metrics.psnr(found, jnp.asarray(rgb)), errors)
-  return scoring.to_record(gaps) | limits(np.asarray(original.table))._asdict()
+  return scoring.to_record(gaps) | _limits_of(original)._asdict()
 
 
 def picture(

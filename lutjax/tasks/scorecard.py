@@ -54,9 +54,10 @@ def render(figures: Mapping[str, Any]) -> str:
   backwards = not sets
   rank = 'undone_cie76_mean' if backwards else 'cie76_mean'
   heading = 'Pixels of the images, brought back' if backwards else sets['']
+  sources = figures.get('sources', {})
   lines = [
     f'{len(found)} looks, {figures["size_bytes"]:,} bytes, of which '
-    f'{figures["names_bytes"]:,} hold the names',
+    f'{figures["names_bytes"]:,} hold names and curves',
     '',
     *_summary(records, {'undone_': heading} if backwards else sets),
     '',
@@ -68,13 +69,22 @@ def render(figures: Mapping[str, Any]) -> str:
   ranked = sorted(found.items(), key=lambda item: -item[1][rank])
   for name, stats in ranked:
     cells = [f'{stats[key]:.{digits}f}' for key, _, digits in columns]
-    lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
+    lines.append(f'| {name}{_against(sources.get(name))} | ' + ' | '.join(cells) + ' |')
   means = [
     f'{sum(stats[key] for stats in found.values()) / len(found):.{digits}f}'
     for key, _, digits in columns
   ]
   lines.append('| **mean over looks** | ' + ' | '.join(means) + ' |')
   return '\n'.join(lines) + '\n'
+
+
+def _against(source: Mapping[str, str] | None) -> str:
+  """Says what a look is compared with, unless it is what it was fitted to."""
+  if source is None or source['matched'] == 'content':
+    return ''
+  if source['matched'] == 'name':
+    return ' (matched by name)'
+  return f' (against {source["file"]}: not the file it was fitted to)'
 
 
 def check_out(out: str | os.PathLike, *, overwrite: bool = False) -> pathlib.Path:

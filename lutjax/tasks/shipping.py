@@ -14,7 +14,7 @@ from lutjax import errors, files, models
 from lutjax.codec import labels
 from lutjax.data import luts
 from lutjax.lut import lattice, tabulate
-from lutjax.tasks import reversing
+from lutjax.tasks import reversing, unit_cube
 from lutjax.types import Array
 
 SUFFIX = '.lutjax'
@@ -101,21 +101,30 @@ def decode(loaded: models.Loaded, weights: np.ndarray, size: int) -> lattice.Lut
     weights: `[L]` float32, sum 1.
     size: Nodes per axis.
 
+  Returns:
+    The LUT; where the look's label has a curve, with that curve in front.
+
   Raises:
-    InputError: when looks of different domains or ranges are mixed.
+    InputError: when looks of different domains, curves or ranges are mixed.
   """
+  return unit_cube.to_lut(*_decoded(loaded, weights, size))
+
+
+def _decoded(
+  loaded: models.Loaded, weights: np.ndarray, size: int
+) -> tuple[labels.Label, np.ndarray]:
+  """Returns the label of what is decoded, and its lattice on the unit cube."""
   used = [label for label, w in zip(loaded.config.looks, weights) if w]
-  first = used[0]
   for label in used[1:]:
-    if (label.domain, label.range) != (first.domain, first.range):
+    if not used[0].mixes_with(label):
       raise errors.InputError(
-        f'--blend: {first.name} and {label.name} have different domains or ranges'
+        f'--blend: {used[0].name} and {label.name} have different domains, curves or '
+        'ranges'
       )
   table = _jitted_decoder(unlabelled(loaded.config), size)(
     loaded.variables, jnp.array(weights)
   )
-  low, high = first.range
-  return lattice.from_table(low + (high - low) * np.asarray(table), first.domain)
+  return used[0], np.asarray(table)
 
 
 def ask(loaded: models.Loaded, weights: np.ndarray, rgb: Array) -> Array:
@@ -123,7 +132,7 @@ def ask(loaded: models.Loaded, weights: np.ndarray, rgb: Array) -> Array:
 
   Args:
     loaded: The model.
-    weights: `[L]` float32, sum 1, of looks of one domain and range.
+    weights: `[L]` float32, sum 1, of looks of one domain, curve and range.
     rgb: `[..., 3]` float32 in the domain of the looks; clamped to it.
 
   Returns:
@@ -132,10 +141,9 @@ def ask(loaded: models.Loaded, weights: np.ndarray, rgb: Array) -> Array:
   config = unlabelled(loaded.config)
   module = models.module_of(config)
   label = loaded.config.looks[int(np.argmax(weights))]
-  (low, high), (least, most) = jnp.array(label.domain), label.range
-  unit = jnp.clip((rgb - low) / (high - low), 0.0, 1.0)
+  unit = unit_cube.to_unit(label, rgb)
   query = module.query(config, unit, jnp.asarray(weights, jnp.float32))
-  return least + (most - least) * module.apply(config, loaded.variables, query)
+  return unit_cube.from_unit(label, module.apply(config, loaded.variables, query))
 
 
 def unlabelled(config: Any) -> Any:
@@ -310,17 +318,19 @@ def _per_pixel(opened: Sequence[Model], weights: np.ndarray, rgb: Array) -> Arra
 
 def _mixed(opened: Sequence[Model], weights: np.ndarray, size: int) -> lattice.Lut:
   """Decodes what each model has a share in, and adds it up."""
+  used = [found for found in _shares(opened, weights) if np.any(found[1])]
+  if len(used) == 1:
+    return decode(used[0][0].loaded, used[0][1], size)
   parts = []
-  for item, share in _shares(opened, weights):
-    if np.any(share):
-      total = float(np.sum(share))
-      parts.append((total, decode(item.loaded, share / total, size)))
+  for item, share in used:
+    total = float(np.sum(share))
+    parts.append((total, *_decoded(item.loaded, share / total, size)))
   first = parts[0][1]
-  for _, part in parts[1:]:
-    if not np.array_equal(part.domain, first.domain):
-      raise errors.InputError('--blend: the looks have different domains')
-  tables = [total * np.asarray(part.table) for total, part in parts]
-  return first._replace(table=np.sum(tables, axis=0))
+  for _, label, _ in parts[1:]:
+    if (label.domain, label.curve) != (first.domain, first.curve):
+      raise errors.InputError('--blend: the looks have different domains or curves')
+  outputs = [total * unit_cube.from_unit(label, table) for total, label, table in parts]
+  return unit_cube.behind(first, np.sum(outputs, axis=0))
 
 
 def _undone(
@@ -358,7 +368,8 @@ def invert(loaded: models.Loaded, index: int, size: int) -> lattice.Lut:
     size: Nodes per axis.
 
   Raises:
-    InputError: when the iteration does not come to an end.
+    InputError: when the iteration does not come to an end, or the look has a
+      curve that neither rises nor falls throughout.
   """
   label = loaded.config.looks[index]
   solved = _jitted_inverse(unlabelled(loaded.config), size)(loaded.variables, index)
@@ -368,7 +379,7 @@ def invert(loaded: models.Loaded, index: int, size: int) -> lattice.Lut:
       f'--inverse: {label.name} squeezes colours too closely to be told apart: a '
       f'residual of {residual:.2g} is left, expected {_RESIDUAL:g} at most'
     )
-  table = np.asarray(solved.rgb)
+  table = unit_cube.before(label, np.asarray(solved.rgb))
   low, high = (np.array(row, np.float32) for row in label.domain)
   edges = tuple((value,) * 3 for value in label.range)
   return lattice.from_table(low + (high - low) * table, edges)

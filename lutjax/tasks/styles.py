@@ -19,7 +19,14 @@ from lutjax import errors, models
 from lutjax.data import synthetic
 from lutjax.fit import loop
 from lutjax.report import page, plots
-from lutjax.tasks import experiment, look_report, looks, shipping
+from lutjax.tasks import (
+  experiment,
+  look_report,
+  looks,
+  presenting,
+  shipping,
+  unit_cube,
+)
 from lutjax.types import Array, Batch, Key, PyTree
 
 # Of the mixes that a report shows.
@@ -33,6 +40,8 @@ class Config(looks.Config):
 
   Attributes:
     together: One network for all looks.
+    curves: Baked, since looks with curves of their own beside the network cannot
+      be mixed.
     drawn: `each` style at every colour, for networks with a head per style;
       or `mixed`, a style or blend point for each colour, for networks that
       take the weights as inputs.
@@ -41,6 +50,7 @@ class Config(looks.Config):
   """
 
   together: bool = True
+  curves: presenting.Curves = 'baked'
   drawn: Literal['each', 'mixed'] = 'each'
   blend_points: int = 1
 
@@ -109,7 +119,9 @@ def sampler(config: Config) -> loop.Sampler:
 
 def every_style(config: looks.Config, data: PyTree, rgb: Array) -> Array:
   """Returns what all styles make of colours `[..., 3]`: `[..., S, 3]`."""
-  one = jax.vmap(lambda look: looks.truth(config, look, rgb), out_axes=-2)
+  one = jax.vmap(
+    lambda look: presenting.truth(look, rgb, config.interpolation), out_axes=-2
+  )
   return one(data)
 
 
@@ -133,7 +145,9 @@ def report(
   single = folder / f'model{shipping.SUFFIX}'
   if records and single.is_file() and len(gathered.context) > 1:
     loaded = models.load(single.read_bytes(), str(single))
-    figures = [strip(loaded, synthetic.photo(0, *_STRIP))]
+    held = loaded.config.looks
+    if all(held[0].mixes_with(label) for label in held):
+      figures = [strip(loaded, synthetic.photo(0, *_STRIP))]
   return look_report.write(wanted, folder, records, gathered, problems, figures)
 
 
@@ -141,7 +155,7 @@ def strip(loaded: models.Loaded, photo: np.ndarray) -> page.Figure:
   """Draws a photo under mixes that lead from each style to the next.
 
   Args:
-    loaded: The model; its first four looks are shown.
+    loaded: The model; its first four looks are shown. All can be mixed.
     photo: `[H, W, 3]` float32 in [0, 1].
   """
   held = loaded.config.looks
@@ -157,11 +171,13 @@ def strip(loaded: models.Loaded, photo: np.ndarray) -> page.Figure:
       )
   mixes += [unit[shown - 1], np.full(len(held), 1.0 / len(held), np.float32)]
   names += [f'{held[shown - 1].name} alone', f'all {len(held)}, equally']
+  seen = unit_cube.to_unit(held[0], jnp.asarray(photo))
   apply = jax.jit(
-    lambda weights: module.apply(
-      loaded.config,
-      loaded.variables,
-      module.query(loaded.config, jnp.asarray(photo), weights),
+    lambda weights: unit_cube.from_unit(
+      held[0],
+      module.apply(
+        loaded.config, loaded.variables, module.query(loaded.config, seen, weights)
+      ),
     )
   )
   pixels = plots.strip([np.asarray(apply(mix)) for mix in mixes], names, columns=5)

@@ -1,23 +1,38 @@
+import numpy as np
 from absl.testing import absltest, parameterized
 
 from lutjax import errors
-from lutjax.codec import labels
+from lutjax.codec import curves, labels
 
 ODD = labels.Label('odd', ((-1.0, 0.0, 0.0), (1.0, 2.0, 1.0)), (-0.5, 14.0))
+CURVE = curves.fit(np.linspace(0, 1, 300)[:, None] ** [0.4, 0.5, 2.0])
+CURVED = labels.Label('curved', curve=CURVE)
 
 
 class LabelsTest(parameterized.TestCase):
   def test_labels_come_back(self):
-    looks = (labels.Label('Café'), ODD)
+    looks = (labels.Label('Café'), ODD, CURVED)
     header = labels.to_header(looks)
     self.assertEqual(header[0], 'Café')
     self.assertEqual(labels.from_header(header, 'a'), looks)
+    self.assertLen(header[1], 9)
+    self.assertEqual([look.usual for look in looks], [True, False, False])
+
+  def test_looks_mix_where_they_differ_in_name_alone(self):
+    plain = labels.Label('plain')
+    self.assertTrue(plain.mixes_with(labels.Label('other')))
+    self.assertTrue(CURVED.mixes_with(labels.Label('other', curve=CURVE)))
+    for other in (ODD, CURVED):
+      self.assertFalse(plain.mixes_with(other))
 
   @parameterized.parameters(
     (7, 'expected names'),
     ([['odd', 0.0]], 'expected names'),
     ([['odd', 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, float('nan')]], 'expected names'),
     ([['odd', 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0]], 'expected names'),
+    ([['odd', *[0.0] * 3, *[1.0] * 3, 0.0, 1.0, 7]], "'odd': found no curve"),
+    ([['odd', *[0.0] * 3, *[1.0] * 3, 0.0, 1.0, [3, 9, []]]], "'odd': .*9 bits"),
+    ([['odd', *[0.0] * 3, *[1.0] * 3, 0.0, 1.0, [], 7]], 'expected names'),
     (['a', 'a'], 'two looks of one name'),
   )
   def test_refuses(self, header, message):
