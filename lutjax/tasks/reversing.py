@@ -87,7 +87,7 @@ def statement(forward: lattice.Lut, back: lattice.Lut) -> str:
     forward: The look, as decoded.
     back: Its inverse, as decoded.
   """
-  low, high = np.asarray(presenting.domain_of(forward))
+  low, high = np.asarray(lattice.input_domain(forward))
   rgb = metrics.uniform_colours(jax.random.key(0), _COLOURS)
   _, errors = there_and_back(forward, back, low + rgb * (high - low))
   found = metrics.lut_statistics(errors.cie76)
