@@ -260,32 +260,6 @@ def look_scorer(
   plain = [look.table for look in gathered.context.values() if look.lut is None]
   largest = max(map(len, plain), default=2)
 
-  @functools.partial(jax.jit, static_argnums=(0, 1))
-  def compare(
-    model: Any,
-    grid: int,
-    variables: Variables,
-    weights: Array,
-    curve: Array | None,
-    data: PyTree,
-    spans: Array,
-    sets: Mapping[str, Array],
-  ) -> dict[str, scoring.Gap]:
-    module = models.module_of(model)
-
-    def fitted(rgb: Array) -> Array:
-      seen = unit_cube.through(curve, rgb)
-      return module.apply(model, variables, module.query(model, seen, weights))
-
-    def sampled(rgb: Array) -> Array:
-      return presenting.truth(data, rgb, config.interpolation)
-
-    network = scoring.in_range(fitted, spans[0])
-    look = scoring.in_range(sampled, spans[1])
-    plain = scoring.in_range(_grid(sampled, grid), spans[1])
-    gaps = {prefix: scoring.compare(network, look, rgb) for prefix, rgb in sets.items()}
-    return gaps | {'grid_': scoring.compare(plain, look, sets[''])}
-
   def score(
     loaded: models.Loaded, size_bytes: int, index: int, look: presenting.Presented
   ) -> dict[str, Any]:
@@ -296,8 +270,9 @@ def look_scorer(
     if 'table' in data:
       # Looks without curves share one program.
       data |= {'table': fleet.padded(look.table, (largest,) * 3)}
-    gaps = compare(
+    gaps = _compare(
       shipping.unlabelled(loaded.config),
+      config.interpolation,
       grid,
       loaded.variables,
       np.eye(len(held), dtype=np.float32)[index],
@@ -309,6 +284,43 @@ def look_scorer(
     return scoring.to_record(gaps) | {'grid_size': grid}
 
   return score
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _compare(
+  model: Any,
+  interpolation: str,
+  grid: int,
+  variables: Variables,
+  weights: Array,
+  curve: Array | None,
+  data: PyTree,
+  spans: Array,
+  sets: Mapping[str, Array],
+) -> dict[str, scoring.Gap]:
+  """Compares a model and the trivial grid with a look, all colours at once.
+
+  Differences are compiled once for all sets: they are most of the program.
+  """
+  module = models.module_of(model)
+
+  def fitted(rgb: Array) -> Array:
+    seen = unit_cube.through(curve, rgb)
+    return module.apply(model, variables, module.query(model, seen, weights))
+
+  def sampled(rgb: Array) -> Array:
+    return presenting.truth(data, rgb, interpolation)
+
+  rgb = jnp.concatenate([sets[''], *(c for key, c in sets.items() if key)])
+  got = scoring.in_range(fitted, spans[0])(rgb)
+  want = scoring.in_range(sampled, spans[1])(rgb)
+  plain = scoring.in_range(_grid(sampled, grid), spans[1])(sets[''])
+  counts = {'': len(sets[''])} | {key: len(c) for key, c in sets.items()}
+  return scoring.split(
+    jnp.concatenate([got, plain]),
+    jnp.concatenate([want, want[: len(plain)]]),
+    counts | {'grid_': len(plain)},
+  )
 
 
 def _grid(look: scoring.ColourMap, size: int) -> scoring.ColourMap:

@@ -16,7 +16,7 @@ import numpy as np
 from lutjax import metrics
 from lutjax.lut import interpolate, lattice, tabulate
 from lutjax.report import canvas, plots
-from lutjax.tasks import presenting, scoring
+from lutjax.tasks import scoring
 from lutjax.types import Array
 
 # Colours that a statement rests on.

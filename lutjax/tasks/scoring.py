@@ -110,6 +110,26 @@ def compare(model: ColourMap, look: ColourMap, rgb: Array) -> Gap:
   return Gap(metrics.psnr(got, want), metrics.colour_errors(got, want))
 
 
+def split(got: Array, want: Array, counts: Mapping[str, int]) -> dict[str, Gap]:
+  """Returns the gaps of several sets of colours that lie one behind the other.
+
+  Args:
+    got: `[M, 3]`, display-coded.
+    want: `[M, 3]`.
+    counts: Colours of each set, in order, by the prefix of its statistics.
+  """
+  # Else XLA fuses the network into each of its readers, and compiles for long.
+  got, want = jax.lax.optimization_barrier((got, want))
+  errors = metrics.colour_errors(got, want)
+  gaps, start = {}, 0
+  for prefix, count in counts.items():
+    part = slice(start, start + count)
+    each = jax.tree.map(lambda error, part=part: error[part], errors)
+    gaps[prefix] = Gap(metrics.psnr(got[part], want[part]), each)
+    start += count
+  return gaps
+
+
 def to_record(gaps: Mapping[str, Gap]) -> dict[str, float]:
   """Returns the statistics of several sets of colours, by prefixed name.
 
