@@ -108,7 +108,7 @@ def export(config: Config, variables: Variables) -> bytes:
     variables: Host or device arrays.
 
   Raises:
-    ValueError: if nothing fits into `size_bytes`.
+    InputError: if nothing fits into `size_bytes`.
   """
   table = np.asarray(variables.params['table'], np.float32)
   spectrum = cosines.transform(table - lattice.identity(config.size))
@@ -118,7 +118,11 @@ def export(config: Config, variables: Variables) -> bytes:
   found = [(_finest_that_fits(config, spectrum, slope), slope) for slope in _SLOPES]
   fitting = [(index, slope) for index, slope in found if index >= 0]
   if not fitting:
-    raise ValueError(f'Expected room for a spectrum, got {config.size_bytes} bytes.')
+    bare = len(_pack(config, np.zeros_like(spectrum), 0, _SLOPES[0]))
+    raise errors.InputError(
+      f'--set=size_bytes={config.size_bytes}: names and curves of looks and an empty '
+      f'spectrum take {bare}, expected more than that'
+    )
 
   def error(choice: tuple[int, int]) -> float:
     steps = _steps(config.size, *choice)

@@ -81,7 +81,7 @@ class DctTest(parameterized.TestCase):
 
   def test_refuses_a_budget_that_holds_nothing(self):
     config = dataclasses.replace(CONFIG, size_bytes=20)
-    with self.assertRaisesRegex(ValueError, 'got 20 bytes'):
+    with self.assertRaisesRegex(errors.InputError, 'size_bytes=20: names'):
       dct.export(config, dct.from_lattice(config, _look()))
 
 

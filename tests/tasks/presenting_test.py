@@ -5,6 +5,7 @@ import pathlib
 import re
 import tempfile
 
+import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 
@@ -124,6 +125,27 @@ class PresentingTest(parameterized.TestCase):
     self.assertIsNone(look.lut)
     self.assertEmpty(said)
     self.assertEqual(set(presenting.truth_of(look)), {'table', 'size'})
+
+
+class DrawnTest(absltest.TestCase):
+  def test_half_of_the_colours_pass_the_curve(self):
+    curved, _ = _present('curve1024')
+    plain, _ = _present('steep17')
+    config = looks.Config()
+    bent, straight = looks.jobs(config, [curved, plain], 'model')
+    self.assertEqual(set(bent.data), set(straight.data))
+    key = jax.random.key(0)
+    colours = np.asarray(looks.draw_colours(config, key, 64), float)
+    batch = looks.sampler(config)(key, bent.data, 64)
+    np.testing.assert_array_equal(batch['rgb'][32:], colours[32:])
+    knots = np.linspace(0, 1, 1024)
+    want = np.interp(colours[:32], knots, knots ** (1 / 2.4))
+    dark = colours[:32] < 1 / 256  # Where the curve is too steep for its samples.
+    np.testing.assert_allclose(np.where(dark, want, batch['rgb'][:32]), want, atol=2e-3)
+    batch = looks.sampler(config)(key, straight.data, 64)
+    np.testing.assert_allclose(batch['rgb'], colours, atol=1e-6)
+    (alone,) = looks.jobs(config, [plain], 'model')
+    self.assertEqual(set(alone.data), {'table', 'size'})
 
 
 class ScoredTest(parameterized.TestCase):
