@@ -31,9 +31,9 @@ format: $(VENV)/.test  ## Format the code.
 
 # Those that must be told a run (`required=True`) are left to their own command lines.
 bench: $(VENV)/.bench  ## Run every benchmark against its peers.
-	@for file in $$(grep -L required=True $$(grep -l __main__ benchmarks/*.py)); do \
+	@for file in $$(grep -L required=True $$(grep -l __main__ benchmarks/*/*.py)); do \
 	  echo "make: $$file"; \
-	  $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; \
+	  $(BIN)/python -m $$(echo $${file%.py} | tr / .) || exit 1; \
 	done
 
 clean:  ## Remove what demo, builds and tests leave behind; keep .venv.

@@ -7,18 +7,19 @@ A trunk of ReLU 128-128 that all looks share and a last layer for each. Every
 step shows every look at its 256 colours. A mix is the mix of what the looks
 give alone, so that no mix need be trained. The published way, style weights
 as inputs of the network, is `--set=model.styles=inputs --set=task.drawn=mixed
---set=task.blend_points=1`. Figures and their commands stand in BUILD_NOTES.md.
+--set=task.blend_points=1`. Figures and their commands stand in docs/results/nilut.md.
 """
 
+from lutjax import experiment
 from lutjax.fit import loop
-from lutjax.models import nilut
-from lutjax.tasks import experiment, styles
+from lutjax.systems.nilut import model as nilut
+from lutjax.systems.nilut import task as nilut_task
 
 
 def get_config() -> experiment.Experiment:
   """Returns the experiment."""
   return experiment.Experiment(
     model=nilut.Config(widths=(128, 128), styles='heads', precision='bf16'),
-    task=styles.Config(),
+    task=nilut_task.Config(),
     fit=loop.Config(steps=10_000, learning_rate=3e-3, segment_steps=1000),
   )

@@ -6,15 +6,16 @@ Nothing is trained. `--set=size_bytes=N` changes the budget of each artefact;
 `--set=size_bytes=0 --set=model.step=0.02` gives the step instead.
 """
 
+from lutjax import experiment
+from lutjax.baselines import dct
+from lutjax.baselines import task as baseline_task
 from lutjax.fit import loop
-from lutjax.models import dct
-from lutjax.tasks import experiment, lattices
 
 
 def get_config() -> experiment.Experiment:
   """Returns the experiment."""
   return experiment.Experiment(
     model=dct.Config(),
-    task=lattices.Config(),
+    task=baseline_task.Config(),
     fit=loop.Config(steps=0, schedule='constant'),
   )

@@ -4,12 +4,13 @@
 
 The colour beside 32 seeded waves, which cost no bytes, then ReLU 48-48. With
 `--set=encoding=frequency --set=features=2` the waves are octaves instead.
-Figures beside the other networks stand in BUILD_NOTES.md.
+Figures beside the other networks stand in docs/results/nilut.md.
 """
 
+from lutjax import experiment
 from lutjax.fit import loop
-from lutjax.models import nilut
-from lutjax.tasks import experiment, looks
+from lutjax.looks import task as looks
+from lutjax.systems.nilut import model as nilut
 
 
 def get_config() -> experiment.Experiment:

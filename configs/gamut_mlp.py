@@ -8,13 +8,14 @@ files of the same names, each with a payload of at most 5,120 bytes (`--set
 budget_bytes=1024` for less), from which `python -m launch.apply --expand` gives the
 wide-gamut image back. A payload must gain 0.01 dB over the whole picture for each KB
 (`--set min_gain_db_per_kb=0` for any gain). Figures and their commands stand in
-BUILD_NOTES.md.
+docs/results/gamut_mlp.md.
 """
 
+from lutjax import experiment
 from lutjax.fit import loop
-from lutjax.models import gamut_mlp
-from lutjax.models.gamut import codecs
-from lutjax.tasks import experiment, gamut
+from lutjax.systems.gamut_mlp import codecs
+from lutjax.systems.gamut_mlp import model as gamut_mlp
+from lutjax.systems.gamut_mlp import task as gamut_task
 
 
 def get_config() -> experiment.Experiment:
@@ -23,7 +24,7 @@ def get_config() -> experiment.Experiment:
     model=codecs.Config(
       network=gamut_mlp.Config(octaves=6, colour_octaves=4, solved=True)
     ),
-    task=gamut.Config(),
+    task=gamut_task.Config(),
     fit=loop.Config(
       steps=1000,
       batch_size=512,

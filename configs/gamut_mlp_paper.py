@@ -10,10 +10,11 @@ learning_rate=0.005` starts from a published initialisation. Its other rows by
 `--set codec=soft`, `codec=sampled`, or fields of `model.network`.
 """
 
+from lutjax import experiment
 from lutjax.fit import loop
-from lutjax.models import gamut_mlp
-from lutjax.models.gamut import codecs
-from lutjax.tasks import experiment, gamut
+from lutjax.systems.gamut_mlp import codecs
+from lutjax.systems.gamut_mlp import model as gamut_mlp
+from lutjax.systems.gamut_mlp import task as gamut_task
 
 
 def get_config() -> experiment.Experiment:
@@ -26,7 +27,7 @@ def get_config() -> experiment.Experiment:
       mode='plain',
       network=gamut_mlp.Config(precision='fp32'),
     ),
-    task=gamut.Config(quantiser='truncate'),
+    task=gamut_task.Config(quantiser='truncate'),
     fit=loop.Config(
       steps=9000,
       batch_size=8192,

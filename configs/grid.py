@@ -5,15 +5,16 @@
 `--set=model.size=N` changes the nodes per axis.
 """
 
+from lutjax import experiment
+from lutjax.baselines import grid
+from lutjax.baselines import task as baseline_task
 from lutjax.fit import loop
-from lutjax.models import grid
-from lutjax.tasks import experiment, lattices
 
 
 def get_config() -> experiment.Experiment:
   """Returns the experiment."""
   return experiment.Experiment(
     model=grid.Config(),
-    task=lattices.Config(),
+    task=baseline_task.Config(),
     fit=loop.Config(steps=0, schedule='constant'),
   )

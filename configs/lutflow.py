@@ -5,13 +5,14 @@
 Weights, codes and their rounding steps are trained together against the mean
 CIE76 and an estimate of the bytes; looks are drawn by the root of their error;
 what `model.budget_bytes` leaves is spent on mending. Figures and their commands
-stand in BUILD_NOTES.md.
+stand in docs/results/lutflow.md.
 """
 
+from lutjax import experiment
 from lutjax.fit import loop
-from lutjax.models import lutflow
 from lutjax.nn import residual_flow
-from lutjax.tasks import experiment, flows
+from lutjax.systems.lutflow import model as lutflow
+from lutjax.systems.lutflow import task as lutflow_task
 
 
 def get_config() -> experiment.Experiment:
@@ -22,7 +23,7 @@ def get_config() -> experiment.Experiment:
         conditioned=(1,), gains=(3,), activation='rational', turned=True
       ),
     ),
-    task=flows.Config(balance=0.5),
+    task=lutflow_task.Config(balance=0.5),
     fit=loop.Config(
       steps=24_000,
       batch_size=4096,

@@ -9,10 +9,11 @@ A code is fitted by Gauss-Newton in about a second; all other looks keep their
 bits.
 """
 
-from lutjax.models import lutflow
-from lutjax.tasks import additions, experiment
+from lutjax import experiment
+from lutjax.systems.lutflow import edit_task
+from lutjax.systems.lutflow import model as lutflow
 
 
 def get_config() -> experiment.Experiment:
   """Returns the experiment."""
-  return experiment.Experiment(model=lutflow.Config(), task=additions.Config())
+  return experiment.Experiment(model=lutflow.Config(), task=edit_task.Config())

@@ -11,10 +11,11 @@ float32 can tell apart. Looks that fold or clip cannot be met: no invertible
 network maps two colours to one.
 """
 
+from lutjax import experiment
 from lutjax.fit import loop
-from lutjax.models import lutflow
 from lutjax.nn import residual_flow
-from lutjax.tasks import experiment, flows
+from lutjax.systems.lutflow import model as lutflow
+from lutjax.systems.lutflow import task as lutflow_task
 
 
 def get_config() -> experiment.Experiment:
@@ -33,7 +34,7 @@ def get_config() -> experiment.Experiment:
       precision='int8',
       mended=False,
     ),
-    task=flows.Config(),
+    task=lutflow_task.Config(),
     fit=loop.Config(
       steps=12_000,
       batch_size=4096,

@@ -8,10 +8,11 @@ by their error itself, and they are mended where those colours are. The run fold
 keeps a histogram of them, `colours.npz`, which `--images` takes in place of the photos.
 """
 
+from lutjax import experiment
 from lutjax.fit import loop
-from lutjax.models import lutflow
 from lutjax.nn import residual_flow
-from lutjax.tasks import experiment, flows
+from lutjax.systems.lutflow import model as lutflow
+from lutjax.systems.lutflow import task as lutflow_task
 
 
 def get_config() -> experiment.Experiment:
@@ -22,7 +23,7 @@ def get_config() -> experiment.Experiment:
         conditioned=(1,), gains=(3,), activation='rational', turned=True
       ),
     ),
-    task=flows.Config(colours='natural', balance=1.0),
+    task=lutflow_task.Config(colours='natural', balance=1.0),
     fit=loop.Config(
       steps=24_000,
       batch_size=4096,

@@ -9,10 +9,11 @@ initial weights, squared loss, Adam 0.04 halved every 2,560 of 30,760 steps,
 colours towards grey.
 """
 
+from lutjax import experiment
 from lutjax.fit import loop
-from lutjax.models import lutflow
 from lutjax.nn import residual_flow
-from lutjax.tasks import experiment, flows
+from lutjax.systems.lutflow import model as lutflow
+from lutjax.systems.lutflow import task as lutflow_task
 
 
 def get_config() -> experiment.Experiment:
@@ -24,7 +25,7 @@ def get_config() -> experiment.Experiment:
       precision='fp32',
       mended=False,
     ),
-    task=flows.Config(at_nodes=False),
+    task=lutflow_task.Config(at_nodes=False),
     fit=loop.Config(
       steps=30_760,
       batch_size=2048,

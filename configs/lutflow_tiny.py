@@ -3,10 +3,11 @@
 python -m launch.fit --config=configs/lutflow_tiny.py --luts=FOLDER --out=RUN
 """
 
+from lutjax import experiment
 from lutjax.fit import loop
-from lutjax.models import lutflow
 from lutjax.nn import residual_flow
-from lutjax.tasks import experiment, flows
+from lutjax.systems.lutflow import model as lutflow
+from lutjax.systems.lutflow import task as lutflow_task
 
 
 def get_config() -> experiment.Experiment:
@@ -19,7 +20,9 @@ def get_config() -> experiment.Experiment:
       budget_bytes=4000,
       patience=100,
     ),
-    task=flows.Config(balance=0.5, random_colours=1024, photo_colours=1024, nodes=9),
+    task=lutflow_task.Config(
+      balance=0.5, random_colours=1024, photo_colours=1024, nodes=9
+    ),
     fit=loop.Config(
       steps=1500,
       batch_size=512,

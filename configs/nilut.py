@@ -4,12 +4,13 @@
 
 ReLU 64-64 on centred inputs, mean absolute hinge residual, Adam 1e-2 with a
 cosine to zero, 256 fresh colours a step. Figures and their commands stand in
-BUILD_NOTES.md.
+docs/results/nilut.md.
 """
 
+from lutjax import experiment
 from lutjax.fit import loop
-from lutjax.models import nilut
-from lutjax.tasks import experiment, looks
+from lutjax.looks import task as looks
+from lutjax.systems.nilut import model as nilut
 
 
 def get_config() -> experiment.Experiment:

@@ -6,9 +6,10 @@
 about 50 dB Adam is cheaper. For previews, and where steps are latency.
 """
 
+from lutjax import experiment
 from lutjax.fit import loop
-from lutjax.models import nilut
-from lutjax.tasks import experiment, looks
+from lutjax.looks import task as looks
+from lutjax.systems.nilut import model as nilut
 
 
 def get_config() -> experiment.Experiment:

@@ -7,9 +7,10 @@ output, Adam 1e-3 held for 1,000 steps. The repository shows the whole Hald
 image to each step; 16,384 random colours a step end at the same quality.
 """
 
+from lutjax import experiment
 from lutjax.fit import loop
-from lutjax.models import nilut
-from lutjax.tasks import experiment, looks
+from lutjax.looks import task as looks
+from lutjax.systems.nilut import model as nilut
 
 
 def get_config() -> experiment.Experiment:

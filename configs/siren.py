@@ -4,12 +4,13 @@
 
 Sine 48-48 with a low first frequency, since looks are smooth; otherwise the
 recipe of configs/nilut.py. Figures beside the other networks stand in
-BUILD_NOTES.md.
+docs/results/nilut.md.
 """
 
+from lutjax import experiment
 from lutjax.fit import loop
-from lutjax.models import nilut
-from lutjax.tasks import experiment, looks
+from lutjax.looks import task as looks
+from lutjax.systems.nilut import model as nilut
 
 
 def get_config() -> experiment.Experiment:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from lutjax import errors
+from lutjax.commands import apply, selection
 from lutjax.lut import interpolate
-from lutjax.tasks import applying, recovering, shipping
 
 from . import binary
 
@@ -25,11 +25,10 @@ _EXPAND = flags.DEFINE_bool(
   'Give sRGB files the wide-gamut colours back that they carry.',
   allow_override=True,
 )
-_SPACE = flags.DEFINE_enum(
+_SPACE = flags.DEFINE_string(
   'space',
   'prophoto',
-  list(recovering.SPACES),
-  'Of the images that --expand writes.',
+  'Of the images that --expand writes: prophoto, display_p3, adobe_rgb or rec2020.',
   allow_override=True,
 )
 _ON_MISMATCH = flags.DEFINE_enum(
@@ -90,7 +89,7 @@ def main() -> Sequence[str]:
   if _EXPAND.value:
     looks = ['look', 'blend', 'interpolation', 'decode', 'strength']
     binary.refuse_beside('--expand, which applies no look', looks)
-    return recovering.expand_images(
+    return apply.expand(
       _IMAGES.value,
       _OUT.value,
       space=_SPACE.value,
@@ -105,13 +104,13 @@ def main() -> Sequence[str]:
     binary.refuse_beside('--blend', ['look'])
   if _DECODE.value == 'exact':
     binary.refuse_beside('--decode=exact, which reads no lattice', ['interpolation'])
-  named = shipping.named_looks(
+  named = selection.named_looks(
     model=_MODEL.value, lut=_LUT.value, look=_LOOK.value, blend=_BLEND.value
   )
   if len(named) != 1:
     raise errors.InputError(f'--look={_LOOK.value}: found {len(named)}, expected one')
   (look,) = named.values()
-  return applying.apply_to_images(
+  return apply.apply_to_images(
     look,
     _IMAGES.value,
     _OUT.value,

@@ -12,18 +12,10 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from lutjax import config, files
+from lutjax import config, experiment, files
+from lutjax.commands import apply, evaluate, export, fit, scorecard, selection
 from lutjax.data import images, synthetic
 from lutjax.lut import cube, lattice
-from lutjax.tasks import (
-  applying,
-  evaluating,
-  experiment,
-  exporting,
-  fitting,
-  scorecard,
-  shipping,
-)
 
 from . import binary
 
@@ -52,17 +44,17 @@ def main() -> Sequence[str]:
   wanted = config.load('configs/nilut.py', [binary.CONFIGS])
   wanted = config.override(wanted, ['pictures=all', *_SET.value])
   sources = experiment.Sources(luts=[str(inputs / 'looks')])
-  problems = list(fitting.fit(wanted, sources, run, overwrite=True))
+  problems = list(fit.fit(wanted, sources, run, overwrite=True))
 
   print(f'3. Exporting each network as a .cube file, to {out / "cubes"}')
-  named = shipping.named_looks(model=str(run), look='all')
-  options = exporting.Options(overwrite=True)
-  written = list(exporting.write_all(named, out / 'cubes', ['cube'], options))
+  named = selection.named_looks(model=str(run), look='all')
+  options = export.Options(overwrite=True)
+  written = list(export.write_all(named, out / 'cubes', ['cube'], options))
 
   print(f'4. Grading the photo with each exported file, to {out / "graded"}')
   for path in written:
-    (look,) = shipping.named_looks(lut=str(path)).values()
-    problems += applying.apply_to_images(
+    (look,) = selection.named_looks(lut=str(path)).values()
+    problems += apply.apply_to_images(
       look,
       [str(inputs / 'photos' / 'photo.png')],
       out / 'graded' / f'{path.stem}.png',
@@ -70,11 +62,11 @@ def main() -> Sequence[str]:
     )
 
   print('5. Scoring the artefacts against their sources\n')
-  figures, missing = evaluating.evaluate(
-    str(run), evaluating.config_for(str(run), [], sources), sources
-  )
-  scorecard.write(figures, out / 'scores.json', overwrite=True)
-  print(scorecard.render(figures))
+  scored = evaluate.config_for(str(run), [], sources)
+  figures, missing = evaluate.evaluate(str(run), scored, sources)
+  text = evaluate.render(scored, figures)
+  scorecard.write(figures, text, out / 'scores.json', overwrite=True)
+  print(text)
   print(f'Pictures: {run / "report.html"} and {out / "graded"}')
   return [*problems, *missing]
 

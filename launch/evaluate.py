@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from lutjax import errors
-from lutjax.tasks import evaluating, experiment, fitting, scorecard
+from lutjax import errors, experiment, systems
+from lutjax.commands import evaluate, scorecard
 
 from . import binary
 
@@ -60,10 +60,10 @@ def main() -> Sequence[str]:
     scorecard.check_out(_OUT.value, overwrite=_OVERWRITE.value)
   else:
     binary.refuse_beside('a table that is printed only', ['overwrite'])
-  config = evaluating.config_for(_MODEL.value, _SET.value, sources)
+  config = evaluate.config_for(_MODEL.value, _SET.value, sources)
   _refuse_idle_flags(config)
   if _INVERSE.value:
-    figures, problems = evaluating.undo(
+    figures, problems = evaluate.undo(
       _MODEL.value,
       config,
       sources,
@@ -71,19 +71,19 @@ def main() -> Sequence[str]:
       pictures=scorecard.folder_of(_OUT.value) if _OUT.value else None,
     )
   else:
-    figures, problems = evaluating.evaluate(
+    figures, problems = evaluate.evaluate(
       _MODEL.value, config, sources, only=_LOOK.value
     )
-  print(scorecard.render(figures))
+  text = evaluate.render(config, figures)
+  print(text)
   if _OUT.value:
-    print(scorecard.write(figures, _OUT.value, overwrite=_OVERWRITE.value))
+    print(scorecard.write(figures, text, _OUT.value, overwrite=_OVERWRITE.value))
   return problems
 
 
-def _refuse_idle_flags(config: evaluating.Config) -> None:
+def _refuse_idle_flags(config: evaluate.Config) -> None:
   """Refuses what is not read when the task of `config` is scored."""
-  task = fitting.task_of(config.task)
-  sources = getattr(task, 'SCORED_SOURCES', task.SOURCES)
+  sources = systems.task_of(config.task).scored
   mode = '--pairs' if _PAIRS.value else f'--model={_MODEL.value}'
   mode += f', scored on --{sources[0]}' if not _PAIRS.value else ''
   binary.refuse_beside(mode, binary.unread(sources))
@@ -97,7 +97,7 @@ def _refuse_idle_flags(config: evaluating.Config) -> None:
     ('read', _INVERSE.value or not every, 'colours other than hald256'),
     ('size', not _INVERSE.value, 'scores without --inverse'),
   )
-  usual = evaluating.Config()
+  usual = evaluate.Config()
   for name, unread, beside in idle:
     if unread and getattr(config, name) != getattr(usual, name):
       raise errors.InputError(f'--set={name}: nothing to do with {beside}')

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from lutjax import errors
-from lutjax.tasks import describing, exporting, shipping
+from lutjax.commands import describe, export, selection
 
 from . import binary
 
@@ -73,9 +73,9 @@ def main() -> Sequence[str]:
     more = [*writing, 'inverse', 'overwrite']
     binary.refuse_beside('--info, which writes no file', more)
     if _LUT.value is not None:
-      lines = describing.describe_lut(_LUT.value)
+      lines = describe.describe_lut(_LUT.value)
     else:
-      lines = describing.describe(_MODEL.value or '')
+      lines = describe.describe(_MODEL.value or '')
     for line in lines:
       print(line)
     return []
@@ -91,7 +91,7 @@ def main() -> Sequence[str]:
     binary.refuse_beside('--lut, one look', ['look', 'blend', 'inverse'])
   if _BLEND.value:
     binary.refuse_beside('--blend', ['look', 'inverse'])
-  named = shipping.named_looks(
+  named = selection.named_looks(
     model=_MODEL.value,
     lut=_LUT.value,
     look=_LOOK.value,
@@ -99,7 +99,7 @@ def main() -> Sequence[str]:
     inverse=_INVERSE.value,
   )
   problems: list[str] = []
-  options = exporting.Options(
+  options = export.Options(
     size=_SIZE.value,
     level=_LEVEL.value,
     bits=_BITS.value,
@@ -107,9 +107,7 @@ def main() -> Sequence[str]:
     overwrite=_OVERWRITE.value,
   )
   out = pathlib.Path(_OUT.value)
-  for path in exporting.write_all(
-    named, out, _FORMAT.value, options, problems=problems
-  ):
+  for path in export.write_all(named, out, _FORMAT.value, options, problems=problems):
     print(path)
   return problems
 

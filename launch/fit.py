@@ -12,8 +12,9 @@ from typing import Any
 
 from absl import flags
 
-from lutjax import config
-from lutjax.tasks import experiment, fitting, pairs
+from lutjax import config, experiment, systems
+from lutjax.commands import fit
+from lutjax.looks import pairs
 
 from . import binary
 
@@ -74,7 +75,7 @@ def main() -> Sequence[str]:
     strict=_STRICT.value,
     allow_nonfinite=_ALLOW_NONFINITE.value,
   )
-  return fitting.fit(
+  return fit.fit(
     wanted,
     sources,
     _OUT.value,
@@ -86,9 +87,9 @@ def main() -> Sequence[str]:
 
 def _refuse_idle_flags(config: Any) -> None:
   """Refuses what the task of `config` does not read."""
-  task = fitting.task_of(config)
+  task = systems.task_of(config)
   mode = '--pairs' if _PAIRS.value else f'--config={_CONFIG.value}'
-  idle = [*binary.unread(task.SOURCES), *getattr(task, 'IDLE_FLAGS', ())]
+  idle = [*binary.unread(task.sources), *task.idle_flags]
   binary.refuse_beside(mode, idle)
   if not _LUTS.value:
     binary.refuse_beside('a fit without --luts', ['strict', 'allow_nonfinite'])

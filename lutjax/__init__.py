@@ -8,10 +8,12 @@ Rooms, from the ground up; import what is needed, as modules:
 * `codec`: rounding of weights, the artefact format, metadata in images.
 * `metrics`: PSNR, SSIM, colour differences with exactly named statistics.
 * `data`: images, looks from files, looks and photos made by code.
-* `models`: the systems; `models.make(config)`, `models.load(artefact)`.
 * `fit`: one model by one scan, many by one program; checkpoints, run folders.
 * `report`: pages and plots.
-* `tasks`: experiments from files to artefacts, metrics and a report.
+* `looks`: what the systems that learn looks share.
+* `systems`: one folder each; `systems.make(config)`, `systems.load(artefact)`.
+* `baselines`: classical rivals behind the same contract.
+* `commands`: fit, evaluate, export, apply, from files to files.
 
 Importing starts no device and defines no flag.
 """
@@ -19,23 +21,26 @@ Importing starts no device and defines no flag.
 import importlib
 from types import ModuleType
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'
 
 __all__ = (
+  'baselines',
   'codec',
   'color',
+  'commands',
   'config',
   'data',
   'errors',
+  'experiment',
   'files',
   'fit',
+  'looks',
   'lut',
   'metrics',
-  'models',
   'nn',
   'progress',
   'report',
-  'tasks',
+  'systems',
   'types',
 )
 

@@ -14,6 +14,26 @@ from typing import Any
 
 from lutjax import errors
 
+# Where configs were before version 0.2, whose run folders still load.
+_MOVED = {
+  'lutjax.models.dct': 'lutjax.baselines.dct',
+  'lutjax.models.gamut.codecs': 'lutjax.systems.gamut_mlp.codecs',
+  'lutjax.models.gamut.seeded': 'lutjax.systems.gamut_mlp.seeded',
+  'lutjax.models.gamut_mlp': 'lutjax.systems.gamut_mlp.model',
+  'lutjax.models.grid': 'lutjax.baselines.grid',
+  'lutjax.models.lutflow': 'lutjax.systems.lutflow.model',
+  'lutjax.models.nilut': 'lutjax.systems.nilut.model',
+  'lutjax.tasks.additions': 'lutjax.systems.lutflow.edit_task',
+  'lutjax.tasks.experiment': 'lutjax.experiment',
+  'lutjax.tasks.flows': 'lutjax.systems.lutflow.task',
+  'lutjax.tasks.gamut': 'lutjax.systems.gamut_mlp.task',
+  'lutjax.tasks.gamut_meta': 'lutjax.systems.gamut_mlp.meta',
+  'lutjax.tasks.lattices': 'lutjax.baselines.task',
+  'lutjax.tasks.looks': 'lutjax.looks.task',
+  'lutjax.tasks.pairs': 'lutjax.looks.pairs',
+  'lutjax.tasks.styles': 'lutjax.systems.nilut.task',
+}
+
 
 def load(path: str | os.PathLike, folders: Sequence[pathlib.Path] = ()) -> Any:
   """Runs a config file and returns what its `get_config()` gives.
@@ -148,6 +168,19 @@ def from_dict(record: Any, source: str) -> Any:
     raise errors.InputError(
       f'{source}: found {module}.{name}, which this build cannot make: {error}'
     ) from error
+
+
+def renamed(record: Any) -> Any:
+  """Returns a record with the classes of earlier versions by their present names."""
+  if isinstance(record, list):
+    return [renamed(item) for item in record]
+  if not isinstance(record, Mapping):
+    return record
+  values = {key: renamed(value) for key, value in record.items()}
+  module, _, name = str(values.get('class', '')).rpartition('.')
+  if module in _MOVED:
+    values['class'] = f'{_MOVED[module]}.{name}'
+  return values
 
 
 def differences(

@@ -1,6 +1,11 @@
-"""The words that every room uses."""
+"""The words that every room uses, and the contracts between rooms.
 
-from collections.abc import Callable, Mapping
+A system is what learns colour maps of one kind. It registers an `Entry`: its
+`Model`, which is pure functions of a config, and its `Task`s, which lead from users'
+files to jobs, samples and scores. An optional part is None where a system has none.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -60,3 +65,141 @@ class Linearization(NamedTuple):
   active: Array
   inputs: list[Array]
   rows: list[Array]
+
+
+class Model(NamedTuple):
+  """What a kind of model offers, as functions of its config.
+
+  Attributes:
+    name: As its artefacts carry it.
+    config: The frozen dataclass that the functions take first.
+    make: `config -> System`.
+    apply: `(config, variables, batch) -> [..., 3]` in the unit cube.
+    query: `(config, rgb [..., 3], weights [L]) -> batch` that asks for a mix of looks.
+    config_of: `(artefact, source) -> config`, of an unpacked container.
+    restore: `(config, content, source) -> Variables`.
+    linearize: `(config, params, batch) -> Linearization`, for Gauss-Newton.
+    tabulate: `(config, variables, weights [L], size) -> [size, size, size, 3]`, where
+      that is quicker than `apply` at every node.
+    from_lattice: `(config, table [N, N, N, 3]) -> Variables`, for models that code a
+      look as it is.
+    names_bytes: `config -> int`, bytes of the artefact that hold names and curves.
+    invertible: `config -> bool`, whether looks can be run backwards.
+    inverse_lattice: `(config, variables, index, size) -> nn.fixed_point.Solved`.
+  """
+
+  name: str
+  config: type
+  make: Callable[[Any], System]
+  apply: Callable[[Any, Variables, Batch], Array]
+  query: Callable[[Any, Array, Array], Batch]
+  config_of: Callable[[Any, str], Any]
+  restore: Callable[[Any, bytes, str], Variables]
+  linearize: Callable[[Any, PyTree, Batch], Linearization] | None = None
+  tabulate: Callable[[Any, Variables, Array, int], Array] | None = None
+  from_lattice: Callable[[Any, Any], Variables] | None = None
+  names_bytes: Callable[[Any], int] | None = None
+  invertible: Callable[[Any], bool] | None = None
+  inverse_lattice: Callable[[Any, Variables, Any, int], Any] | None = None
+
+
+class Loaded(NamedTuple):
+  """A model out of an artefact, or about to go into one.
+
+  Attributes:
+    model: What it offers.
+    config: What those functions take first.
+    variables: The decoded model, host arrays.
+  """
+
+  model: Model
+  config: Any
+  variables: Variables
+
+
+class Task(NamedTuple):
+  """How users' files become jobs, samples and scores.
+
+  A task that is done job by job has `gather`, `sampler`, `scorer` and `report`; one
+  with more jobs than can be gathered first has `run` and `evaluate` instead.
+
+  Attributes:
+    name: For messages.
+    config: The frozen dataclass that the functions take first.
+    sources: What a fit reads of `experiment.Sources`.
+    scored: What an evaluation reads of them.
+    idle_flags: Flags of a fit that nothing comes of.
+    gather: `(config, sources, say) -> experiment.Gathered`.
+    sampler: `config -> fit.loop.Sampler`.
+    scorer: `(config, gathered) -> ((loaded, size_bytes, job) -> record)`.
+    report: `(experiment, folder, records, gathered, problems, load) -> path` of the
+      page; `load(content, source) -> Loaded`.
+    survey: `(config, model config) -> fit.loop.Survey`, which moves what is sampled.
+    finish: `(config, loaded, job, say) -> (Variables, figures)`, after the last step.
+    solve: `(config, gathered, say) -> (artefact, seconds, figures)`, instead of steps.
+    run: Does it all; see `commands.fit.fit`.
+    evaluate: `(model, config, sources, say) -> (figures, problems)`.
+    render: `figures -> Markdown`, of what `evaluate` gives.
+  """
+
+  name: str
+  config: type
+  sources: tuple[str, ...]
+  scored: tuple[str, ...]
+  idle_flags: tuple[str, ...] = ()
+  gather: Callable[..., Any] | None = None
+  sampler: Callable[[Any], Callable[..., Batch]] | None = None
+  scorer: Callable[[Any, Any], Callable[..., dict[str, Any]]] | None = None
+  report: Callable[..., Any] | None = None
+  survey: Callable[[Any, Any], Any] | None = None
+  finish: Callable[..., tuple[Variables, Mapping[str, Any]]] | None = None
+  solve: Callable[..., tuple[bytes, float, dict[str, Any]]] | None = None
+  run: Callable[..., Sequence[str]] | None = None
+  evaluate: Callable[..., tuple[dict[str, Any], Sequence[str]]] | None = None
+  render: Callable[[Mapping[str, Any]], str] | None = None
+
+
+class Published(NamedTuple):
+  """Weights in a format of others.
+
+  Attributes:
+    claims: `content -> bool`, whether a file is one.
+    load: `(content, source) -> Loaded`.
+  """
+
+  claims: Callable[[bytes], bool]
+  load: Callable[[bytes, str], Loaded]
+
+
+class ImageFiles(NamedTuple):
+  """What a system does with image files that carry its payload.
+
+  Attributes:
+    task: Config of the task that scores them, its defaults.
+    describe: `path -> lines` that say what a file carries.
+    expand: Writes the images that payloads stand for; see `commands.apply.expand`.
+    spaces: Colour spaces that `expand` writes, the default first.
+  """
+
+  task: Any
+  describe: Callable[[str], Iterator[str]]
+  expand: Callable[..., Sequence[str]]
+  spaces: tuple[str, ...]
+
+
+class Entry(NamedTuple):
+  """What a system registers.
+
+  Attributes:
+    name: Of the system.
+    models: What its artefacts hold.
+    tasks: What can be done with its configs.
+    published: Weights of others that it reads.
+    image_files: What it does with image files.
+  """
+
+  name: str
+  models: tuple[Model, ...] = ()
+  tasks: tuple[Task, ...] = ()
+  published: Published | None = None
+  image_files: ImageFiles | None = None

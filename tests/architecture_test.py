@@ -8,28 +8,35 @@ from absl.testing import absltest, parameterized
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # What a room may import, besides itself. A room is a folder or a module.
-GROUND = {'types', 'errors', 'files', 'config'}
+GROUND = {'types', 'errors', 'files', 'config', 'progress'}
 FIRST = GROUND | {'lut', 'color', 'nn', 'codec'}
 SECOND = FIRST | {'metrics', 'data'}
+THIRD = SECOND | {'fit', 'report'}
+FOURTH = THIRD | {'experiment', 'looks'}
 ALLOWED = {
   'types': set(),
   'errors': set(),
+  'progress': set(),
   'files': {'errors'},
   'config': {'errors'},
-  'progress': set(),
   'lut': GROUND,
   'color': GROUND,
   'nn': GROUND,
   'codec': GROUND,
   'metrics': FIRST,
   'data': FIRST | {'metrics'},
-  'models': SECOND,
   'fit': SECOND,
   'report': SECOND,
-  'tasks': SECOND | {'models', 'fit', 'report', 'progress'},
-  'configs': SECOND | {'models', 'fit', 'report', 'tasks'},
-  'launch': SECOND | {'models', 'fit', 'report', 'tasks', 'configs'},
+  'experiment': THIRD,
+  'looks': THIRD | {'experiment'},
+  'systems': FOURTH,
+  'baselines': FOURTH,
+  'commands': FOURTH | {'systems'},
+  'configs': FOURTH | {'systems', 'baselines'},
+  'launch': FOURTH | {'systems', 'commands', 'configs'},
 }
+# The registry, which alone names systems.
+REGISTRY = 'lutjax/systems/__init__.py'
 
 
 def _sources():
@@ -56,9 +63,10 @@ def _imported_rooms(path: pathlib.Path):
         yield module.split('.')[1]
 
 
-def _system(name: str) -> str:
-  """Returns the system of a file: `lutflow` of `lutflow_artefact`."""
-  return name.strip('_').split('_')[0] if name != '__init__' else ''
+def _named(node: ast.ImportFrom):
+  """Yields the dotted names that an import may mean."""
+  for alias in node.names:
+    yield f'{node.module}.{alias.name}'
 
 
 class ArchitectureTest(parameterized.TestCase):
@@ -74,24 +82,58 @@ class ArchitectureTest(parameterized.TestCase):
     self.assertEmpty(wrong)
 
   def test_systems_do_not_know_each_other(self):
-    folder = ROOT / 'lutjax/models'
     wrong = []
-    for path in sorted(folder.rglob('*.py')):
-      own = _system(path.relative_to(folder).parts[0].removesuffix('.py'))
+    for path in sorted((ROOT / 'lutjax/systems').rglob('*.py')):
+      own = path.parent.name
       for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.ImportFrom) or not own:
+        if isinstance(node, ast.ImportFrom) and own != 'systems':
+          for name in _named(node):
+            inside = name.startswith(f'lutjax.systems.{own}.')
+            if name.startswith('lutjax.systems') and not inside:
+              wrong.append(f'{path.relative_to(ROOT)} imports {name}')
+    self.assertEmpty(wrong)
+
+  def test_commands_know_systems_by_the_registry_only(self):
+    wrong = []
+    for top in ('lutjax', 'launch'):
+      for path in sorted((ROOT / top).rglob('*.py')):
+        room = _room(path)
+        if room in ('systems', 'baselines', 'configs'):
           continue
-        if node.module == 'lutjax.models':
-          met = [alias.name for alias in node.names]
-        elif (node.module or '').startswith('lutjax.models.'):
-          met = [(node.module or '').split('.')[2]]
-        else:
+        for node in ast.walk(ast.parse(path.read_text())):
+          if isinstance(node, ast.ImportFrom):
+            wrong += [
+              f'{path.relative_to(ROOT)} imports {name}'
+              for name in _named(node)
+              if name.startswith(('lutjax.systems.', 'lutjax.baselines'))
+            ]
+    self.assertEmpty(wrong)
+
+  def test_nothing_is_found_by_a_string(self):
+    wrong = []
+    for path in _sources():
+      for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call) or not isinstance(
+          node.func, ast.Name | ast.Attribute
+        ):
           continue
-        wrong += [f'{path.name} imports {name}' for name in met if _system(name) != own]
+        name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+        literal = len(node.args) > 1 and isinstance(node.args[1], ast.Constant)
+        on_library = isinstance(node.args[0] if node.args else None, ast.Name) and (
+          node.args[0].id in ('os', 'array')
+        )
+        if name == 'hasattr' and not on_library:
+          wrong.append(f'{path.relative_to(ROOT)}:{node.lineno}: hasattr')
+        if name == 'getattr' and literal and path.parent.name in ('commands', 'looks'):
+          wrong.append(f'{path.relative_to(ROOT)}:{node.lineno}: getattr')
+        lazy = ('lutjax/__init__.py', REGISTRY, 'lutjax/config.py')
+        place = path.relative_to(ROOT).as_posix()
+        if name == 'import_module' and place not in lazy:
+          wrong.append(f'{place}:{node.lineno}: import_module')
     self.assertEmpty(wrong)
 
   def test_the_library_leaves_jit_to_its_callers(self):
-    callers = {'fit', 'tasks', 'launch'}
+    callers = {'fit', 'looks', 'systems', 'commands', 'launch'}
     wrong = []
     for path in _sources():
       if _room(path) in callers:

@@ -5,10 +5,10 @@ from typing import Literal
 
 from absl.testing import absltest, parameterized
 
-from lutjax import config, errors
+from lutjax import config, errors, experiment
 from lutjax.fit import loop
-from lutjax.models import nilut
-from lutjax.tasks import experiment, looks
+from lutjax.looks import task as looks
+from lutjax.systems.nilut import model as nilut
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,12 +10,16 @@ import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from lutjax import errors, models
+from lutjax import errors, systems
+from lutjax.baselines import dct, grid
 from lutjax.codec import container, labels, payload, stream
 from lutjax.lut import lattice
-from lutjax.models import dct, gamut_mlp, grid, lutflow, lutflow_mend, nilut
-from lutjax.models.gamut import codecs, leftover, seeded
 from lutjax.nn import residual_flow
+from lutjax.systems.gamut_mlp import codecs, residual_picture, seeded
+from lutjax.systems.gamut_mlp import model as gamut_mlp
+from lutjax.systems.lutflow import model as lutflow
+from lutjax.systems.lutflow import residual_correction
+from lutjax.systems.nilut import model as nilut
 from lutjax.types import Variables
 
 _LOOKS = tuple(labels.Label(name) for name in ('velvia', 'sepia'))
@@ -48,7 +52,7 @@ def _artefacts() -> dict[str, bytes]:
     )
     variables = _drawn(functools.partial(nilut.init, config))
     made[f'cnilut {encoding} {styles}'] = nilut.export(config, variables)
-  order = lutflow_mend.ORDER
+  order = residual_correction.ORDER
   spectra = np.zeros((2, order, order, order, 3), np.int16)
   spectra[0, :3, :3, :3] = np.random.default_rng(0).integers(-3, 4, (3, 3, 3, 3))
   mending = {'mending': {'levels': np.array([5, 0]), 'spectra': spectra}}
@@ -82,7 +86,7 @@ def _payloads() -> dict[str, payload.Payload]:
   rng = np.random.default_rng(0)
   config = seeded.Config(waves=16)
   waves = config, *seeded.quantise(config, rng.normal(size=(25, 3)).astype(np.float32))
-  picture = leftover.encode(
+  picture = residual_picture.encode(
     rng.normal(size=(8, 10, 1)).astype(np.float32), 'AVIF', 3, 90
   )
   stored = {
@@ -173,7 +177,7 @@ class ForgedTest(parameterized.TestCase):
     loaded = 0
     for i in range(_MUTATIONS):
       content = _forged(_artefacts()[kinds[i % len(kinds)]], rng)
-      loaded += self._loads(lambda c=content: models.load(c, 'forged').variables)
+      loaded += self._loads(lambda c=content: systems.load(c, 'forged').variables)
     self.assertBetween(loaded, 1, _MUTATIONS - 1)
 
   @parameterized.parameters('soft', 'sampled', 'seeded', 'picture', 'mixed', 'mlp')
@@ -185,7 +189,7 @@ class ForgedTest(parameterized.TestCase):
       model = codecs.unpack(payload.unpack(content, 'forged'), 'forged')
       if model.picture is None:
         return model.weight, model.layers, model.samples, model.bounds
-      planes = leftover.decode(model.picture, (24, 30), 'forged')
+      planes = residual_picture.decode(model.picture, (24, 30), 'forged')
       return model.weight, model.layers, list(map(np.asarray, planes))
 
     loaded = 0

@@ -9,8 +9,8 @@ from lutjax import metrics
 from lutjax.codec import quantize
 from lutjax.color import difference, gamut, matrices, spaces, transfer
 from lutjax.lut import hald, interpolate, lattice, tabulate
-from lutjax.models import nilut
 from lutjax.nn import mlp
+from lutjax.systems.nilut import model as nilut
 
 LUT = lattice.from_table(lattice.identity(4) ** 1.5)
 NETWORK = nilut.Config(widths=(4,), activations=('tanh',))

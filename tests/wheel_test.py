@@ -21,7 +21,7 @@ import lutjax
 from jax._src import xla_bridge
 for name in lutjax.__all__:
   getattr(lutjax, name)
-import lutjax.tasks.fitting, lutjax.models.nilut, lutjax.report.looks
+import lutjax.commands.fit, lutjax.systems.nilut.model, lutjax.report.looks
 assert not xla_bridge.backends_are_initialized(), 'a device was started'
 assert set(flags.FLAGS) == before, set(flags.FLAGS) - before
 print(lutjax.__file__)

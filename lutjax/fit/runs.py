@@ -181,7 +181,7 @@ def read_record(folder: str | os.PathLike) -> dict[str, Any]:
     raise errors.InputError(f'{path}: is not JSON: {error}') from error
   if not isinstance(record, dict) or not isinstance(record.get('config'), dict):
     raise errors.InputError(f'{path}: found no config, expected the record of a run')
-  return record
+  return record | {'config': config_lib.renamed(record['config'])}
 
 
 def read_events(folder: str | os.PathLike) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ included, is clamped to the boundary, as colour engines do; results are never
 clamped; one NaN channel makes every channel of the result NaN.
 
 Nodes are exact: a colour i / (N - 1), rounded to float32, gives node i to the
-last bit (`placing.evenly`).
+last bit (`positions.evenly`).
 
 Channels are taken apart before any arithmetic. XLA then sees plain vectors and
 fuses a whole method, gathers included, into one loop that writes nothing but
@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 
 from lutjax.lut import lattice as lattice_lib
-from lutjax.lut import placing
+from lutjax.lut import positions
 from lutjax.types import Array
 
 # Pixels per step of `apply` on CPUs. What a step keeps fits in a core's cache, and
@@ -147,11 +147,11 @@ def sample(lut: lattice_lib.Lut, rgb: Array, *, method: str = 'tetrahedral') -> 
   if shaper is not None:
     curves, limits = shaper
     channels = [_shaped(x, curves[:, i], limits[:, i]) for i, x in enumerate(channels)]
-  channels = [placing.normalize(x, domain[:, i]) for i, x in enumerate(channels)]
+  channels = [positions.normalize(x, domain[:, i]) for i, x in enumerate(channels)]
   if knots is None:
-    places = [placing.evenly(x, size) for x, size in zip(channels, sizes)]
+    places = [positions.evenly(x, size) for x, size in zip(channels, sizes)]
   else:
-    places = [placing.among(x, axis) for x, axis in zip(channels, knots)]
+    places = [positions.among(x, axis) for x, axis in zip(channels, knots)]
   return blend(table, places)
 
 
@@ -275,18 +275,18 @@ def _channels(rgb: Array, count: int) -> list[Array]:
   return [rgb[..., channel] for channel in range(count)]
 
 
-def _places(lattice: Array, rgb: Array) -> list[placing.Place]:
+def _places(lattice: Array, rgb: Array) -> list[positions.Place]:
   """Returns where colours in [0, 1] lie on evenly spaced axes."""
   *sizes, channels = lattice.shape or (0,)
   if not sizes or min(sizes) < 2 or not channels:
     raise ValueError(f'Expected lattice [N, N, N, C], got {lattice.shape}.')
-  unit = [placing.clamp(x, 0.0, 1.0) for x in _channels(rgb, len(sizes))]
-  return [placing.evenly(x, size) for x, size in zip(unit, sizes)]
+  unit = [positions.clamp(x, 0.0, 1.0) for x in _channels(rgb, len(sizes))]
+  return [positions.evenly(x, size) for x, size in zip(unit, sizes)]
 
 
 def _shaped(x: Array, curve: Array, limits: Array) -> Array:
   """Reads a curve `[S]` over `limits` at `[...]` inputs."""
-  place = placing.evenly(placing.normalize(x, limits), curve.shape[0])
+  place = positions.evenly(positions.normalize(x, limits), curve.shape[0])
   return _trilinear(curve[:, None], [place])[..., 0]
 
 
@@ -296,7 +296,7 @@ def _strides(lattice: Array) -> list[int]:
   return [math.prod(sizes[axis:]) for axis in range(len(sizes) + 1)]
 
 
-def _corner(lattice: Array, places: list[placing.Place]) -> Array:
+def _corner(lattice: Array, places: list[positions.Place]) -> Array:
   """Returns the row of the lowest corner of each colour's cell."""
   rows = [place.node * step for place, step in zip(places, _strides(lattice))]
   return functools.reduce(operator.add, rows)
@@ -312,7 +312,7 @@ def _weigh(lattice: Array, nodes: list[tuple[Array, Array]]) -> Array:
   return functools.reduce(operator.add, parts)
 
 
-def _nearest(lattice: Array, places: list[placing.Place]) -> Array:
+def _nearest(lattice: Array, places: list[positions.Place]) -> Array:
   """Does `nearest` for colours already placed."""
   closest = [p._replace(node=p.node + (p.fraction >= 0.5)) for p in places]
   # Zero, or NaN where a channel is: the comparison above hides it.
@@ -320,7 +320,7 @@ def _nearest(lattice: Array, places: list[placing.Place]) -> Array:
   return _weigh(lattice, [(_corner(lattice, closest), 1.0 + blank)])
 
 
-def _trilinear(lattice: Array, places: list[placing.Place]) -> Array:
+def _trilinear(lattice: Array, places: list[positions.Place]) -> Array:
   """Does `trilinear` for colours already placed."""
   corner, strides = _corner(lattice, places), _strides(lattice)
   nodes = []
@@ -331,7 +331,7 @@ def _trilinear(lattice: Array, places: list[placing.Place]) -> Array:
   return _weigh(lattice, nodes)
 
 
-def _tetrahedral(lattice: Array, places: list[placing.Place]) -> Array:
+def _tetrahedral(lattice: Array, places: list[positions.Place]) -> Array:
   """Does `tetrahedral` for colours already placed."""
   steps = _steps(lattice, places)
   for end in range(len(steps) - 1, 0, -1):
@@ -344,7 +344,7 @@ def _tetrahedral(lattice: Array, places: list[placing.Place]) -> Array:
   return _weigh(lattice, list(zip(rows, weights)))
 
 
-def _prism(lattice: Array, places: list[placing.Place]) -> Array:
+def _prism(lattice: Array, places: list[positions.Place]) -> Array:
   """Does `prism` for colours already placed."""
   if len(places) != 3:
     raise ValueError(
@@ -362,7 +362,7 @@ def _prism(lattice: Array, places: list[placing.Place]) -> Array:
   return _weigh(lattice, nodes)
 
 
-def _steps(lattice: Array, places: list[placing.Place]) -> list[_Step]:
+def _steps(lattice: Array, places: list[positions.Place]) -> list[_Step]:
   """Returns the step along each axis."""
   return [
     _Step(jnp.full_like(place.node, stride), place.fraction)
@@ -382,7 +382,7 @@ def _ordered(one: _Step, other: _Step) -> tuple[_Step, _Step]:
   return first, second
 
 
-_BLENDS: Mapping[str, Callable[[Array, list[placing.Place]], Array]] = {
+_BLENDS: Mapping[str, Callable[[Array, list[positions.Place]], Array]] = {
   'nearest': _nearest,
   'trilinear': _trilinear,
   'tetrahedral': _tetrahedral,
@@ -390,7 +390,7 @@ _BLENDS: Mapping[str, Callable[[Array, list[placing.Place]], Array]] = {
 }
 
 
-def _blend(method: str) -> Callable[[Array, list[placing.Place]], Array]:
+def _blend(method: str) -> Callable[[Array, list[positions.Place]], Array]:
   """Returns the function behind a method's name."""
   if method not in _BLENDS:
     raise ValueError(

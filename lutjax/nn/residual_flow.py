@@ -255,6 +255,31 @@ def block_delta(
   return scales * hidden
 
 
+def tabulate(shape: Shape, params: PyTree, code: Array, size: int) -> Array:
+  """Returns what the flow gives at the nodes of the unit cube, not clamped.
+
+  One plane of red at a time, which a core's cache holds.
+
+  Args:
+    shape: Of the flow.
+    params: Its weights.
+    code: `[T]` float32, of the look.
+    size: N, nodes per axis.
+
+  Returns:
+    `[N, N, N, 3]` float32.
+  """
+  axis = jnp.linspace(0.0, 1.0, size)
+  plane = jnp.stack(jnp.meshgrid(axis, axis, indexing='ij'), axis=-1)
+
+  def slab(red: Array) -> Array:
+    reds = jnp.full((size, size, 1), red)
+    rgb = jnp.concatenate([reds, plane], axis=-1).reshape(-1, 3)
+    return apply(shape, params, rgb, code).reshape(size, size, 3)
+
+  return jax.lax.map(slab, axis)
+
+
 def _turn(params: PyTree, state: Array, code: Array, at: int) -> Array:
   """Adds to a state `[..., 3]` what the matrix in a code makes of it."""
   if 'bias' in params:

@@ -4,7 +4,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from lutjax.fit import loop, methods
-from lutjax.models import nilut
+from lutjax.systems.nilut import model as nilut
 
 CONFIG = nilut.Config(widths=(8, 8), activations=('tanh', 'tanh'))
 

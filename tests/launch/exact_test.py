@@ -21,7 +21,7 @@ from absl.testing import absltest, parameterized
 
 from lutjax import errors
 from lutjax.codec import labels
-from lutjax.models import nilut
+from lutjax.systems.nilut import model as nilut
 from tests.launch import in_process
 
 os.environ.setdefault('OCIO_LOGGING_LEVEL', 'none')

@@ -12,8 +12,8 @@ from absl.testing import absltest, flagsaver, parameterized
 from launch import binary, fit
 from lutjax import config as configs
 from lutjax import errors
+from lutjax.looks import pairs
 from lutjax.lut import cube, lattice
-from lutjax.tasks import pairs
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TINY = (

@@ -1,0 +1,1 @@
+"""Classical rivals of the networks, behind the same contracts."""

@@ -1,0 +1,35 @@
+"""Coding looks as they are: for models that take a lattice and are not trained.
+
+As `looks.task`, but after no steps at all the look itself is handed over.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lutjax.fit import fleet
+from lutjax.looks import task as looks
+from lutjax.types import Loaded, Variables
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(looks.Config):
+  """How looks are presented and scored."""
+
+  def on_pictures(self) -> dict[str, Any] | None:
+    return None
+
+
+def finish(
+  config: Config, loaded: Loaded, job: fleet.Job, say: Callable[[str], None]
+) -> tuple[Variables, Mapping[str, Any]]:
+  """Hands the look over, at its own nodes."""
+  del config, say
+  if loaded.model.from_lattice is None:
+    raise ValueError(f'Expected a model of a lattice, got {loaded.model.name}.')
+  return loaded.model.from_lattice(loaded.config, job.data['table']), {}
+
+
+TASK = looks.TASK._replace(
+  name='lattices', config=Config, idle_flags=('seed',), finish=finish
+)

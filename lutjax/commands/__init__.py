@@ -1,0 +1,1 @@
+"""What the launchers call; systems are known by the registry only."""

@@ -1,0 +1,280 @@
+"""A look over images and folders of images."""
+
+import collections
+import concurrent.futures
+import functools
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lutjax import errors, progress, systems
+from lutjax.commands import selection
+from lutjax.data import images, transfer_characteristics
+from lutjax.looks import decoding
+from lutjax.lut import interpolate, lattice
+from lutjax.types import Array
+
+Mapped = Callable[[np.ndarray], np.ndarray]
+
+# Pixels per device program: one program for images of every size.
+_BLOCK = 1 << 19
+# Pixels of an image that a lattice is compared with its network on, about.
+_COLOURS = 1 << 16
+
+
+def applier(lut: lattice.Lut, *, interpolation: str, strength: float) -> Mapped:
+  """Returns the function that maps the pixels of one image through a LUT.
+
+  Args:
+    lut: 3D, read at its own nodes, curves and domain.
+    interpolation: Name in `interpolate.METHODS`.
+    strength: 0 keeps the image, 1 gives the look, in between mixes.
+
+  Returns:
+    `[H, W, 3]` float32 to the same, through one compiled program for images
+    of all sizes.
+
+  Raises:
+    InputError: on a strength that is no number of 0 or more, or curves alone
+      to be read to the nearest.
+  """
+  if interpolation == 'nearest' and lattice.is_curves(lut):
+    raise errors.InputError(
+      '--interpolation=nearest: found curves alone, which are read linearly'
+    )
+  placed = jax.tree.map(jnp.asarray, lut)
+  return _in_blocks(functools.partial(_graded, placed, method=interpolation), strength)
+
+
+def exact_applier(network: Callable[[Array], Array], *, strength: float) -> Mapped:
+  """Returns the function that asks a network for each pixel of an image.
+
+  Args:
+    network: `[P, 3]` to `[P, 3]` float32.
+    strength: See `applier`.
+
+  Returns:
+    As `applier` does.
+  """
+
+  @jax.jit
+  def block(rgb: Array, strength: Array) -> Array:
+    # What a network holds for a chunk stays in the cache.
+    parts = rgb.reshape(-1, interpolate.CHUNK, 3)
+    return _mixed(rgb, jax.lax.map(network, parts).reshape(rgb.shape), strength)
+
+  return _in_blocks(block, strength)
+
+
+@functools.partial(jax.jit, static_argnames='method')
+def _graded(lut: lattice.Lut, rgb: Array, strength: Array, *, method: str) -> Array:
+  return _mixed(rgb, interpolate.apply(lut, rgb, method=method), strength)
+
+
+def _mixed(rgb: Array, graded: Array, strength: Array) -> Array:
+  mixed = rgb + strength * (graded - rgb)
+  return jnp.where(strength == 1.0, graded, mixed)
+
+
+def _in_blocks(block: Callable[[Any, Array], Array], strength: float) -> Mapped:
+  """Returns what maps images of all sizes through one compiled program."""
+  if not 0.0 <= strength < float('inf'):
+    raise errors.InputError(f'--strength={strength}: expected a number of 0 or more')
+  share = jnp.float32(strength)
+
+  def whole(rgb: np.ndarray) -> np.ndarray:
+    flat = np.ascontiguousarray(rgb, np.float32).reshape(-1, 3)
+    out = np.empty_like(flat)
+    for start in range(0, len(flat), _BLOCK):
+      part = flat[start : start + _BLOCK]
+      padded = np.pad(part, [(0, _BLOCK - len(part)), (0, 0)])
+      out[start : start + _BLOCK] = np.asarray(block(padded, share))[: len(part)]
+    return out.reshape(rgb.shape)
+
+  return whole
+
+
+def apply_to_images(
+  look: selection.Look,
+  patterns: Sequence[str],
+  out: str | os.PathLike,
+  *,
+  interpolation: str = 'tetrahedral',
+  strength: float = 1.0,
+  decode: str = 'lattice',
+  bits: int | None = None,
+  overwrite: bool = False,
+  say: Callable[[str], None] = print,
+) -> Sequence[str]:
+  """Applies a look to images and writes them under their own names.
+
+  A LUT file is read at its own nodes. A model is decoded to a lattice of 65 nodes
+  per axis, and what that is off the network on the colours of each image is said;
+  or the network is asked for every pixel.
+
+  Alpha passes through; the bit depth, the ICC profile, EXIF, XMP, IPTC, text and
+  resolution are kept where the format can, and what cannot be kept is named.
+  Lossless WebP stays lossless. Thumbnails, which show the ungraded picture, go.
+  A picture that says that it is PQ, HLG or linear is graded as asked, and named.
+
+  Args:
+    look: From `selection.named_looks`.
+    patterns: Files, folders, globs.
+    out: A folder, which gets the relative path of each image; or a file with
+      the extension of an image when there is one image.
+    interpolation: Name in `interpolate.METHODS`.
+    strength: See `applier`.
+    decode: `lattice`, or `exact` for the network at every pixel.
+    bits: 8 or 16; None keeps the depth of each image.
+    overwrite: Whether files that are there may be replaced.
+    say: Told of what is skipped, and of the error of a decoded lattice.
+
+  Returns:
+    One line per image that failed.
+
+  Raises:
+    InputError: when there is no image, or a flag does not fit.
+  """
+  if bits not in (None, 8, 16):
+    raise errors.InputError(f'--bits={bits}: expected 8 or 16')
+  if not patterns:
+    raise errors.InputError('--images: found nothing, expected files or folders')
+  found = images.find_images(patterns, say=say)
+  sources = {source.resolve() for source, _ in found}
+  counts = collections.Counter(relative for _, relative in found)
+  out = pathlib.Path(out)
+  as_file = out.suffix.lower() in images.EXTENSIONS and not out.is_dir()
+  if as_file and len(found) > 1:
+    raise errors.InputError(
+      f'--out={out}: found {len(found)} images, expected a folder for them'
+    )
+  function, network = _functions(look, interpolation, strength, decode)
+
+  def one(item: tuple[pathlib.Path, pathlib.Path]) -> str:
+    source, relative = item
+    target = out if as_file else out / relative
+    try:
+      if target.resolve() == source.resolve():
+        raise errors.InputError(f'{source}: --out would replace the image itself')
+      if counts[relative] > 1 or target.resolve() in sources:
+        raise errors.InputError(
+          f"{source}: {target} is another image's, expected a folder of its own"
+        )
+      if target.exists() and not overwrite:
+        raise errors.InputError(f'{target}: exists already; --overwrite replaces it')
+      image = images.read(source, convert=True, say=say)
+      transfer = transfer_characteristics.describe(image)
+      if transfer is not None:
+        say(
+          f'{source}: says that it is {transfer}; graded as it is, by a look for codes '
+          'like those of sRGB'
+        )
+      graded = function(images.to_float(image.pixels[..., :3]))
+      if network is not None:
+        say(f'{source}: {_decoding_error(image, graded, network)}')
+      content = _with_colours(image, graded, bits)
+      images.write(target, content, overwrite=overwrite, say=say)
+    except errors.InputError as error:
+      return str(error)
+    return ''
+
+  with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    lines = progress.bar(
+      pool.map(one, found), total=len(found), unit='image', disable=len(found) < 2
+    )
+    return [line for line in lines if line]
+
+
+def expand(
+  patterns: Sequence[str],
+  out: str | os.PathLike,
+  *,
+  space: str,
+  on_mismatch: str = 'warn',
+  bits: int | None = None,
+  overwrite: bool = False,
+  say: Callable[[str], None] = print,
+) -> Sequence[str]:
+  """Writes the images that payloads in image files stand for.
+
+  Args:
+    patterns: Files, folders, globs.
+    out: See `apply_to_images`.
+    space: Of the output, one of `types.ImageFiles.spaces`.
+    on_mismatch: `warn` falls back where a payload is missing, damaged or made for
+      other pixels; `refuse` fails the image.
+    bits: Of the output; None is the usual.
+    overwrite: Whether files that are there may be replaced.
+    say: Told of what is skipped, and of each fallback.
+
+  Returns:
+    One line per image that failed.
+
+  Raises:
+    InputError: when there is no image, or a flag does not fit.
+  """
+  files = systems.image_files()
+  if files is None:
+    raise errors.InputError('--expand: found no system that reads payloads')
+  if space not in files.spaces:
+    raise errors.InputError(
+      f'--space={space}: expected one of {", ".join(files.spaces)}'
+    )
+  return files.expand(
+    patterns,
+    out,
+    space=space,
+    on_mismatch=on_mismatch,
+    bits=bits,
+    overwrite=overwrite,
+    say=say,
+  )
+
+
+def _functions(
+  look: selection.Look, interpolation: str, strength: float, decode: str
+) -> tuple[Mapped, Mapped | None]:
+  """Returns what maps pixels, and the network that a lattice is compared with."""
+  network = None
+  if look.network is not None:
+    network = exact_applier(look.network, strength=strength)
+  if decode == 'exact':
+    if network is None:
+      raise errors.InputError('--decode=exact: found no network, expected --model')
+    return network, None
+  lut = look.own if look.own is not None else look.decode(decoding.APPLY_SIZE)
+  return applier(lut, interpolation=interpolation, strength=strength), network
+
+
+def _decoding_error(image: images.Image, graded: np.ndarray, network: Mapped) -> str:
+  """Says what a lattice is off the network, on colours of an image."""
+  rgb = image.pixels[..., :3].reshape(-1, 3)
+  step = -(-len(rgb) // _COLOURS)
+  want = network(images.to_float(rgb[::step]))
+  gap = 255.0 * np.abs(graded.reshape(-1, 3)[::step] - want)
+  return (
+    f'the {decoding.APPLY_SIZE}^3 lattice is off the network by {gap.mean():.2g} of '
+    f'255 on average, {gap.max():.2g} at most (of {len(want):,} pixels)'
+  )
+
+
+def _with_colours(
+  image: images.Image, graded: np.ndarray, bits: int | None
+) -> images.Image:
+  """Returns an image with other colours, at its own depth or another."""
+  pixels: Any = image.pixels
+  if pixels.dtype == np.float32 and bits is None:
+    colours: np.ndarray = graded
+  else:
+    colours = images.from_float(graded, bits or pixels.dtype.itemsize * 8)
+  if pixels.shape[-1] == 4:
+    alpha = pixels[..., 3:]
+    if alpha.dtype != colours.dtype:
+      alpha = images.from_float(images.to_float(alpha), bits or 16)
+    colours = np.concatenate([colours, alpha], axis=-1)
+  return image._replace(pixels=colours)

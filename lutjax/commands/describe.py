@@ -1,0 +1,135 @@
+"""What a run, an artefact, an image with a payload or a LUT file holds, in lines."""
+
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from lutjax import config as config_lib
+from lutjax import errors, files, systems
+from lutjax.codec import container, labels
+from lutjax.commands import selection
+from lutjax.data import images, luts
+from lutjax.fit import runs
+from lutjax.looks import decoding
+from lutjax.lut import cube
+
+
+def describe(path: str) -> Iterator[str]:
+  """Yields lines that say what a run folder, an artefact or an image holds.
+
+  Args:
+    path: As `--model` takes it.
+
+  Raises:
+    InputError: where it is none of these, or damaged.
+  """
+  where = pathlib.Path(path)
+  if where.is_dir() and (where / runs.RECORD).is_file():
+    yield from _run(where)
+  elif where.suffix.lower() in images.EXTENSIONS:
+    files_of_images = systems.image_files()
+    if files_of_images is None:
+      raise errors.InputError(f'{path}: found no system that reads image files')
+    yield from files_of_images.describe(path)
+  else:
+    for model in selection.find_models(path):
+      yield from _artefact(model)
+
+
+def describe_lut(path: str) -> Iterator[str]:
+  """Yields lines that say what a LUT file holds.
+
+  Raises:
+    InputError: where it cannot be read.
+  """
+  notes: list[str] = []
+  looks, problems = luts.load([path], say=notes.append)
+  yield from notes
+  if problems:
+    raise errors.LutError(problems[0])
+  for look in looks:
+    yield f'{look.source}: {look.name}, sha256 {look.digest}'
+    if pathlib.Path(path).suffix.lower() == '.cube':
+      held = cube.read(path)
+      yield f'  .cube {held.kind}, title {held.title!r}'
+      yield from (f'  # {comment}' for comment in held.comments)
+    if look.lut.shaper is not None:
+      curves, domain = look.lut.shaper
+      yield f'  curves of {len(curves)} nodes, domain {_spans(domain)}'
+    size = ' x '.join(map(str, look.lut.table.shape[:-1]))
+    yield f'  lattice of {size} nodes, domain {_spans(look.lut.domain)}'
+    if look.lut.knots is not None:
+      yield '  its nodes are not evenly spaced'
+    table = np.asarray(look.lut.table)
+    yield f'  values from {table.min():g} to {table.max():g}'
+
+
+def _run(folder: pathlib.Path) -> Iterator[str]:
+  record = runs.read_record(folder)
+  source = str(folder / runs.RECORD)
+  wanted = config_lib.from_dict(record['config'], source)
+  done = {e['name']: e for e in runs.read_events(folder) if e['event'] == 'model'}
+  task = systems.task_of(wanted.task).name
+  yield f'{folder}: a run of {_system(wanted.model) or task}, task {task}'
+  for part in ('model', 'task', 'fit'):
+    yield f'{part}: {_fields(getattr(wanted, part))}'
+  yield f'pictures={wanted.pictures}, seed={wanted.seed}'
+  inputs = record.get('inputs') or {}
+  yield f'{len(inputs)} inputs'
+  yield from (f'  {name}: sha256 {digest}' for name, digest in inputs.items())
+  yield f'{len(done)} artefacts'
+  if (folder / 'images').is_dir():
+    for name, event in done.items():
+      size = event.get('size_bytes')
+      yield f'  {name}: payload of {size} bytes, file sha256 {event["digest"]}'
+  elif (folder / 'model.lutjax').is_file() or (folder / 'models').is_dir():
+    for model in selection.find_models(str(folder)):
+      yield from _artefact(model)
+
+
+def _artefact(model: decoding.Opened) -> Iterator[str]:
+  loaded, content = model.loaded, files.read_bytes(model.path)
+  digest = files.digest(content)
+  yield f'{model.path}: {loaded.model.name}, {model.size_bytes} bytes, sha256 {digest}'
+  if content.startswith(container.MAGIC):
+    where = container.layout(content, str(model.path))
+    yield (
+      f'  header {where.header_bytes} bytes ({where.header_packing}), tensors '
+      f'{where.payload_bytes} bytes ({where.payload_packing})'
+    )
+  count = sum(np.size(leaf) for leaf in jax.tree.leaves(loaded.variables))
+  yield f'  {count} numbers; {_fields(loaded.config)}'
+  yield f'  {len(loaded.config.looks)} looks'
+  yield from (f'    {_label(label)}' for label in loaded.config.looks)
+
+
+def _label(label: labels.Label) -> str:
+  low, high = label.range
+  return f'{label.name}: domain {_spans(label.domain)}, range {low:g} to {high:g}'
+
+
+def _spans(domain: Any) -> str:
+  """Returns a domain `[2, C]` as text, once where all channels have the same."""
+  spans = [f'{low:g} to {high:g}' for low, high in np.asarray(domain).T]
+  return spans[0] if len(set(spans)) == 1 else ', '.join(spans)
+
+
+def _fields(config: Any) -> str:
+  """Returns the fields of a config on one line, without its looks."""
+  found = []
+  for path in config_lib.paths(config):
+    value = config
+    for name in path.split('.'):
+      value = getattr(value, name)
+    if path != 'looks':
+      found.append(f'{path}={value}')
+  return ', '.join(found)
+
+
+def _system(config: Any) -> str:
+  """Returns the name of a model by its config, if it is one of those in artefacts."""
+  models = [model for entry in systems.entries() for model in entry.models]
+  return next((model.name for model in models if type(config) is model.config), '')

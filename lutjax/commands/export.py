@@ -1,0 +1,245 @@
+"""Looks as files: `.cube` text, Hald images, `.npz`.
+
+A file keeps what its format can hold. Where it cannot hold the curves, the size,
+the domain or the values of a look, the look is evaluated at the nodes of the file,
+and a line says what was lost and how far off the file is between its nodes.
+"""
+
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from lutjax import config as config_lib
+from lutjax import errors, files
+from lutjax.commands import selection
+from lutjax.data import archives, images
+from lutjax.looks import decoding
+from lutjax.lut import cube, hald, interpolate, lattice, tabulate
+
+EXTENSIONS = {'cube': '.cube', 'hald': '.png', 'npz': '.npz'}
+# Errors below this share of the largest value are those of float32.
+_ROUNDING = 1e-6
+
+Say = Callable[[str], None]
+
+_read = jax.jit(interpolate.apply)
+
+
+class Options(NamedTuple):
+  """How files are written.
+
+  Attributes:
+    size: Nodes per axis of `.cube` and `.npz`; None is the own size of a LUT file,
+      and 33 for a model.
+    level: Of Hald images, which have level^2 nodes per axis.
+    bits: Of Hald images, 8 or 16.
+    clip: Whether Hald images may cut values outside [0, 1].
+    overwrite: Whether files that are there may be replaced.
+  """
+
+  size: int | None = None
+  level: int = 8
+  bits: int = 16
+  clip: bool = False
+  overwrite: bool = False
+
+
+DEFAULTS = Options()
+
+
+def write_all(
+  looks: Mapping[str, selection.Look],
+  out: pathlib.Path,
+  formats: Sequence[str],
+  options: Options = DEFAULTS,
+  *,
+  problems: list[str] | None = None,
+  say: Say = print,
+) -> Iterator[pathlib.Path]:
+  """Writes looks in each format, one after the other, and yields the paths.
+
+  Args:
+    looks: By name; each is decoded when its turn comes.
+    out: A folder; or the file itself when one look is written in one format
+      and `out` bears its extension.
+    formats: Of `EXTENSIONS`.
+    options: See `Options`.
+    problems: Gets a line for each of several looks that cannot be written, and the
+      rest goes on; by default the first of them is an error.
+    say: Told what a file does not hold.
+
+  Raises:
+    InputError: before anything is written, when an option does not fit or a file is
+      there already; see `write`.
+  """
+  _check(formats, options)
+  as_file = out.suffix.lower() in EXTENSIONS.values() and not out.is_dir()
+  if as_file and (len(looks), len(formats)) != (1, 1):
+    raise errors.InputError(
+      f'--out={out}: {len(looks) * len(formats)} files to write, expected a folder'
+    )
+  if as_file and EXTENSIONS[formats[0]] != out.suffix.lower():
+    raise errors.InputError(
+      f'--out={out}: expected the extension {EXTENSIONS[formats[0]]} for '
+      f'--format={formats[0]}'
+    )
+  strange = next((name for name in looks if pathlib.Path(name).name != name), None)
+  if strange is not None and not as_file:
+    raise errors.InputError(
+      f'--out={out}: found a look named {strange!r}, which no file can be called; '
+      'expected a file for it alone'
+    )
+  targets = {
+    (name, form): out if as_file else out / f'{name}{EXTENSIONS[form]}'
+    for name in looks
+    for form in formats
+  }
+  there = [path for path in targets.values() if path.exists()]
+  if there and not options.overwrite:
+    more = f', and {len(there) - 1} more' if len(there) > 1 else ''
+    raise errors.InputError(f'{there[0]}: exists already{more}; --overwrite replaces')
+  for (name, form), path in targets.items():
+    try:
+      write(looks[name], path, form, options, title=name, say=say)
+    except errors.InputError as error:
+      if problems is None or len(targets) == 1:
+        raise
+      problems.append(str(error))
+    else:
+      yield path
+
+
+def write(
+  look: selection.Look,
+  path: pathlib.Path,
+  form: str,
+  options: Options = DEFAULTS,
+  *,
+  title: str = '',
+  say: Say = print,
+) -> None:
+  """Writes a look in one format.
+
+  Args:
+    look: What is written.
+    path: The file.
+    form: Key of `EXTENSIONS`.
+    options: See `Options`.
+    title: Kept in `.cube`, unless the look's own file had one.
+    say: Told what the file does not hold.
+
+  Raises:
+    InputError: when the file exists, or values would be clipped unasked.
+  """
+  _check([form], options)
+  overwrite = options.overwrite
+  if form == 'hald':
+    image = _hald(look, path, options, say)
+    images.write(path, image, overwrite=overwrite)
+    return
+  lut = look.own
+  if lut is None:
+    lut = look.decode(options.size or decoding.EXPORT_SIZE)
+  elif options.size is not None and options.size != len(lut.table):
+    lut = _baked(look, lut, options.size, path, say)
+  if form == 'npz':
+    files.write_bytes(path, archives.encode(lut), overwrite=overwrite)
+    return
+  try:
+    content = cube.render(lut, title=look.title or title, comments=look.comments)
+  except errors.LutError as error:
+    if look.own is None:
+      raise
+    say(f'{path}: {error}')
+    size = max(decoding.EXPORT_SIZE, *lut.table.shape[:-1])
+    lut = _baked(look, lut, size, path, say)
+    content = cube.render(lut, title=look.title or title, comments=look.comments)
+  files.write_bytes(path, content, overwrite=overwrite)
+
+
+def _check(formats: Sequence[str], options: Options) -> None:
+  """Raises an `InputError` where formats or options mean nothing."""
+  for form in formats:
+    if form not in EXTENSIONS:
+      raise errors.InputError(
+        f'--format={form}: expected one of {", ".join(EXTENSIONS)}'
+        f'{config_lib.nearest(form, list(EXTENSIONS))}'
+      )
+  if options.size is not None and not 2 <= options.size <= cube.MAX_SIZE:
+    raise errors.InputError(f'--size={options.size}: expected 2 to {cube.MAX_SIZE}')
+  if options.level not in hald.LEVELS:
+    raise errors.InputError(f'--level={options.level}: expected 2 to {hald.LEVELS[-1]}')
+  if options.bits not in (8, 16):
+    raise errors.InputError(f'--bits={options.bits}: expected 8 or 16')
+
+
+def _hald(
+  look: selection.Look, path: pathlib.Path, options: Options, say: Say
+) -> images.Image:
+  """Returns a look as a Hald image, which holds [0, 1] in and out."""
+  size = options.level**2
+  lut = look.own if look.own is not None else look.decode(size)
+  domain = np.asarray(lattice.input_domain(lut))
+  if _same_nodes(lut, size):
+    table = np.asarray(lut.table)
+  elif look.network is not None:
+    table = np.asarray(jax.jit(lambda: tabulate.tabulate(look.network, size))())
+  else:
+    table = np.asarray(tabulate.resample(lut, size, method='tetrahedral'))
+    _tell(lut, lattice.from_table(table), path, say)
+  if domain.min() < 0.0 or domain.max() > 1.0:
+    say(
+      f'{path}: the look takes inputs from {domain.min():g} to {domain.max():g}; a '
+      'Hald image holds those from 0 to 1, the rest is lost'
+    )
+  outside = (table < 0.0) | (table > 1.0)
+  if outside.any():
+    found = (
+      f'{path}: found values from {table.min():g} to {table.max():g} at '
+      f'{100 * outside.any(axis=-1).mean():.3g} % of the nodes'
+    )
+    if not options.clip:
+      raise errors.InputError(
+        f'{found}, expected 0 to 1 for a Hald image; --clip cuts them'
+      )
+    say(f'{found}, cut to 0 to 1')
+  picture = np.asarray(hald.from_lattice(table.clip(0.0, 1.0)))
+  return images.Image(images.from_float(picture, options.bits, source=str(path)))
+
+
+def _same_nodes(lut: lattice.Lut, size: int) -> bool:
+  """Returns whether a LUT is a lattice of that size on the unit cube."""
+  plain = lut.shaper is None and lut.knots is None
+  unit = np.array_equal(np.asarray(lut.domain), [[0.0] * 3, [1.0] * 3])
+  return plain and unit and lut.table.shape[:-1] == (size,) * 3
+
+
+def _baked(
+  look: selection.Look, lut: lattice.Lut, size: int, path: pathlib.Path, say: Say
+) -> lattice.Lut:
+  """Returns the look of a LUT file at other nodes, and says what that costs."""
+  baked = look.decode(size)
+  _tell(lut, baked, path, say)
+  return baked
+
+
+def _tell(lut: lattice.Lut, baked: lattice.Lut, path: pathlib.Path, say: Say) -> None:
+  """Says how far a LUT at other nodes is from what it was."""
+  rgb = tabulate.probes(lut, baked)
+  was, now = (np.asarray(_read(one, rgb)) for one in (lut, baked))
+  error = float(np.max(np.abs(was - now)))
+  largest = max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(lut.table))
+  if error <= _ROUNDING * max(largest, 1.0) and lut.shaper is None:
+    return
+  had = ' x '.join(map(str, sorted(set(lut.table.shape[:-1]))))
+  nodes = f'{had}^3 nodes'
+  if lut.shaper is not None:
+    curves = f'curves of {len(lut.shaper.table)} entries'
+    nodes = curves if lattice.is_curves(lut) else f'{curves} and {nodes}'
+  say(
+    f'{path}: {nodes} evaluated at {len(baked.table)}^3 nodes: {error:.2g} off between '
+    'them at most'
+  )

@@ -1,0 +1,235 @@
+"""Running an experiment: files in, artefacts, metrics and a report out."""
+
+import dataclasses
+import functools
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lutjax import experiment as experiment_lib
+from lutjax import progress, systems
+from lutjax.fit import fleet, mesh, methods, runs
+from lutjax.types import Loaded
+
+Say = Callable[[str], None]
+
+
+def fit(
+  experiment: experiment_lib.Experiment,
+  sources: experiment_lib.Sources,
+  out: str | os.PathLike,
+  *,
+  resume: bool = True,
+  overwrite: bool = False,
+  group_size: int = 0,
+  say: Say = print,
+) -> Sequence[str]:
+  """Runs an experiment into a run folder, or goes on with it.
+
+  A task whose jobs are too many to gather first has a `run` of its own, with
+  these arguments, which then does it all.
+
+  Args:
+    experiment: What to do.
+    sources: With what.
+    out: The run folder.
+    resume: Whether a run that is there may be continued.
+    overwrite: Whether a run that is there is removed first.
+    group_size: Models vmapped together on a device; 0 picks by backend.
+    say: Told what a user should know.
+
+  Returns:
+    One line per input or model that failed; empty when all went well.
+
+  Raises:
+    InputError: when nothing can be done at all.
+  """
+  began = time.perf_counter()
+  task = systems.task_of(experiment.task)
+  if task.run is not None:
+    return task.run(
+      experiment,
+      sources,
+      out,
+      resume=resume,
+      overwrite=overwrite,
+      group_size=group_size,
+      say=say,
+    )
+  if task.gather is None or task.report is None:
+    raise ValueError(f'Expected a task with jobs, got {task.name}.')
+  name = systems.model_of(experiment.model).name
+  gathered = task.gather(experiment.task, sources, say)._replace(system=name)
+  run = runs.open_run(
+    out,
+    config=experiment,
+    inputs=gathered.inputs,
+    single=gathered.single,
+    resume=resume,
+    overwrite=overwrite,
+    say=say,
+  )
+  try:
+    problems = [*gathered.problems]
+    problems += _fit_pending(experiment, gathered, run, group_size, say)
+    records = [run.done[job.name] for job in gathered.jobs if job.name in run.done]
+    page = task.report(
+      experiment, run.folder, records, gathered, problems, systems.load
+    )
+    run.log('end', seconds=time.perf_counter() - began, failed=problems)
+    say(f'{len(records)} models in {run.folder}; report: {page}')
+  finally:
+    run.close()
+  return problems
+
+
+def programs_for(
+  experiment: experiment_lib.Experiment, jobs: int, group_size: int
+) -> fleet.Programs:
+  """Returns the device programs of an experiment, not yet compiled.
+
+  Args:
+    experiment: The experiment.
+    jobs: Models to fit; no more devices are used than there are models.
+    group_size: Models vmapped together on a device; 0 picks by backend.
+  """
+  devices = mesh.make_mesh()
+  group_size = group_size or mesh.default_group_size(devices)
+  group_size = min(group_size, jobs)
+  wanted = max(1, min(devices.size, jobs // group_size))
+  devices = mesh.make_mesh(list(devices.devices.flat)[:wanted])
+  model = systems.model_of(experiment.model)
+  system = model.make(experiment.model)
+  linearize = None
+  if model.linearize is not None:
+    linearize = functools.partial(model.linearize, experiment.model)
+  method = methods.make(experiment.fit, system, linearize)
+  task = systems.task_of(experiment.task)
+  if task.sampler is None:
+    raise ValueError(f'Expected a task that samples, got {task.name}.')
+  sample = task.sampler(experiment.task)
+  survey = None
+  if task.survey is not None:
+    survey = task.survey(experiment.task, experiment.model)
+  return fleet.Programs(
+    system, method, sample, experiment.fit, devices, group_size, survey
+  )
+
+
+def _fit_pending(
+  experiment: experiment_lib.Experiment,
+  gathered: experiment_lib.Gathered,
+  run: runs.Run,
+  group_size: int,
+  say: Say,
+) -> Sequence[str]:
+  """Fits what the run folder lacks; returns a line for each model that failed."""
+  jobs = gathered.jobs
+  pending = [job for job in jobs if job.name not in run.done]
+  if len(pending) < len(jobs):
+    say(f'{run.folder}: {len(jobs) - len(pending)} of {len(jobs)} models are done')
+  if not pending:
+    return []
+  task = systems.task_of(experiment.task)
+  if task.solve is not None:
+    content, seconds, figures = task.solve(experiment.task, gathered, say)
+    record = {'size_bytes': len(content), 'seconds': seconds, **figures}
+    run.commit(jobs[0].name, content, record)
+    return []
+  if gathered.single:
+    held = gathered.labels[jobs[0].name]
+    model = experiment_lib.labelled(experiment.model, held)
+    experiment = dataclasses.replace(experiment, model=model)
+  programs = programs_for(experiment, len(jobs), group_size)
+  size = fleet.block_size(len(jobs), programs.mesh, programs.group_size)
+  shapes = fleet.largest_shapes(jobs)
+  if task.scorer is None:
+    raise ValueError(f'Expected a task that scores, got {task.name}.')
+  score = task.scorer(experiment.task, gathered)
+  failed = []
+  steps = experiment.fit.steps
+  with progress.bar(total=len(pending) * steps, unit='step', unit_scale=True) as bar:
+    for block in fleet.blocks(jobs, size):
+      if all(job.name in run.done for job in block):
+        continue
+      bar.set_description(block[0].name[:24])
+      fitted = fleet.fit_block(
+        programs,
+        block,
+        size,
+        seed=experiment.seed,
+        shapes=shapes,
+        folder=run.folder / 'checkpoints',
+        on_segment=_progress(bar, run, block, steps),
+        say=say,
+      )
+      for result in fitted:
+        if result.job.name not in run.done:
+          failed += _commit(experiment, gathered, run, result, score, say)
+  say(
+    f'{len(pending) - len(failed)} models fitted on {programs.mesh.size} '
+    f'device(s), {programs.group_size} at a time; {programs.compilations} programs '
+    f'of the fit compiled in {programs.compile_seconds:.1f} s'
+  )
+  run.log('compiled', programs=programs.compilations, seconds=programs.compile_seconds)
+  return failed
+
+
+def _progress(
+  bar: progress.Bar, run: runs.Run, block: Sequence[fleet.Job], steps: int
+) -> Callable[[int, np.ndarray], None]:
+  """Returns what is told of each segment of a block."""
+  shown = 0
+
+  def on_segment(done: int, losses: np.ndarray) -> None:
+    nonlocal shown
+    pending = sum(job.name not in run.done for job in block)
+    bar.update((done - shown) * pending)
+    shown = done
+    loss = float(np.nanmedian(losses)) if np.isfinite(losses).any() else float('nan')
+    bar.set_postfix_str(f'step {done}/{steps}, median loss {loss:.3g}')
+    finite = loss if np.isfinite(loss) else None
+    run.log('segment', first=block[0].name, models=len(block), step=done, loss=finite)
+
+  return on_segment
+
+
+def _commit(
+  experiment: experiment_lib.Experiment,
+  gathered: experiment_lib.Gathered,
+  run: runs.Run,
+  result: fleet.Fitted,
+  score: Callable[[Loaded, int, fleet.Job], Mapping[str, Any]],
+  say: Say,
+) -> Sequence[str]:
+  """Finishes, exports, scores what was exported and commits.
+
+  Returns:
+    A line where there was nothing to commit, or where it is not what was asked
+    for: `unmet` among the figures of `finish`.
+  """
+  name = result.job.name
+  if not result.finite:
+    line = f'{name}: the fit gave numbers that are not finite; no artefact written'
+    run.log('failed', name=name, problem=line)
+    return [line]
+  config = experiment_lib.labelled(experiment.model, gathered.labels[name])
+  model = systems.model_of(config)
+  variables, figures = result.variables, {}
+  finish = systems.task_of(experiment.task).finish
+  if finish is not None:
+    loaded = Loaded(model, config, variables)
+    variables, figures = finish(experiment.task, loaded, result.job, say)
+  content = model.make(config).export(variables)
+  record = {
+    'size_bytes': len(content),
+    'seconds': result.seconds,
+    'loss': result.loss,
+    **figures,
+    **score(systems.load(content, name), len(content), result.job),
+  }
+  run.commit(name, content, record)
+  return [f'{name}: {figures["unmet"]}'] if 'unmet' in figures else []

@@ -1,0 +1,241 @@
+"""What `--model`, `--lut`, `--look` and `--blend` point at."""
+
+import functools
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lutjax import errors, files, systems
+from lutjax.codec import labels
+from lutjax.data import luts
+from lutjax.looks import decoding, round_trip, unit_cube
+from lutjax.lut import lattice, tabulate
+from lutjax.types import Array
+
+
+class Look(NamedTuple):
+  """A look that can be written or applied.
+
+  Attributes:
+    decode: `size -> Lut`, as a plain lattice of that many nodes per axis.
+    own: The LUT as its file has it; None for what a model holds.
+    network: `rgb [..., 3] -> [..., 3]` float32, what a model gives for each colour,
+      for the caller to jit; None for a file, and for looks run backwards.
+    title: Of the file.
+    comments: Of the file.
+  """
+
+  decode: Callable[[int], lattice.Lut]
+  own: lattice.Lut | None = None
+  network: Callable[[Array], Array] | None = None
+  title: str = ''
+  comments: tuple[str, ...] = ()
+
+
+def find_models(path: str) -> list[decoding.Opened]:
+  """Opens the artefact, or all artefacts of a run folder.
+
+  Args:
+    path: See `decoding.artefacts`.
+
+  Returns:
+    The models, in the order of their names.
+
+  Raises:
+    InputError: when there is none, or one cannot be read.
+  """
+  opened = []
+  for file in decoding.artefacts(path):
+    content = files.read_bytes(file, error=errors.ArtefactError)
+    loaded = systems.load(content, str(file))
+    opened.append(decoding.Opened(file, len(content), loaded))
+  return opened
+
+
+def named_looks(
+  *,
+  model: str | None = None,
+  lut: str | None = None,
+  look: str = '',
+  blend: Sequence[str] = (),
+  inverse: bool = False,
+  say: Callable[[str], None] = print,
+) -> Mapping[str, Look]:
+  """Returns the looks that flags point at, by the names they will be given.
+
+  Args:
+    model: Artefact or run folder.
+    lut: File, or `identity`.
+    look: Name or number of one look of the model, `all`, or empty where there
+      is one.
+    blend: `NAME:WEIGHT` each, instead of `look`.
+    inverse: Whether looks are run backwards, where the model can.
+    say: Told how far each inverse that is made leads back.
+
+  Raises:
+    InputError: on whatever is missing or damaged; when a look is asked for that
+      cannot be run backwards.
+  """
+  if lut is not None and (blend or look not in ('', 'all')):
+    raise errors.InputError('--look and --blend: found --lut, expected --model')
+  if lut is not None:
+    if inverse:
+      raise errors.InputError('--inverse: found --lut, expected a bijective --model')
+    return {pathlib.Path(lut).stem: _of_file(lut)}
+  opened = find_models(model or '')
+  looks = [label for item in opened for label in item.loaded.config.looks]
+  wanted = mix(looks, look=look, blend=blend)
+  if not inverse:
+    return {
+      name: Look(
+        functools.partial(_mixed, opened, weights),
+        network=functools.partial(_per_pixel, opened, weights),
+      )
+      for name, weights in wanted.items()
+    }
+  if blend:
+    raise errors.InputError('--inverse: found --blend, expected one look or all')
+  for item, share in _shares(opened, np.sum(list(wanted.values()), axis=0)):
+    if np.any(share):
+      decoding.check_invertible(item)
+  return {
+    f'{name}-inverse': Look(functools.partial(_undone, name, opened, weights, say))
+    for name, weights in wanted.items()
+  }
+
+
+def mix(
+  looks: Sequence[labels.Label], *, look: str = '', blend: Sequence[str] = ()
+) -> Mapping[str, np.ndarray]:
+  """Reads which looks are wanted.
+
+  Args:
+    looks: Of a model.
+    look: Name or number of one; `all`; empty for the only one.
+    blend: `NAME:WEIGHT` each; weights are scaled to sum 1.
+
+  Returns:
+    Weights `[L]` by the name of what they make.
+
+  Raises:
+    InputError: on names that do not exist, on weights that are no numbers,
+      negative or all zero, and when one of several must be named.
+  """
+  if not looks:
+    raise errors.InputError('--model: found no look in it, expected one')
+  unit = np.eye(len(looks), dtype=np.float32)
+  if blend and look not in ('', 'all'):
+    raise errors.InputError(f'--look={look}: found --blend beside it, expected one')
+  if blend:
+    weights = sum(
+      _share(item) * unit[labels.find(looks, _named(item), '--blend')] for item in blend
+    )
+    if not np.sum(weights) > 0:
+      raise errors.InputError(f'--blend={",".join(blend)}: the weights are all zero')
+    return {'+'.join(_named(item) for item in blend): weights / np.sum(weights)}
+  if look == 'all' or (not look and len(looks) == 1):
+    return {label.name: unit[i] for i, label in enumerate(looks)}
+  if not look:
+    raise errors.InputError(
+      f'--look: the model holds {len(looks)} looks, expected one of their names or all'
+    )
+  index = labels.find(looks, look)
+  return {looks[index].name: unit[index]}
+
+
+def of_lut(lut: lattice.Lut) -> Look:
+  """Returns the look of a LUT; other nodes are evaluated tetrahedrally."""
+  return Look(
+    lambda size: tabulate.bake(lut, size, method='tetrahedral'),
+    own=lut,
+  )
+
+
+def _of_file(lut: str) -> Look:
+  """Opens a LUT file."""
+  if lut == 'identity':
+    return Look(lambda size: lattice.from_table(lattice.identity(size)))
+  looks, problems = luts.load([lut])
+  if problems:
+    raise errors.LutError(problems[0])
+  if len(looks) != 1:
+    raise errors.InputError(f'--lut={lut}: found {len(looks)} LUTs, expected one')
+  (found,) = looks
+  return of_lut(found.lut)._replace(title=found.title, comments=found.comments)
+
+
+def _shares(
+  opened: Sequence[decoding.Opened], weights: np.ndarray
+) -> Iterator[tuple[decoding.Opened, np.ndarray]]:
+  """Yields the part of the weights that each model has."""
+  start = 0
+  for item in opened:
+    count = len(item.loaded.config.looks)
+    yield item, weights[start : start + count]
+    start += count
+
+
+def _per_pixel(
+  opened: Sequence[decoding.Opened], weights: np.ndarray, rgb: Array
+) -> Array:
+  """Asks the networks themselves, as `_mixed` asks their lattices."""
+  total: Any = 0.0
+  for item, share in _shares(opened, weights):
+    if np.any(share):
+      total += float(np.sum(share)) * decoding.ask(
+        item.loaded, share / np.sum(share), rgb
+      )
+  return total
+
+
+def _mixed(
+  opened: Sequence[decoding.Opened], weights: np.ndarray, size: int
+) -> lattice.Lut:
+  """Decodes what each model has a share in, and adds it up."""
+  used = [found for found in _shares(opened, weights) if np.any(found[1])]
+  if len(used) == 1:
+    return decoding.decode(used[0][0].loaded, used[0][1], size)
+  parts = []
+  for item, share in used:
+    total = float(np.sum(share))
+    parts.append((total, *decoding.decoded(item.loaded, share / total, size)))
+  first = parts[0][1]
+  for _, label, _ in parts[1:]:
+    if (label.domain, label.curve) != (first.domain, first.curve):
+      raise errors.InputError('--blend: the looks have different domains or curves')
+  outputs = [total * unit_cube.from_unit(label, table) for total, label, table in parts]
+  return unit_cube.behind(first, np.sum(outputs, axis=0))
+
+
+def _undone(
+  name: str,
+  opened: Sequence[decoding.Opened],
+  weights: np.ndarray,
+  say: Callable[[str], None],
+  size: int,
+) -> lattice.Lut:
+  """Returns the inverse of a look, and says how good it is."""
+  item, share = next(found for found in _shares(opened, weights) if np.any(found[1]))
+  back = decoding.invert(item.loaded, int(np.argmax(share)), size)
+  forward = decoding.decode(item.loaded, share, size)
+  say(f'{name}: {round_trip.statement(forward, back)}')
+  return back
+
+
+def _named(item: str) -> str:
+  return item.rpartition(':')[0] or item
+
+
+def _share(item: str) -> float:
+  name, colon, number = item.rpartition(':')
+  try:
+    share = float(number) if colon and name else float('nan')
+  except ValueError:
+    share = float('nan')
+  if not 0 <= share < float('inf'):
+    raise errors.InputError(
+      f'--blend: found {item!r}, expected NAME:WEIGHT with a weight of 0 or more'
+    )
+  return share

@@ -1,0 +1,77 @@
+"""An experiment: one frozen value that says all that a run depends on."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from lutjax.codec import labels
+from lutjax.fit import fleet, loop
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+  """What a config file's `get_config()` returns.
+
+  Attributes:
+    model: Config of a registered model.
+    task: Config of a registered task.
+    fit: How each model is moved.
+    pictures: Looks that the report draws: `auto` (worst 12, median 6, best
+      6), `all` or `none`.
+    seed: Of every random draw, 32 bits.
+  """
+
+  model: Any
+  task: Any
+  fit: loop.Config = loop.Config()  # noqa: RUF009
+  pictures: Literal['auto', 'all', 'none'] = 'auto'
+  seed: int = 0
+
+  def __post_init__(self):
+    if not 0 <= self.seed < 1 << 32:
+      raise ValueError(f'Expected a seed from 0 to {(1 << 32) - 1}, got {self.seed}.')
+
+
+def labelled(model: Any, labels: tuple) -> Any:
+  """Returns a model's config with the looks that its artefact will hold."""
+  return dataclasses.replace(model, looks=labels)
+
+
+class Sources(NamedTuple):
+  """What the user pointed at, empty where nothing was given.
+
+  Attributes:
+    luts: Files, folders, globs of `--luts`.
+    images: Those of `--images`.
+    pairs: Those of `--pairs`.
+    strict: Whether what is odd in a file is an error.
+    allow_nonfinite: Whether NaN and infinity in a LUT are let in.
+  """
+
+  luts: Sequence[str] = ()
+  images: Sequence[str] = ()
+  pairs: Sequence[str] = ()
+  strict: bool = False
+  allow_nonfinite: bool = False
+
+
+class Gathered(NamedTuple):
+  """What a task made of the sources.
+
+  Attributes:
+    jobs: One per model, shaped alike.
+    inputs: SHA-256 of each input, by name.
+    problems: One line per input that was left out because it is broken.
+    single: Whether there is one model, which goes to `model.lutjax`.
+    labels: Of the looks of each job, by its name.
+    context: What scoring needs beyond the job.
+    system: Name of the model that is fitted, for the report; set by the command.
+  """
+
+  jobs: Sequence[fleet.Job]
+  inputs: Mapping[str, str]
+  problems: Sequence[str]
+  single: bool
+  labels: Mapping[str, tuple[labels.Label, ...]]
+  context: Any
+  system: str = ''

@@ -1,0 +1,1 @@
+"""What the systems that learn looks share: sources, sampling, scoring, reports."""

@@ -1,0 +1,244 @@
+"""Models as LUTs, forwards and backwards."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lutjax import errors
+from lutjax.codec import container, labels
+from lutjax.looks import unit_cube
+from lutjax.lut import lattice, tabulate
+from lutjax.types import Array, Loaded, Model, Variables
+
+SUFFIX = '.lutjax'
+
+# Nodes per axis of a model that is exported, where nobody said, and applied.
+EXPORT_SIZE = 33
+APPLY_SIZE = 65
+# Of the iteration that runs looks backwards, at most.
+_RESIDUAL = 1e-4
+
+
+class Opened(NamedTuple):
+  """A model on disk.
+
+  Attributes:
+    path: Of its artefact.
+    size_bytes: Of the file.
+    loaded: What it holds.
+  """
+
+  path: pathlib.Path
+  size_bytes: int
+  loaded: Loaded
+
+
+def artefacts(path: str) -> list[pathlib.Path]:
+  """Returns the artefact, or all artefacts of a run folder, in order of their names.
+
+  Args:
+    path: A file, or a folder with `model.lutjax` or `models/`.
+
+  Raises:
+    InputError: when there is none.
+  """
+  where = pathlib.Path(path)
+  if not where.exists():
+    raise errors.InputError(f'--model={path}: no such file or folder')
+  found = [where]
+  if where.is_dir():
+    single = where / f'model{SUFFIX}'
+    found = [single] if single.is_file() else sorted(where.glob(f'models/*{SUFFIX}'))
+  if not found:
+    raise errors.InputError(
+      f'--model={path}: found no model{SUFFIX} and no models/ in it, expected a run'
+    )
+  return found
+
+
+def load_as(model: Model, content: bytes, source: str) -> Loaded:
+  """Decodes an artefact of one kind of model.
+
+  Args:
+    model: The kind.
+    content: The artefact.
+    source: Named in errors.
+
+  Raises:
+    ArtefactError: when it is damaged, or of another kind.
+  """
+  artefact = container.unpack(content, source)
+  if artefact.system != model.name:
+    raise errors.ArtefactError(
+      f'{source}: found system {artefact.system!r}, expected {model.name}'
+    )
+  # Numbers that are not finite are refused once they are all there.
+  with np.errstate(over='ignore', invalid='ignore'):
+    config = model.config_of(artefact, source)
+    loaded = Loaded(model, config, model.restore(config, content, source))
+  return checked(loaded, source)
+
+
+def checked(loaded: Loaded, source: str) -> Loaded:
+  """Returns a model, or raises an `ArtefactError` where its numbers are not finite."""
+  for leaf in jax.tree.leaves(loaded.variables):
+    if not np.isfinite(leaf).all():
+      raise errors.ArtefactError(
+        f'{source}: found NaN or infinity among its numbers, expected finite ones'
+      )
+  return loaded
+
+
+def decoder(
+  model: Model, config: Any, size: int
+) -> Callable[[Variables, Array], Array]:
+  """Returns `(variables, weights) -> lattice`, for the caller to jit.
+
+  Args:
+    model: What the model offers.
+    config: The model's.
+    size: Nodes per axis.
+
+  Returns:
+    The function. `weights` `[L]` float32 mix the looks of the model; the
+    lattice is `[size, size, size, 3]` float32 on the unit cube.
+  """
+  if model.tabulate is not None:
+    quick = model.tabulate
+    return lambda variables, weights: quick(config, variables, weights, size)
+
+  def decode(variables: Variables, weights: Array) -> Array:
+    return tabulate.tabulate(
+      lambda rgb: model.apply(config, variables, model.query(config, rgb, weights)),
+      size,
+    )
+
+  return decode
+
+
+def decode(loaded: Loaded, weights: np.ndarray, size: int) -> lattice.Lut:
+  """Decodes a look, or a mix of looks, to a LUT over its own domain and range.
+
+  Args:
+    loaded: The model.
+    weights: `[L]` float32, sum 1.
+    size: Nodes per axis.
+
+  Returns:
+    The LUT; where the look's label has a curve, with that curve in front.
+
+  Raises:
+    InputError: when looks of different domains, curves or ranges are mixed.
+  """
+  return unit_cube.to_lut(*decoded(loaded, weights, size))
+
+
+def decoded(
+  loaded: Loaded, weights: np.ndarray, size: int
+) -> tuple[labels.Label, np.ndarray]:
+  """Returns the label of what is decoded, and its lattice on the unit cube.
+
+  Args:
+    loaded: The model.
+    weights: `[L]` float32, sum 1.
+    size: Nodes per axis.
+
+  Raises:
+    InputError: as `decode` does.
+  """
+  used = [label for label, w in zip(loaded.config.looks, weights) if w]
+  for label in used[1:]:
+    if not used[0].mixes_with(label):
+      raise errors.InputError(
+        f'--blend: {used[0].name} and {label.name} have different domains, curves or '
+        'ranges'
+      )
+  table = _jitted_decoder(loaded.model, unlabelled(loaded.config), size)(
+    loaded.variables, jnp.array(weights)
+  )
+  return used[0], np.asarray(table)
+
+
+def ask(loaded: Loaded, weights: np.ndarray, rgb: Array) -> Array:
+  """Returns what a model gives for colours, for the caller to jit.
+
+  Args:
+    loaded: The model.
+    weights: `[L]` float32, sum 1, of looks of one domain, curve and range.
+    rgb: `[..., 3]` float32 in the domain of the looks; clamped to it.
+
+  Returns:
+    `[..., 3]` float32 in their range.
+  """
+  model, config = loaded.model, unlabelled(loaded.config)
+  label = loaded.config.looks[int(np.argmax(weights))]
+  unit = unit_cube.to_unit(label, rgb)
+  query = model.query(config, unit, jnp.asarray(weights, jnp.float32))
+  return unit_cube.from_unit(label, model.apply(config, loaded.variables, query))
+
+
+def unlabelled(config: Any) -> Any:
+  """Returns a model's config without its labels: one program for models alike."""
+  return dataclasses.replace(config, looks=())
+
+
+@functools.lru_cache(16)
+def _jitted_decoder(
+  model: Model, config: Any, size: int
+) -> Callable[[Variables, Array], Array]:
+  """Compiles once for all looks of a model, and for models of one form."""
+  return jax.jit(decoder(model, config, size))
+
+
+@functools.lru_cache(16)
+def _jitted_inverse(
+  inverse_lattice: Callable[..., Any], config: Any, size: int
+) -> Callable[[Variables, int], Any]:
+  return jax.jit(
+    lambda variables, index: inverse_lattice(config, variables, index, size)
+  )
+
+
+def check_invertible(item: Opened) -> None:
+  """Raises an `InputError` where the looks of a model have no inverse."""
+  model, config = item.loaded.model, item.loaded.config
+  if model.invertible is None or not model.invertible(config):
+    raise errors.InputError(
+      f'--inverse: {item.path} is not bijective, expected a lutflow fitted with '
+      '--config=configs/lutflow_bijective.py'
+    )
+
+
+def invert(loaded: Loaded, index: int, size: int) -> lattice.Lut:
+  """Returns the LUT from the range of a look back to its domain.
+
+  Args:
+    loaded: A model whose looks can be run backwards (`check_invertible`).
+    index: Of the look.
+    size: Nodes per axis.
+
+  Raises:
+    InputError: when the iteration does not come to an end, or the look has a
+      curve that neither rises nor falls throughout.
+  """
+  inverse_lattice = loaded.model.inverse_lattice
+  if inverse_lattice is None:
+    raise ValueError(f'Expected a model with an inverse, got {loaded.model.name}.')
+  label, config = loaded.config.looks[index], unlabelled(loaded.config)
+  solved = _jitted_inverse(inverse_lattice, config, size)(loaded.variables, index)
+  residual = float(np.max(solved.residual))
+  if residual > _RESIDUAL:
+    raise errors.InputError(
+      f'--inverse: {label.name} squeezes colours too closely to be told apart: a '
+      f'residual of {residual:.2g} is left, expected {_RESIDUAL:g} at most'
+    )
+  table = unit_cube.before(label, np.asarray(solved.rgb))
+  low, high = (np.array(row, np.float32) for row in label.domain)
+  edges = tuple((value,) * 3 for value in label.range)
+  return lattice.from_table(low + (high - low) * table, edges)

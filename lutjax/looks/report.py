@@ -1,0 +1,174 @@
+"""The report on fitted looks, drawn from what a run folder holds."""
+
+import functools
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lutjax import experiment as experiment_lib
+from lutjax import progress
+from lutjax.data import synthetic
+from lutjax.looks import decoding, normalized, scoring
+from lutjax.lut import lattice
+from lutjax.report import comparison, page
+from lutjax.report import looks as look_pages
+from lutjax.types import Loaded
+
+# Nodes per axis of the lattices that are drawn.
+_SIZE = 33
+
+# Statistics over all looks, with their headings.
+_SUMMARY = {
+  'mean_of_means': 'mean of means',
+  'mean_of_medians': 'mean of medians',
+  'p90_of_means': 'p90 of means',
+  'p95_of_means': 'p95 of means',
+  'max_of_means': 'worst mean',
+  'max_of_maxima': 'max',
+}
+
+
+def write(
+  wanted: experiment_lib.Experiment,
+  folder: pathlib.Path,
+  records: Sequence[Mapping[str, Any]],
+  gathered: experiment_lib.Gathered,
+  problems: Sequence[str],
+  load: Callable[[bytes, str], Loaded],
+  figures: Sequence[page.Figure] = (),
+) -> pathlib.Path:
+  """Writes `report.html` and its pictures.
+
+  Args:
+    wanted: The experiment that was run.
+    folder: The run folder.
+    records: Of the models that are done, as `metrics.jsonl` has them.
+    gathered: What the experiment's task made of the sources.
+    problems: One line per input or model that failed.
+    load: Decodes an artefact, of which the name is for messages.
+    figures: Pictures beside those of the looks.
+
+  Returns:
+    The path of the page.
+  """
+  pages = []
+  for record in records:
+    labels = gathered.labels[record['name']]
+    shares = {
+      'size_bytes': record['size_bytes'] / len(labels),
+      'seconds': record['seconds'] / len(labels),
+    }
+    open_model = functools.cache(functools.partial(_open, folder, record['name'], load))
+    for i, label in enumerate(labels):
+      look = gathered.context[label.name]
+      shown = (open_model, i, look, wanted.task.interpolation)
+      curved = look.lut is not None
+      pages.append(
+        look_pages.LookPage(
+          label.name,
+          {**record['looks'][label.name], **shares},
+          functools.partial(_lattices, *shown),
+          grade=functools.partial(_graded, *shown) if curved else None,
+        )
+      )
+  done = {record['name'] for record in records}
+  for job in gathered.jobs:
+    if job.name not in done:
+      pages.append(look_pages.LookPage(job.name, {}, failure='see the problems'))
+  return look_pages.write(
+    folder,
+    title=f'lutjax: {len(pages)} look{"s" if len(pages) != 1 else ""}',
+    facts=_facts(wanted, records, gathered.system),
+    pages=pages,
+    photo=synthetic.photo(0, 373, 560),
+    tables=_tables([p.scores for p in pages if not p.failure]),
+    figures=figures,
+    problems=problems,
+    pictures=wanted.pictures,
+    measure=jax.jit(comparison.measure),
+    progress=functools.partial(progress.bar, desc='pictures', unit='look'),
+  )
+
+
+def _open(
+  folder: pathlib.Path, name: str, load: Callable[[bytes, str], Loaded]
+) -> Loaded:
+  single = folder / f'model{decoding.SUFFIX}'
+  path = single if single.is_file() else folder / f'models/{name}{decoding.SUFFIX}'
+  return load(path.read_bytes(), str(path))
+
+
+def _lattices(
+  open_model: Any, index: int, look: normalized.Presented, interpolation: str
+) -> tuple[np.ndarray, np.ndarray]:
+  fitted = normalized.nodes_of(_decoded(open_model, index), _SIZE, 'tetrahedral')
+  return normalized.table_of(look, _SIZE, interpolation), fitted
+
+
+def _graded(
+  open_model: Any,
+  index: int,
+  look: normalized.Presented,
+  interpolation: str,
+  photo: np.ndarray,
+) -> np.ndarray:
+  """Returns a photo under a look and under its decoded model, `[H, W, 6]`."""
+  at = jnp.asarray(photo)
+  truth = normalized.read(normalized.lut_of(look), at, interpolation)
+  fitted = normalized.read(_decoded(open_model, index), at, 'tetrahedral')
+  return np.concatenate([truth, fitted], axis=-1)
+
+
+def _decoded(open_model: Any, index: int) -> lattice.Lut:
+  loaded = open_model()
+  weights = np.eye(len(loaded.config.looks), dtype=np.float32)[index]
+  return decoding.decode(loaded, weights, _SIZE)
+
+
+def _facts(
+  wanted: experiment_lib.Experiment,
+  records: Sequence[Mapping[str, Any]],
+  system: str,
+) -> dict[str, str]:
+  sizes = [record['size_bytes'] for record in records]
+  return {
+    'System': system,
+    'Steps and batch': f'{wanted.fit.steps} x {wanted.fit.batch_size}',
+    'Optimizer': f'{wanted.fit.optimizer}, {wanted.fit.learning_rate:g}, '
+    f'{wanted.fit.schedule}',
+    'Artefacts': f'{len(sizes)}, {sum(sizes):,} bytes in all',
+    'Truth': f'the files, {wanted.task.interpolation} between nodes, curves and all',
+    'Scored on': f'{wanted.task.random_colours} uniform colours, '
+    f'{wanted.task.nodes}^3 nodes, {wanted.task.photo_colours} colours of a photo',
+  }
+
+
+def _tables(scores: Sequence[Mapping[str, float]]) -> list[page.Table]:
+  """Sums up all looks: the network on three sets of colours, and a plain grid."""
+  if not scores:
+    return []
+  sets = {
+    'network, uniform colours': '',
+    'network, lattice nodes': 'nodes_',
+    "network, photo's colours": 'photo_',
+    'grid of equal bytes, uniform colours': 'grid_',
+  }
+  return [
+    page.Table(
+      caption=f'{label} over {len(scores)} looks',
+      header=('', *_SUMMARY.values()),
+      rows=[
+        (name, *_summary(scores, f'{prefix}{measure}')) for name, prefix in sets.items()
+      ],
+    )
+    for measure, label in (('cie76', 'CIE76'), ('ciede2000', 'CIEDE2000'))
+  ]
+
+
+def _summary(scores: Sequence[Mapping[str, float]], key: str) -> tuple[float, ...]:
+  summary = scoring.summarize(scores, key)
+  return tuple(getattr(summary, name) for name in _SUMMARY)

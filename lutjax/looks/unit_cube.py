@@ -1,0 +1,130 @@
+"""Between a look's own colours and the unit cube of its network.
+
+A colour passes the label's domain and curve, then the network, then the label's
+range (`codec.labels.Label`).
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from lutjax import errors
+from lutjax.codec import curves, labels
+from lutjax.lut import interpolate, lattice, positions
+from lutjax.types import Array
+
+
+def curve_of(label: labels.Label) -> np.ndarray | None:
+  """Returns the curve of a label at its samples, `[S, 3]` float32, if there is one."""
+  return None if label.curve is None else curves.table_of(label.curve)
+
+
+def even_curve(label: labels.Label, samples: int) -> np.ndarray:
+  """Returns a label's curve, or the identity, at so many samples, `[samples, 3]`."""
+  at = np.linspace(0.0, 1.0, samples)
+  if label.curve is None:
+    return np.tile(at[:, None], (1, 3)).astype(np.float32)
+  curve = curves.table_of(label.curve)
+  rows = np.linspace(0.0, 1.0, len(curve))
+  columns = [np.interp(at, rows, column) for column in curve.T]
+  return np.clip(np.stack(columns, axis=-1), 0.0, 1.0).astype(np.float32)
+
+
+def through(curve: Array | np.ndarray | None, at: Array) -> Array:
+  """Leads places in the domain to those that the network sees.
+
+  Args:
+    curve: From `curve_of`.
+    at: `[..., 3]` float32 in [0, 1].
+
+  Returns:
+    `[..., 3]`, in the unit cube where there is a curve.
+  """
+  if curve is None:
+    return at
+  channels = [
+    interpolate.trilinear(jnp.asarray(curve)[:, i : i + 1], at[..., i : i + 1])
+    for i in range(3)
+  ]
+  return positions.clamp(jnp.concatenate(channels, axis=-1), 0.0, 1.0)
+
+
+def to_unit(label: labels.Label, rgb: Array) -> Array:
+  """Leads colours to what the network sees of them.
+
+  Args:
+    label: Of the look.
+    rgb: `[..., 3]` float32; what is beyond the domain is clamped to it.
+
+  Returns:
+    `[..., 3]` float32 in the unit cube.
+  """
+  limits = jnp.asarray(label.domain, jnp.float32)
+  at = [positions.normalize(rgb[..., i], limits[:, i]) for i in range(3)]
+  return through(curve_of(label), jnp.stack(at, axis=-1))
+
+
+def from_unit(label: labels.Label, outputs: Any) -> Any:
+  """Leads outputs `[..., 3]` of the network to those of the look."""
+  low, high = label.range
+  return low + (high - low) * outputs
+
+
+def to_lut(label: labels.Label, table: np.ndarray) -> lattice.Lut:
+  """Returns what a network gave at the nodes of its unit cube as a LUT.
+
+  Args:
+    label: Of the look.
+    table: `[N, N, N, 3]` float32, in [0, 1].
+
+  Returns:
+    A lattice over the domain; where the label has a curve, the lattice behind
+    it, or curves alone where the network changes nothing.
+  """
+  curve = curve_of(label)
+  unchanged = np.array_equal(table, lattice.identity(len(table)))
+  if unchanged and curve is not None and curve.min() >= 0.0 and curve.max() <= 1.0:
+    domain = np.array(label.domain, np.float32)
+    return lattice.from_shaper(lattice.Shaper(from_unit(label, curve), domain))
+  return behind(label, from_unit(label, table))
+
+
+def behind(label: labels.Label, outputs: Array | np.ndarray) -> lattice.Lut:
+  """Returns the LUT of outputs `[N, N, N, 3]` behind a label's domain and curve."""
+  curve = curve_of(label)
+  if curve is None:
+    return lattice.from_table(outputs, label.domain)
+  shaper = lattice.Shaper(curve, np.array(label.domain, np.float32))
+  return lattice.from_table(outputs, shaper=shaper)
+
+
+def before(label: labels.Label, seen: np.ndarray) -> np.ndarray:
+  """Undoes the curve of a label.
+
+  Args:
+    label: Of the look.
+    seen: `[..., 3]` in the unit cube.
+
+  Returns:
+    `[..., 3]` float32, places in the domain that the curve leads there.
+
+  Raises:
+    InputError: when a curve neither rises nor falls throughout.
+  """
+  curve = curve_of(label)
+  if curve is None:
+    return seen
+  curve = np.clip(curve, 0.0, 1.0)
+  at = np.linspace(0.0, 1.0, len(curve))
+  found = []
+  for i, column in enumerate(curve.T):
+    steps = np.diff(column)
+    if not (np.all(steps >= 0) or np.all(steps <= 0)):
+      raise errors.InputError(
+        f'--inverse: the curve of {label.name} rises and falls, expected one that '
+        'can be undone'
+      )
+    way = 1 if column[-1] >= column[0] else -1
+    found.append(np.interp(seen[..., i], column[::way], at[::way]))
+  return np.stack(found, axis=-1).astype(np.float32)

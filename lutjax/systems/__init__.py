@@ -1,0 +1,113 @@
+"""The registry: every system and baseline, by name.
+
+A system is a folder and a line of `_TABLE`. Its package is imported when the registry
+is first asked for anything; one that cannot be imported is left out, and the others
+go on.
+"""
+
+import functools
+import importlib
+from typing import Any
+
+import numpy as np
+
+from lutjax import errors
+from lutjax.codec import container
+from lutjax.looks import decoding, pairs
+from lutjax.looks import task as looks
+from lutjax.types import Entry, ImageFiles, Loaded, Model, System, Task
+
+# Where each system registers its `ENTRY`.
+_TABLE = {
+  'nilut': 'lutjax.systems.nilut',
+  'lutflow': 'lutjax.systems.lutflow',
+  'gamut_mlp': 'lutjax.systems.gamut_mlp',
+  'dct': 'lutjax.baselines.dct',
+  'grid': 'lutjax.baselines.grid',
+}
+# Tasks of no system: whatever maps colours can be fitted to LUT files and pictures.
+_TASKS = (looks.TASK, pairs.TASK)
+
+
+@functools.cache
+def entries() -> tuple[Entry, ...]:
+  """Returns the entries of all systems that can be imported."""
+  found = []
+  for module in _TABLE.values():
+    try:
+      found.append(importlib.import_module(module).ENTRY)
+    except ModuleNotFoundError as error:
+      if error.name is None or not f'{module}.'.startswith(f'{error.name}.'):
+        raise
+  return tuple(found)
+
+
+def model_of(config: Any) -> Model:
+  """Returns what the model of a config offers.
+
+  Raises:
+    InputError: if it is the config of no system here.
+  """
+  models = [model for entry in entries() for model in entry.models]
+  found = next((model for model in models if type(config) is model.config), None)
+  if found is None:
+    raise errors.InputError(
+      f'found a model config {type(config).__qualname__}, expected one of '
+      f'{", ".join(model.name for model in models)}'
+    )
+  return found
+
+
+def task_of(config: Any) -> Task:
+  """Returns what the task of a config offers.
+
+  Raises:
+    InputError: if it is the config of no task here.
+  """
+  tasks = [*_TASKS, *(task for entry in entries() for task in entry.tasks)]
+  found = next((task for task in tasks if type(config) is task.config), None)
+  if found is None:
+    raise errors.InputError(
+      f'found a task config {type(config).__qualname__}, expected one of '
+      f'{", ".join(task.name for task in tasks)}'
+    )
+  return found
+
+
+def make(config: Any) -> System:
+  """Returns the system that a config describes, bound to it."""
+  return model_of(config).make(config)
+
+
+def load(content: bytes, source: str = 'artefact') -> Loaded:
+  """Decodes an artefact of any system, or weights that others published.
+
+  Args:
+    content: The file.
+    source: Named in errors.
+
+  Returns:
+    The model.
+
+  Raises:
+    ArtefactError: when the content is damaged, foreign, or of a system or
+      version that this build does not know.
+  """
+  for entry in entries():
+    if entry.published is not None and entry.published.claims(content):
+      with np.errstate(over='ignore', invalid='ignore'):
+        loaded = entry.published.load(content, source)
+      return decoding.checked(loaded, source)
+  artefact = container.unpack(content, source)
+  models = {model.name: model for entry in entries() for model in entry.models}
+  if artefact.system not in models:
+    raise errors.ArtefactError(
+      f'{source}: found system {artefact.system!r}, expected one of '
+      f'{", ".join(sorted(models))}'
+    )
+  return decoding.load_as(models[artefact.system], content, source)
+
+
+def image_files() -> ImageFiles | None:
+  """Returns what is done with image files that carry a payload, if anything is."""
+  return next((e.image_files for e in entries() if e.image_files is not None), None)

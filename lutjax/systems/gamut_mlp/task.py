@@ -1,0 +1,203 @@
+"""The gamut task: a folder of wide-gamut images in, ordinary sRGB files out.
+
+Each output carries a payload that gives the wide-gamut colours back. Images
+are read and written by threads while a device fits others; nothing holds more
+than a few of them at a time.
+"""
+
+import dataclasses
+import os
+import pathlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from lutjax import errors, files
+from lutjax import experiment as experiment_lib
+from lutjax.data import images
+from lutjax.fit import mesh, runs
+from lutjax.systems.gamut_mlp import fleet as gamut_fleet
+from lutjax.systems.gamut_mlp import recovery
+from lutjax.systems.gamut_mlp import report as gamut_report
+from lutjax.systems.gamut_mlp import scores as gamut_scores
+from lutjax.systems.gamut_mlp import sources as gamut_sources
+from lutjax.types import Task
+
+_KINDS = {'png': 'PNG', 'jpeg': 'JPEG', 'tiff': 'TIFF', 'webp': 'WebP'}
+SUFFIXES = {'png': '.png', 'jpeg': '.jpg', 'tiff': '.tif', 'webp': '.webp'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """What is written.
+
+  Attributes:
+    format: Of the sRGB files.
+    quality: Of JPEG and WebP, 1 to 100; WebP is exact at 100.
+    space: What the sources' colours are; `auto` asks their ICC profiles, and
+      takes those of 16 bits or float without one as ProPhoto.
+    quantiser: `round`, or the paper's `truncate`.
+    sampling: What a network is fitted on; see `network_fitting.pool_of`.
+    start: Artefact of a meta-initialisation that networks start from.
+    workers: Threads that read, and as many that write.
+    ahead_megabytes: Of source files that may be in work at a time, beyond one.
+  """
+
+  format: Literal['png', 'jpeg', 'tiff', 'webp'] = 'png'
+  quality: int = 95
+  space: gamut_sources.Space = 'auto'
+  quantiser: recovery.Quantiser = 'round'
+  sampling: Literal['all', 'strided', 'outside', 'clipped'] = 'all'
+  start: str = ''
+  workers: int = 2
+  ahead_megabytes: int = 128
+
+  def __post_init__(self):
+    if not 1 <= self.quality <= 100 or self.workers < 1 or self.ahead_megabytes < 1:
+      raise ValueError(
+        f'Expected a quality of 1 to 100, workers and megabytes of 1 or more, got '
+        f'{self.quality}, {self.workers} and {self.ahead_megabytes}.'
+      )
+
+
+def run(
+  experiment: experiment_lib.Experiment,
+  sources: experiment_lib.Sources,
+  out: str | os.PathLike,
+  *,
+  resume: bool = True,
+  overwrite: bool = False,
+  group_size: int = 0,
+  say: Callable[[str], None] = print,
+) -> Sequence[str]:
+  """Embeds payloads into sRGB versions of images; see `commands.fit.fit`.
+
+  An image counts as done once its line stands in `metrics.jsonl`, which is
+  written after the output has its name. Images that are added to the folder
+  later are taken up by the same command.
+
+  Returns:
+    One line per image that failed.
+
+  Raises:
+    InputError: when nothing can be done at all.
+  """
+  began = time.perf_counter()
+  task = experiment.task
+  if not sources.images:
+    raise errors.InputError('--images: expected wide-gamut images to fit')
+  jobs, problems = _jobs(sources.images, SUFFIXES[task.format], say)
+  suffix = SUFFIXES[task.format]
+  opened = runs.open_run(
+    out,
+    config=experiment,
+    inputs={},
+    resume=resume,
+    overwrite=overwrite,
+    artefact_name=lambda name: f'images/{name}{suffix}',
+    say=say,
+  )
+  try:
+    pending = [job for job in jobs if job.name not in opened.done]
+    problems += _changed(jobs, opened)
+    if len(pending) < len(jobs):
+      say(f'{opened.folder}: {len(jobs) - len(pending)} of {len(jobs)} images are done')
+    if pending:
+      devices = mesh.make_mesh()
+      group_size = min(group_size or mesh.default_group_size(devices), len(pending))
+      wanted = max(1, min(devices.size, len(pending) // group_size))
+      devices = mesh.make_mesh(list(devices.devices.flat)[:wanted])
+      fleet = gamut_fleet.Fleet(
+        experiment, _KINDS[task.format], opened, devices, group_size, say
+      )
+      problems += fleet.run(pending)
+    records = [opened.done[job.name] for job in jobs if job.name in opened.done]
+    missing = [job.name for job in jobs if job.name not in opened.done]
+    page = gamut_report.write(experiment, opened.folder, records, missing, problems)
+    opened.log('end', seconds=time.perf_counter() - began, failed=problems)
+    say(gamut_report.summary(records))
+    coarse = gamut_report.rounding(records)
+    if coarse:
+      say(coarse)
+    say(f'{len(records)} images in {opened.folder / "images"}; report: {page}')
+  finally:
+    opened.close()
+  return problems
+
+
+def evaluate(
+  model: str,
+  config: Config,
+  sources: experiment_lib.Sources,
+  *,
+  say: Callable[[str], None] = print,
+) -> tuple[dict[str, Any], Sequence[str]]:
+  """Scores the images of a run; see `commands.evaluate.evaluate`.
+
+  Args:
+    model: Run folder, or sRGB files with payloads.
+    config: Says in which space the originals are.
+    sources: The originals, matched by stem.
+    say: Told what is skipped.
+  """
+  if not sources.images:
+    raise errors.InputError('--images: expected the originals to compare with')
+  folder = pathlib.Path(model, 'images')
+  found, problems = gamut_scores.score_images(
+    [str(folder) if folder.is_dir() else model],
+    sources.images,
+    space=config.space,
+    say=say,
+  )
+  return {'model': model, 'images': found}, problems
+
+
+def render(figures: Mapping[str, Any]) -> str:
+  """Returns the figures of `evaluate` as Markdown."""
+  return gamut_scores.render(figures['images'])
+
+
+TASK = Task(
+  name='gamut_mlp',
+  config=Config,
+  sources=('images',),
+  scored=('images',),
+  run=run,
+  evaluate=evaluate,
+  render=render,
+)
+
+
+def _jobs(
+  patterns: Sequence[str], suffix: str, say: Callable[[str], None]
+) -> tuple[list[gamut_fleet.Job], list[str]]:
+  """Lists what to do; a second source for one output is a problem, not a job."""
+  jobs: dict[str, gamut_fleet.Job] = {}
+  problems = []
+  for path, relative in images.find_images(patterns, say=say):
+    name = relative.with_suffix('').as_posix()
+    if name in jobs:
+      problems.append(
+        f'{path}: {jobs[name].path} gives the same output, {name}{suffix}'
+      )
+      continue
+    stat = path.stat()
+    jobs[name] = gamut_fleet.Job(name, path, stat.st_size, stat.st_mtime_ns)
+  return list(jobs.values()), problems
+
+
+def _changed(jobs: Sequence[gamut_fleet.Job], opened: runs.Run) -> list[str]:
+  """Returns a line for each source that is not what it was when it was fitted."""
+  lines = []
+  for job in jobs:
+    record: dict[str, Any] = opened.done.get(job.name, {}).get('source', {})
+    same = record.get('bytes') == job.size_bytes
+    if not record or (same and record.get('modified') == job.modified):
+      continue
+    if not same or record['digest'] != files.digest(
+      pathlib.Path(job.path).read_bytes()
+    ):
+      lines.append(
+        f'{job.path}: differs from what {job.name} was made of; --overwrite starts anew'
+      )
+  return lines

@@ -1,1 +1,0 @@
-"""What is fitted to what: tasks turn users' files into jobs, and score them."""

@@ -1,0 +1,101 @@
+import pathlib
+from unittest import mock
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from lutjax import errors, files
+from lutjax.codec import labels
+from lutjax.commands import selection
+from lutjax.looks import decoding
+from lutjax.lut import lattice
+from lutjax.systems.nilut import model as nilut
+
+LOOKS = [labels.Label(name) for name in ('Café', 'cold', 'warm')]
+
+
+class MixTest(parameterized.TestCase):
+  def test_names_what_is_wanted(self):
+    self.assertEqual(list(selection.mix(LOOKS, look='all')), ['Café', 'cold', 'warm'])
+    (weights,) = selection.mix(LOOKS, look='warm').values()
+    np.testing.assert_array_equal(weights, [0, 0, 1])
+    (weights,) = selection.mix(LOOKS, look='1').values()
+    np.testing.assert_array_equal(weights, [0, 1, 0])
+
+  def test_weights_of_a_blend_sum_to_one(self):
+    mixed = selection.mix(LOOKS, blend=['warm:3', 'cold:1'])
+    np.testing.assert_allclose(mixed['warm+cold'], [0, 0.25, 0.75])
+
+  @parameterized.parameters(
+    ({'look': 'wram'}, r'did you mean warm\?'),
+    ({'look': ''}, 'holds 3 looks'),
+    ({'blend': ['warm']}, 'expected NAME:WEIGHT'),
+    ({'blend': ['warm:-1']}, 'expected NAME:WEIGHT'),
+    ({'blend': ['warm:nan']}, 'expected NAME:WEIGHT'),
+    ({'blend': ['warm:0']}, 'all zero'),
+    ({'blend': ['wram:1']}, r'did you mean warm\?'),
+    ({'blend': ['warm:1'], 'look': 'cold'}, 'found --blend beside it'),
+  )
+  def test_refuses(self, wanted, message):
+    with self.assertRaisesRegex(errors.InputError, message):
+      selection.mix(LOOKS, **wanted)
+
+
+class ShippingTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+  def save(self, name, bias):
+    config = nilut.Config(
+      widths=(4,),
+      activations=('relu',),
+      precision='fp32',
+      looks=(labels.Label(name),),
+    )
+    variables = nilut.init(config, jax.random.key(0))
+    variables.params[-1]['bias'] = np.full(3, bias, np.float32)
+    content = nilut.export(config, variables)
+    files.write_bytes(self.folder / f'run/models/{name}.lutjax', content)
+
+  def test_a_run_is_a_set_of_looks(self):
+    self.save('up', 0.25)
+    self.save('down', -0.25)
+    named = selection.named_looks(model=str(self.folder / 'run'), look='all')
+    self.assertEqual(list(named), ['down', 'up'])
+    want = np.clip(lattice.identity(5) + 0.25, 0, 1)
+    np.testing.assert_allclose(named['up'].decode(5).table, want, atol=1e-6)
+
+  def test_a_blend_is_the_mixture_of_the_looks(self):
+    self.save('up', 0.25)
+    self.save('down', -0.25)
+    (got,) = selection.named_looks(
+      model=str(self.folder / 'run'), blend=['up:0.3', 'down:0.7']
+    ).values()
+    nodes = lattice.identity(5)
+    want = 0.3 * np.clip(nodes + 0.25, 0, 1) + 0.7 * np.clip(nodes - 0.25, 0, 1)
+    np.testing.assert_allclose(got.decode(5).table, want, atol=1e-6)
+    np.testing.assert_allclose(got.network(nodes), want, atol=1e-6)
+
+  def test_looks_are_decoded_when_they_are_asked_for(self):
+    self.save('up', 0.25)
+    self.save('down', -0.25)
+    with mock.patch.object(decoding, 'decode', wraps=decoding.decode) as decode:
+      named = selection.named_looks(model=str(self.folder / 'run'), look='all')
+      self.assertEqual(decode.call_count, 0)
+      named['up'].decode(5)
+      self.assertEqual(decode.call_count, 1)
+
+  def test_says_what_it_looked_for(self):
+    with self.assertRaisesRegex(errors.InputError, 'no such file or folder'):
+      selection.find_models(str(self.folder / 'nowhere'))
+    with self.assertRaisesRegex(errors.InputError, 'found no model.lutjax'):
+      selection.find_models(str(self.folder))
+    (self.folder / 'a.lutjax').write_bytes(b'not one')
+    with self.assertRaisesRegex(errors.ArtefactError, 'a.lutjax: '):
+      selection.find_models(str(self.folder / 'a.lutjax'))
+
+
+if __name__ == '__main__':
+  absltest.main()
