@@ -5,9 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_OUT ?= out/demo
 # Tests of one class stay together: what they share is then made once.
-PYTEST_FLAGS ?= -n 2 --dist loadscope
+PYTEST_FLAGS ?= -n 2 --dist loadscope --durations=20
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test quick lint format bench clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -19,6 +19,13 @@ demo: $(VENV)/.run  ## Make LUTs, fit a network to each, export, apply, report.
 test: $(VENV)/.test  ## Run the test suite on the CPU.
 	@echo "make: running the tests (some minutes on two cores)"
 	JAX_PLATFORMS=cpu $(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+quick: $(VENV)/.test  ## Run the architecture's tests and those of files that git says changed.
+	@tests=$$(git status --porcelain --untracked-files=all | cut -c4- | sed 's/.* -> //' | \
+	  sed -E 's,^lutjax/(.*)\.py$$,tests/\1_test.py,; s,^(launch/.*)\.py$$,tests/\1_test.py,' | \
+	  grep '_test\.py$$' | sort -u | while read file; do \
+	    if [ -f "$$file" ]; then echo "$$file"; fi; done); \
+	JAX_PLATFORMS=cpu $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/architecture_test.py $$tests
 
 lint: $(VENV)/.test  ## Check format, style and types.
 	$(BIN)/ruff format --check .

@@ -1,11 +1,13 @@
 """An experiment: one frozen value that says all that a run depends on."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from lutjax.codec import labels
 from lutjax.fit import fleet, loop
+from lutjax.types import Loaded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,3 +77,23 @@ class Gathered(NamedTuple):
   labels: Mapping[str, tuple[labels.Label, ...]]
   context: Any
   system: str = ''
+
+
+class Finished(NamedTuple):
+  """A run whose jobs are done, for the report.
+
+  Attributes:
+    experiment: What was run.
+    folder: The run folder.
+    records: Of the models that are done, as `metrics.jsonl` has them.
+    gathered: What the task made of the sources.
+    problems: One line per input or model that failed.
+    load: Decodes an artefact: `(content, name for messages) -> Loaded`.
+  """
+
+  experiment: Experiment
+  folder: pathlib.Path
+  records: Sequence[Mapping[str, Any]]
+  gathered: Gathered
+  problems: Sequence[str]
+  load: Callable[[bytes, str], Loaded]

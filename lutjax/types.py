@@ -5,6 +5,7 @@ A system is what learns colour maps of one kind. It registers an `Entry`: its
 files to jobs, samples and scores. An optional part is None where a system has none.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -46,6 +47,33 @@ class System(NamedTuple):
   loss: Callable[..., tuple[Array, tuple[PyTree, Batch]]]
   export: Callable[[Variables], bytes]
   restore: Callable[[bytes], Variables]
+
+
+def bind(
+  config: Any,
+  init: Callable[..., Variables],
+  apply: Callable[..., Array],
+  loss: Callable[..., tuple[Array, tuple[PyTree, Batch]]],
+  export: Callable[..., bytes],
+  restore: Callable[..., Variables],
+) -> System:
+  """Returns the system of functions that take a config first.
+
+  Args:
+    config: What is bound.
+    init: `(config, key)`; see `System`, as for the rest.
+    apply: `(config, variables, batch)`.
+    loss: `(config, params, stats, batch, key)`.
+    export: `(config, variables)`.
+    restore: `(config, content)`.
+  """
+  return System(
+    init=functools.partial(init, config),
+    apply=functools.partial(apply, config),
+    loss=functools.partial(loss, config),
+    export=functools.partial(export, config),
+    restore=functools.partial(restore, config),
+  )
 
 
 class Linearization(NamedTuple):
@@ -132,8 +160,7 @@ class Task(NamedTuple):
     gather: `(config, sources, say) -> experiment.Gathered`.
     sampler: `config -> fit.loop.Sampler`.
     scorer: `(config, gathered) -> ((loaded, size_bytes, job) -> record)`.
-    report: `(experiment, folder, records, gathered, problems, load) -> path` of the
-      page; `load(content, source) -> Loaded`.
+    report: `experiment.Finished -> path` of the page.
     survey: `(config, model config) -> fit.loop.Survey`, which moves what is sampled.
     finish: `(config, loaded, job, say) -> (Variables, figures)`, after the last step.
     solve: `(config, gathered, say) -> (artefact, seconds, figures)`, instead of steps.

@@ -15,7 +15,17 @@ from lutjax import errors
 from lutjax.baselines import task as baseline_task
 from lutjax.codec import container, labels
 from lutjax.lut import interpolate, lattice
-from lutjax.types import Array, Batch, Entry, Key, Model, PyTree, System, Variables
+from lutjax.types import (
+  Array,
+  Batch,
+  Entry,
+  Key,
+  Model,
+  PyTree,
+  System,
+  Variables,
+  bind,
+)
 
 _MAX_SIZE = 129
 
@@ -147,24 +157,11 @@ def config_of(artefact: container.Artefact, source: str) -> Config:
 
 def make(config: Config) -> System:
   """Binds a config."""
-  return System(
-    init=lambda key: init(config, key),
-    apply=lambda variables, batch: apply(config, variables, batch),
-    loss=lambda params, stats, batch, key: loss(config, params, stats, batch, key),
-    export=lambda variables: export(config, variables),
-    restore=lambda content: restore(config, content),
-  )
+  return bind(config, init, apply, loss, export, restore)
 
 
 MODEL = Model(
-  name='grid',
-  config=Config,
-  make=make,
-  apply=apply,
-  query=query,
-  config_of=config_of,
-  restore=restore,
-  from_lattice=from_lattice,
+  'grid', Config, make, apply, query, config_of, restore, from_lattice=from_lattice
 )
 
 ENTRY = Entry(name='grid', models=(MODEL,), tasks=(baseline_task.TASK,))

@@ -191,14 +191,7 @@ def apply_to_images(
 
 
 def expand(
-  patterns: Sequence[str],
-  out: str | os.PathLike,
-  *,
-  space: str,
-  on_mismatch: str = 'warn',
-  bits: int | None = None,
-  overwrite: bool = False,
-  say: Callable[[str], None] = print,
+  patterns: Sequence[str], out: str | os.PathLike, *, space: str, **options: Any
 ) -> Sequence[str]:
   """Writes the images that payloads in image files stand for.
 
@@ -206,11 +199,7 @@ def expand(
     patterns: Files, folders, globs.
     out: See `apply_to_images`.
     space: Of the output, one of `types.ImageFiles.spaces`.
-    on_mismatch: `warn` falls back where a payload is missing, damaged or made for
-      other pixels; `refuse` fails the image.
-    bits: Of the output; None is the usual.
-    overwrite: Whether files that are there may be replaced.
-    say: Told of what is skipped, and of each fallback.
+    **options: Of `types.ImageFiles.expand`.
 
   Returns:
     One line per image that failed.
@@ -218,22 +207,14 @@ def expand(
   Raises:
     InputError: when there is no image, or a flag does not fit.
   """
-  files = systems.image_files()
-  if files is None:
+  held = systems.image_files()
+  if held is None:
     raise errors.InputError('--expand: found no system that reads payloads')
-  if space not in files.spaces:
+  if space not in held.spaces:
     raise errors.InputError(
-      f'--space={space}: expected one of {", ".join(files.spaces)}'
+      f'--space={space}: expected one of {", ".join(held.spaces)}'
     )
-  return files.expand(
-    patterns,
-    out,
-    space=space,
-    on_mismatch=on_mismatch,
-    bits=bits,
-    overwrite=overwrite,
-    say=say,
-  )
+  return held.expand(patterns, out, space=space, **options)
 
 
 def _functions(

@@ -140,17 +140,16 @@ def evaluate(
     )
   opened = selection.find_models(model)
   only = _full_names(opened, only)
-  gathered = task.gather(config.task, sources, say)
-  if isinstance(config.task, looks.Config):
-    wanted, problems = _matched(opened, gathered, only, say)
-    found, sets = _of_luts(config, sources, gathered, wanted, say)
-    figures = _figures(model, opened, sets, found, problems)
-    figures |= {'sources': matching.record(wanted)}
-  else:
-    sets = {'': 'the pixels'}
+  if not isinstance(config.task, looks.Config):
+    gathered = task.gather(config.task, sources, say)
     found, problems = _of_pictures(opened, config, gathered)
-    figures = _figures(model, opened, sets, found, problems)
-  return figures, [*gathered.problems, *problems]
+    figures = _figures(model, opened, {'': 'the pixels'}, found, problems)
+    return figures, [*gathered.problems, *problems]
+  presented, broken = _read(config, sources, say)
+  wanted, problems = _matched(opened, presented, only, say)
+  found, sets = _of_luts(config, sources, presented, wanted, say)
+  figures = _figures(model, opened, sets, found, problems)
+  return figures | {'sources': matching.record(wanted)}, [*broken, *problems]
 
 
 def render(config: Config, figures: Mapping[str, Any]) -> str:
@@ -188,8 +187,8 @@ def undo(
   """
   opened = selection.find_models(model)
   only = _full_names(opened, only)
-  gathered = looks.gather(config.task, sources, say)
-  wanted, problems = _matched(opened, gathered, only, say)
+  presented, broken = _read(config, sources, say)
+  wanted, problems = _matched(opened, presented, only, say)
   for item in {id(match.model): match.model for match in wanted}.values():
     decoding.check_invertible(item)
   photos = [synthetic.photo(0, 373, 560)]
@@ -217,13 +216,13 @@ def undo(
       drawn = round_trip.picture(name, original, back, photos[0], stats)
       plots.write_png(pathlib.Path(pictures) / f'{name}-inverse.png', drawn)
   figures = _figures(model, opened, {}, found, problems)
-  return figures | {'sources': matching.record(wanted)}, problems
+  return figures | {'sources': matching.record(wanted)}, [*broken, *problems]
 
 
 def _of_luts(
   config: Config,
   sources: experiment.Sources,
-  gathered: experiment.Gathered,
+  presented: Mapping[str, normalized.Presented],
   wanted: Sequence[matching.Match],
   say: Callable[[str], None],
 ) -> tuple[dict[str, Any], dict[str, str]]:
@@ -234,7 +233,7 @@ def _of_luts(
     named = natural_colours.find(sources.images, say)
     pool = natural_colours.draw([*named.values()], _POOL)
     more = scoring.colour_sets(pool, config.task.random_colours)
-  score = looks.look_scorer(config.task, gathered, more)
+  score = looks.look_scorer(config.task, presented, more)
   sets = {key: _SETS[key] for key in ('', 'nodes_', 'photo_', *more)}
   if not sampled:
     sets = {'': f'every colour of 8 bits, read as {every_colour.describe(config.read)}'}
@@ -294,15 +293,23 @@ def _figures(
   }
 
 
+def _read(
+  config: Config, sources: experiment.Sources, say: Callable[[str], None]
+) -> tuple[dict[str, normalized.Presented], list[str]]:
+  """Returns the looks of the sources by name, and what is broken."""
+  presented, broken = looks.read(config.task, sources, say)
+  return {look.label.name: look for look in presented}, broken
+
+
 def _matched(
   opened: Sequence[decoding.Opened],
-  gathered: experiment.Gathered,
+  presented: Mapping[str, normalized.Presented],
   only: Sequence[str],
   say: Callable[[str], None],
 ) -> tuple[list[matching.Match], list[str]]:
   """Returns each look that has a source, and a line for those that have none."""
-  wanted, problems = matching.find(opened, gathered.context, only)
-  for line in matching.remarks(wanted, gathered.context) if wanted else ():
+  wanted, problems = matching.find(opened, presented, only)
+  for line in matching.remarks(wanted, presented) if wanted else ():
     say(line)
   return wanted, problems
 

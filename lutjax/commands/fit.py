@@ -76,9 +76,10 @@ def fit(
     problems = [*gathered.problems]
     problems += _fit_pending(experiment, gathered, run, group_size, say)
     records = [run.done[job.name] for job in gathered.jobs if job.name in run.done]
-    page = task.report(
+    finished = experiment_lib.Finished(
       experiment, run.folder, records, gathered, problems, systems.load
     )
+    page = task.report(finished)
     run.log('end', seconds=time.perf_counter() - began, failed=problems)
     say(f'{len(records)} models in {run.folder}; report: {page}')
   finally:

@@ -53,9 +53,10 @@ def render(figures: Mapping[str, Any]) -> str:
   rank = 'undone_cie76_mean' if backwards else 'cie76_mean'
   heading = 'Pixels of the images, brought back' if backwards else sets['']
   sources = figures.get('sources', {})
+  names = figures['names_bytes']
   lines = [
-    f'{len(found)} looks, {figures["size_bytes"]:,} bytes, of which '
-    f'{figures["names_bytes"]:,} hold names and curves',
+    f'{len(found)} looks, {figures["size_bytes"]:,} bytes'
+    + (f', of which {names:,} hold names and curves' if names else ''),
     '',
     *_summary(records, {'undone_': heading} if backwards else sets),
     '',

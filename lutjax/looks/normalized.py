@@ -5,7 +5,7 @@ front of its lattice stay beside the network, in the label, or are baked into th
 lattice; either way the look's own LUT is kept, which is what counts as the truth.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -36,6 +36,7 @@ class Presented(NamedTuple):
     lut: The look as it was read, where it has curves; None where the table says
       it all.
     source: The file that it came from.
+    remark: What was done with its curves, a line; empty where it has none.
   """
 
   label: labels.Label
@@ -43,12 +44,12 @@ class Presented(NamedTuple):
   table: np.ndarray
   lut: lattice.Lut | None = None
   source: str = ''
+  remark: str = ''
 
 
 def present(
   looks: Sequence[luts.Look],
   bake_size: int,
-  say: Callable[[str], None],
   *,
   curves: Curves = 'beside',
   interpolation: str = 'trilinear',
@@ -59,7 +60,6 @@ def present(
     looks: As read.
     bake_size: Nodes per axis of looks with curves, at least. A lattice behind
       curves gets them by dividing its cells, which changes nothing.
-    say: Told what is done with each look that has curves.
     curves: Whether curves are kept beside the network or baked.
     interpolation: What a look is between its nodes.
 
@@ -68,16 +68,16 @@ def present(
   """
   presented = []
   for look in looks:
+    remark = ''
     own = look.lut if _has_curves(look.lut) else None
     if own is None:
       label = _label(look.name, look.lut.domain, look.lut.table)
       table = _in_unit(label, look.lut.table)
     else:
-      label, table, line = _without_curves(
+      label, table, remark = _without_curves(
         look.name, own, bake_size, curves, interpolation
       )
-      say(line)
-    presented.append(Presented(label, look.digest, table, own, look.source))
+    presented.append(Presented(label, look.digest, table, own, look.source, remark))
   return presented
 
 

@@ -1,12 +1,10 @@
 """The report on looks fitted to pictures: scores, and the cells they visit."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from lutjax import experiment as experiment_lib
+from lutjax import experiment
 from lutjax.report import page, plots
 
 _COLUMNS = (
@@ -34,25 +32,16 @@ _PIXELS = 24
 _SHOWN = 6
 
 
-def write(
-  wanted: experiment_lib.Experiment,
-  folder: pathlib.Path,
-  records: Sequence[Mapping[str, Any]],
-  gathered: experiment_lib.Gathered,
-  problems: Sequence[str],
-) -> pathlib.Path:
+def write(finished: experiment.Finished) -> pathlib.Path:
   """Writes `report.html`, and maps of the cells that the pictures visit.
 
   Args:
-    wanted: The experiment that was run.
-    folder: The run folder.
-    records: Of the models that are done.
-    gathered: What the task made of the pictures.
-    problems: One line per model that failed.
+    finished: The run.
 
   Returns:
     The path of the page.
   """
+  wanted, folder, records, gathered, problems, _ = finished
   entries = []
   for record in records:
     shared = {

@@ -8,7 +8,6 @@ figures, the floor is told: the error that no LUT can remove (`data.pair_floor`)
 
 import dataclasses
 import functools
-import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -181,19 +180,6 @@ def scorer(
   return record
 
 
-def report(
-  wanted: experiment.Experiment,
-  folder: pathlib.Path,
-  records: Sequence[Mapping[str, Any]],
-  gathered: experiment.Gathered,
-  problems: Sequence[str],
-  load: Callable[[bytes, str], Loaded],
-) -> pathlib.Path:
-  """Writes the report of a run; see `pair_report.write`."""
-  del load
-  return pair_report.write(wanted, folder, records, gathered, problems)
-
-
 TASK = Task(
   name='pairs',
   config=Config,
@@ -202,7 +188,7 @@ TASK = Task(
   gather=gather,
   sampler=sampler,
   scorer=scorer,
-  report=report,
+  report=pair_report.write,
 )
 
 

@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lutjax import experiment as experiment_lib
-from lutjax import progress
+from lutjax import experiment, progress
 from lutjax.data import synthetic
 from lutjax.looks import decoding, normalized, scoring
 from lutjax.lut import lattice
@@ -33,28 +32,18 @@ _SUMMARY = {
 
 
 def write(
-  wanted: experiment_lib.Experiment,
-  folder: pathlib.Path,
-  records: Sequence[Mapping[str, Any]],
-  gathered: experiment_lib.Gathered,
-  problems: Sequence[str],
-  load: Callable[[bytes, str], Loaded],
-  figures: Sequence[page.Figure] = (),
+  finished: experiment.Finished, figures: Sequence[page.Figure] = ()
 ) -> pathlib.Path:
   """Writes `report.html` and its pictures.
 
   Args:
-    wanted: The experiment that was run.
-    folder: The run folder.
-    records: Of the models that are done, as `metrics.jsonl` has them.
-    gathered: What the experiment's task made of the sources.
-    problems: One line per input or model that failed.
-    load: Decodes an artefact, of which the name is for messages.
+    finished: The run.
     figures: Pictures beside those of the looks.
 
   Returns:
     The path of the page.
   """
+  wanted, folder, records, gathered, problems, load = finished
   pages = []
   for record in records:
     labels = gathered.labels[record['name']]
@@ -130,7 +119,7 @@ def _decoded(open_model: Any, index: int) -> lattice.Lut:
 
 
 def _facts(
-  wanted: experiment_lib.Experiment,
+  wanted: experiment.Experiment,
   records: Sequence[Mapping[str, Any]],
   system: str,
 ) -> dict[str, str]:

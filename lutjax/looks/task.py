@@ -8,7 +8,6 @@ of N nodes is the same position in the padded one.
 import dataclasses
 import functools
 import math
-import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -149,18 +148,18 @@ def draw_colours(config: Config, key: Key, count: int) -> Array:
   return jnp.clip(rgb, 0.0, 1.0)
 
 
-def gather(
+def read(
   config: Config, sources: experiment.Sources, say: Callable[[str], None]
-) -> experiment.Gathered:
+) -> tuple[list[normalized.Presented], list[str]]:
   """Reads the looks of `sources.luts`.
 
   Args:
     config: The task.
     sources: What the user pointed at.
-    say: Told what is skipped or baked.
+    say: Told what is skipped.
 
   Returns:
-    The jobs; their context is the presented looks by name.
+    The looks, and a line for each that is broken.
 
   Raises:
     InputError: when there is no look at all.
@@ -176,10 +175,32 @@ def gather(
   presented = normalized.present(
     looks,
     config.bake_size,
-    say,
     curves=config.curves,
     interpolation=config.interpolation,
   )
+  return presented, problems
+
+
+def gather(
+  config: Config, sources: experiment.Sources, say: Callable[[str], None]
+) -> experiment.Gathered:
+  """Reads the looks of `sources.luts`.
+
+  Args:
+    config: The task.
+    sources: What the user pointed at.
+    say: Told what is skipped, and what is done with curves.
+
+  Returns:
+    The jobs; their context is the presented looks by name.
+
+  Raises:
+    InputError: when there is no look at all.
+  """
+  presented, problems = read(config, sources, say)
+  for look in presented:
+    if look.remark:
+      say(look.remark)
   found = jobs(config, presented, 'model', say)
   of_job = [presented] if config.together else [[look] for look in presented]
   for line in normalized.extents([look.label for look in presented]):
@@ -209,7 +230,7 @@ def scorer(
     `(loaded, size_bytes, job) -> record`, of which `looks` holds what `look_scorer`
     says of each look by name. Looks without a source are left out.
   """
-  score = look_scorer(config, gathered)
+  score = look_scorer(config, gathered.context)
 
   def record(loaded: Loaded, size_bytes: int, job: fleet.Job) -> dict[str, Any]:
     del job
@@ -230,14 +251,14 @@ def scorer(
 
 def look_scorer(
   config: Config,
-  gathered: experiment.Gathered,
+  sources: Mapping[str, normalized.Presented],
   more: Mapping[str, np.ndarray] | None = None,
 ) -> Callable[[Loaded, int, int, normalized.Presented], dict[str, Any]]:
   """Returns what scores one look of a model, against what its source really does.
 
   Args:
     config: The task.
-    gathered: From `gather`.
+    sources: The looks that models may be of, by name.
     more: Colours `[M, 3]` that are scored beside those of the config, by the
       prefix of their statistics.
 
@@ -252,7 +273,7 @@ def look_scorer(
   )
   sets = {'': where.random, 'nodes_': where.nodes, 'photo_': where.photo}
   sets |= {prefix: jnp.asarray(rgb) for prefix, rgb in (more or {}).items()}
-  plain = [look.table for look in gathered.context.values() if look.lut is None]
+  plain = [look.table for look in sources.values() if look.lut is None]
   largest = max(map(len, plain), default=2)
 
   def score(
@@ -326,18 +347,6 @@ def _grid(look: scoring.ColourMap, size: int) -> scoring.ColourMap:
   return lambda rgb: interpolate.trilinear(table, rgb)
 
 
-def report(
-  wanted: experiment.Experiment,
-  folder: pathlib.Path,
-  records: Sequence[Mapping[str, Any]],
-  gathered: experiment.Gathered,
-  problems: Sequence[str],
-  load: Callable[[bytes, str], Loaded],
-) -> pathlib.Path:
-  """Writes the report of a run; see `looks.report.write`."""
-  return look_report.write(wanted, folder, records, gathered, problems, load)
-
-
 TASK = Task(
   name='looks',
   config=Config,
@@ -346,5 +355,5 @@ TASK = Task(
   gather=gather,
   sampler=sampler,
   scorer=scorer,
-  report=report,
+  report=look_report.write,
 )

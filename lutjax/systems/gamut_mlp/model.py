@@ -25,7 +25,7 @@ from lutjax import config as config_lib
 from lutjax import errors, files
 from lutjax.codec import container, quantize
 from lutjax.nn import encodings, mlp
-from lutjax.types import Array, Batch, Key, PyTree, System, Variables
+from lutjax.types import Array, Batch, Key, PyTree, System, Variables, bind
 
 _COLUMNS = {'xy': (0, 2), 'rgb': (2, 5), 'xyrgb': (0, 5)}
 _PADDING = 8
@@ -397,10 +397,4 @@ def read_start(path: str, config: Config) -> Variables:
 
 def make(config: Config) -> System:
   """Binds a config."""
-  return System(
-    init=lambda key: init(config, key),
-    apply=lambda variables, batch: apply(config, variables, batch),
-    loss=lambda params, stats, batch, key: loss(config, params, stats, batch, key),
-    export=lambda variables: export(config, variables),
-    restore=lambda content: restore(config, content),
-  )
+  return bind(config, init, apply, loss, export, restore)

@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -148,17 +148,9 @@ def add_look(
   return model, variables, float(error)
 
 
-def report(
-  wanted: experiment.Experiment,
-  folder: pathlib.Path,
-  records: Sequence[Mapping[str, Any]],
-  gathered: experiment.Gathered,
-  problems: Sequence[str],
-  load: Callable[[bytes, str], Loaded],
-) -> pathlib.Path:
+def report(finished: experiment.Finished) -> pathlib.Path:
   """Returns the artefact: what an addition is judged by is printed."""
-  del wanted, records, gathered, problems, load
-  return folder / f'model{decoding.SUFFIX}'
+  return finished.folder / f'model{decoding.SUFFIX}'
 
 
 TASK = lutflow_task.TASK._replace(

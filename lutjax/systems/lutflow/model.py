@@ -29,7 +29,7 @@ from lutjax.lut import lattice as lattice_lib
 from lutjax.nn import residual_flow, rounding, spectral
 from lutjax.systems.lutflow import artefact as artefact_lib
 from lutjax.systems.lutflow import inverse, residual_correction
-from lutjax.types import Array, Batch, Key, Model, PyTree, System, Variables
+from lutjax.types import Array, Batch, Key, Model, PyTree, System, Variables, bind
 
 Precision = Literal['fp32', 'bf16', 'int8', 'int6', 'int5', 'int4', 'learned']
 PRECISIONS = typing.get_args(Precision)
@@ -369,23 +369,17 @@ def config_of(artefact: container.Artefact, source: str) -> Config:
 
 def make(config: Config) -> System:
   """Binds a config."""
-  return System(
-    init=lambda key: init(config, key),
-    apply=lambda variables, batch: apply(config, variables, batch),
-    loss=lambda params, stats, batch, key: loss(config, params, stats, batch, key),
-    export=lambda variables: export(config, variables),
-    restore=lambda content: restore(config, content),
-  )
+  return bind(config, init, apply, loss, export, restore)
 
 
 MODEL = Model(
-  name='lutflow',
-  config=Config,
-  make=make,
-  apply=apply,
-  query=query,
-  config_of=config_of,
-  restore=restore,
+  'lutflow',
+  Config,
+  make,
+  apply,
+  query,
+  config_of,
+  restore,
   tabulate=tabulate,
   names_bytes=names_bytes,
   invertible=invertible,

@@ -1,7 +1,7 @@
 """The report on looks that share one network: bytes against error on top."""
 
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,7 +13,7 @@ from lutjax.looks import normalized, scoring
 from lutjax.looks import report as look_report
 from lutjax.lut import interpolate, lattice
 from lutjax.report import page, plots
-from lutjax.types import Array, Loaded, PyTree
+from lutjax.types import Array, PyTree
 
 _GRIDS = (2, 3, 4, 5, 6, 7)
 _COLOURS = 1024
@@ -22,17 +22,10 @@ _COLOURS = 1024
 _PUBLISHED = (485, 2.0)
 
 
-def write(
-  wanted: experiment.Experiment,
-  folder: pathlib.Path,
-  records: Sequence[Mapping[str, Any]],
-  gathered: experiment.Gathered,
-  problems: Sequence[str],
-  load: Callable[[bytes, str], Loaded],
-) -> pathlib.Path:
+def write(finished: experiment.Finished) -> pathlib.Path:
   """Writes the report of a run; see `looks.report.write`."""
-  figures = [rate(record, gathered) for record in records]
-  return look_report.write(wanted, folder, records, gathered, problems, load, figures)
+  figures = [rate(record, finished.gathered) for record in finished.records]
+  return look_report.write(finished, figures)
 
 
 def rate(record: Mapping[str, Any], gathered: experiment.Gathered) -> page.Figure:

@@ -8,7 +8,7 @@ photos, or half of each.
 import dataclasses
 import math
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import jax
@@ -178,19 +178,13 @@ def finish(
   return correction.mend(loaded.config, loaded.variables, job.data, say, shares=shares)
 
 
-def report(
-  wanted: experiment.Experiment,
-  folder: pathlib.Path,
-  records: Sequence[Mapping[str, Any]],
-  gathered: experiment.Gathered,
-  problems: Sequence[str],
-  load: Callable[[bytes, str], Loaded],
-) -> pathlib.Path:
-  """Writes the report of a run (`flow_report.write`), and its natural colours."""
-  (job,) = gathered.jobs
+def report(finished: experiment.Finished) -> pathlib.Path:
+  """Writes the report of a run (`report.write`), and its natural colours."""
+  (job,) = finished.gathered.jobs
   if 'pool' in job.data:
-    histogram.write(folder / COLOURS, histogram.of_colours(job.data['pool']))
-  return lutflow_report.write(wanted, folder, records, gathered, problems, load)
+    stored = histogram.of_colours(job.data['pool'])
+    histogram.write(finished.folder / COLOURS, stored)
+  return lutflow_report.write(finished)
 
 
 TASK = looks.TASK._replace(

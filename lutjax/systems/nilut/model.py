@@ -29,6 +29,7 @@ from lutjax.types import (
   PyTree,
   System,
   Variables,
+  bind,
 )
 
 _CODES = {'r': 'relu', 't': 'tanh', 's': 'silu', 'g': 'gelu', 'w': 'sine'}
@@ -329,24 +330,11 @@ def config_of(artefact: container.Artefact, source: str) -> Config:
 
 def make(config: Config) -> System:
   """Binds a config."""
-  return System(
-    init=lambda key: init(config, key),
-    apply=lambda variables, batch: apply(config, variables, batch),
-    loss=lambda params, stats, batch, key: loss(config, params, stats, batch, key),
-    export=lambda variables: export(config, variables),
-    restore=lambda content: restore(config, content),
-  )
+  return bind(config, init, apply, loss, export, restore)
 
 
 MODEL = Model(
-  name='nilut',
-  config=Config,
-  make=make,
-  apply=apply,
-  query=query,
-  config_of=config_of,
-  restore=restore,
-  linearize=linearize,
+  'nilut', Config, make, apply, query, config_of, restore, linearize=linearize
 )
 
 

@@ -7,7 +7,7 @@ either every style at every colour, or styles mixed at trained blend points.
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
@@ -100,23 +100,17 @@ def every_style(config: looks.Config, data: PyTree, rgb: Array) -> Array:
   return one(data)
 
 
-def report(
-  wanted: experiment.Experiment,
-  folder: pathlib.Path,
-  records: Sequence[Mapping[str, Any]],
-  gathered: experiment.Gathered,
-  problems: Sequence[str],
-  load: Callable[[bytes, str], Loaded],
-) -> pathlib.Path:
-  """Writes the report of a run, with a strip of mixes; see `look_report.write`."""
+def report(finished: experiment.Finished) -> pathlib.Path:
+  """Writes the report of a run, with a strip of mixes; see `looks.report.write`."""
   figures = []
-  single = folder / f'model{decoding.SUFFIX}'
-  if records and single.is_file() and len(gathered.context) > 1:
-    loaded = load(single.read_bytes(), str(single))
+  single = finished.folder / f'model{decoding.SUFFIX}'
+  several = len(finished.gathered.context) > 1
+  if finished.records and single.is_file() and several:
+    loaded = finished.load(single.read_bytes(), str(single))
     held = loaded.config.looks
     if all(held[0].mixes_with(label) for label in held):
       figures = [strip(loaded, synthetic.photo(0, *_STRIP))]
-  return look_report.write(wanted, folder, records, gathered, problems, load, figures)
+  return look_report.write(finished, figures)
 
 
 def strip(loaded: Loaded, photo: np.ndarray) -> page.Figure:
