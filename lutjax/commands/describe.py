@@ -73,7 +73,7 @@ def _run(folder: pathlib.Path) -> Iterator[str]:
   wanted = config_lib.from_dict(record['config'], source)
   done = {e['name']: e for e in runs.read_events(folder) if e['event'] == 'model'}
   task = systems.task_of(wanted.task).name
-  yield f'{folder}: a run of {_system(wanted.model) or task}, task {task}'
+  yield f'{folder}: a run of {_system(wanted.model) or task} for {task}'
   for part in ('model', 'task', 'fit'):
     yield f'{part}: {_fields(getattr(wanted, part))}'
   yield f'pictures={wanted.pictures}, seed={wanted.seed}'

@@ -18,7 +18,7 @@ from lutjax.fit import loop
 from lutjax.looks import task as looks
 from lutjax.lut import cube, lattice
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 ARTEFACTS = {
   'nilut': 'nilut/models/soft.lutjax',
   'lutflow': 'lutflow/model.lutjax',
@@ -73,7 +73,12 @@ class RegistryTest(parameterized.TestCase):
     wanted = experiment.Experiment(
       model=model,
       task=task,
-      fit=loop.Config(steps=steps, batch_size=64, segment_steps=max(steps, 1)),
+      fit=loop.Config(
+        steps=steps,
+        batch_size=64,
+        segment_steps=max(steps, 1),
+        schedule='cosine' if steps else 'constant',
+      ),
       pictures='none',
     )
     run = self.folder / 'run'
@@ -112,12 +117,8 @@ class RegistryTest(parameterized.TestCase):
     systems.entries.cache_clear()
     self.addCleanup(systems.entries.cache_clear)
     matrix = importlib.import_module('matrix_example')
-    namespace = {}
-    exec(
-      code[1].replace('from lutjax.systems import matrix', ''),
-      {'matrix': matrix},
-      namespace,
-    )
+    namespace = {'matrix': matrix}
+    exec(code[1].replace('from lutjax.systems import matrix\n', ''), namespace)
     wanted = namespace['get_config']()
     self.assertIsInstance(wanted.task, looks.Config)
     task = looks.Config(nodes=3, random_colours=64, photo_colours=64)
