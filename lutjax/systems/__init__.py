@@ -93,11 +93,12 @@ def load(content: bytes, source: str = 'artefact') -> Loaded:
     ArtefactError: when the content is damaged, foreign, or of a system or
       version that this build does not know.
   """
-  for entry in entries():
-    if entry.published is not None and entry.published.claims(content):
-      with np.errstate(over='ignore', invalid='ignore'):
-        loaded = entry.published.load(content, source)
-      return decoding.checked(loaded, source)
+  if not content.startswith(container.MAGIC):
+    for entry in entries():
+      if entry.published is not None and entry.published.claims(content):
+        with np.errstate(over='ignore', invalid='ignore'):
+          loaded = entry.published.load(content, source)
+        return decoding.checked(loaded, source)
   artefact = container.unpack(content, source)
   models = {model.name: model for entry in entries() for model in entry.models}
   if artefact.system not in models:
