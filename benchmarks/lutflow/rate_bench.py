@@ -174,11 +174,11 @@ def _outputs(loaded: Loaded, rgb: jax.Array) -> Iterator[jax.Array]:
 
 @functools.lru_cache
 def _applier(config: Any) -> Any:
-  module = systems.module_of(config)
+  model = systems.model_of(config)
 
   @jax.jit
   def apply(variables: Any, rgb: jax.Array, weights: jax.Array) -> jax.Array:
-    return module.apply(config, variables, module.query(config, rgb, weights))
+    return model.apply(config, variables, model.query(config, rgb, weights))
 
   return apply
 

@@ -120,10 +120,10 @@ def _fitted(model, fit, data, seeds):
 
 @functools.partial(jax.jit, static_argnums=0)
 def _measure(model, variables, data):
-  module = systems.module_of(model)
+  apply = systems.model_of(model).apply
 
   def slab(part):
-    got = module.apply(model, variables, part)
+    got = apply(model, variables, part)
     errors = metrics.colour_errors(got, part['target'])
     return jnp.mean((got - part['target']) ** 2), errors.cie76.mean()
 

@@ -69,9 +69,8 @@ def from_looks(config: Any) -> Config:
   options = config.on_pictures() if isinstance(config, looks.Config) else None
   if options is None:
     raise errors.InputError(
-      f'--pairs: found a task config {type(config).__qualname__} of '
-      f'{type(config).__module__}, expected one that is fitted to looks, such as '
-      'configs/nilut.py'
+      f'--pairs: found a config for {type(config).__module__.split(".")[-2]}, expected '
+      'one that is fitted to looks, such as configs/nilut.py'
     )
   return Config(**options)
 

@@ -102,7 +102,7 @@ class FittingTest(absltest.TestCase):
     self.fit()
     other = self.folder / 'other/soft.cube'
 
-    def evaluate(lut, only=('soft',)):
+    def score(lut, only=('soft',)):
       files.write_bytes(other, cube.render(lut))
       return evaluate.evaluate(
         str(self.folder / 'run'),
@@ -112,14 +112,14 @@ class FittingTest(absltest.TestCase):
         say=self.said.append,
       )
 
-    figures, _ = evaluate(_lut(0.8, scale=3.0))
+    figures, _ = score(_lut(0.8, scale=3.0))
     self.assertLess(figures['looks']['soft']['psnr'], 5.0)
     self.assertEqual(figures['sources']['soft']['matched'], 'other')
     self.assertIn('not the file it was fitted to', scorecard.render(figures))
     with self.assertRaisesRegex(errors.InputError, 'a source of another domain'):
-      evaluate(_lut(0.8, domain=[[0] * 3, [2] * 3]))
+      score(_lut(0.8, domain=[[0] * 3, [2] * 3]))
     with self.assertRaisesRegex(errors.InputError, 'is not the file that it was'):
-      evaluate(_lut(0.7), only=())
+      score(_lut(0.7), only=())
 
   def test_a_second_call_fits_nothing_twice(self):
     self.save('soft', _lut(0.8))

@@ -49,7 +49,7 @@ class ExhaustiveTest(parameterized.TestCase):
       loaded, 0, look, read=read, interpolation='trilinear', advance=done.append
     )
     if read == 'apply':
-      lut = decoding.decode(loaded, np.ones(1, np.float32), apply.APPLY_SIZE)
+      lut = decoding.decode(loaded, np.ones(1, np.float32), decoding.APPLY_SIZE)
       map_pixels = apply.applier(lut, interpolation='tetrahedral', strength=1.0)
       outputs = map_pixels(self.rgb[None])[0]
     else:

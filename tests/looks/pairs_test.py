@@ -202,7 +202,7 @@ class PairsTest(parameterized.TestCase):
     self.assertLess(np.mean(plain < 3), 0.01)
 
   def test_refuses_what_cannot_be_fitted_to_pictures(self):
-    with self.assertRaisesRegex(errors.InputError, 'found a config for lattices'):
+    with self.assertRaisesRegex(errors.InputError, 'found a config for baselines'):
       pairs.from_looks(baseline_task.Config())
     _write(self.folder / 'a.png', np.zeros((4, 4, 3)))
     for name in ('a_x', 'b', 'b_y'):

@@ -81,10 +81,10 @@ class SystemsTest(parameterized.TestCase):
     (lutflow.Config(mended=False, precision='fp32'),),
   )
   def test_every_system_stores_the_curve(self, config):
-    module = systems.module_of(config)
     looks = dataclasses.replace(config, looks=(LABEL,))
-    variables = jax.device_get(module.init(looks, jax.random.key(0)))
-    loaded = systems.load(module.export(looks, variables))
+    system = systems.make(looks)
+    variables = jax.device_get(system.init(jax.random.key(0)))
+    loaded = systems.load(system.export(variables))
     self.assertEqual(loaded.config.looks, (LABEL,))
 
   def test_looks_of_different_curves_are_not_mixed(self):

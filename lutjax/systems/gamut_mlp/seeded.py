@@ -53,7 +53,7 @@ class Config:
   seed: int = 0
 
   def __post_init__(self):
-    config_lib.check_ranges(self, ridge='(0, inf)', seed='[0, 4294967295]')
+    config_lib.check_ranges(self, ridge='[0, inf)', seed='[0, 4294967295]')
     if not 1 <= self.waves <= _MAX_WAVES or not 1 <= self.levels <= _MAX_LEVEL:
       raise ValueError(
         f'Expected 1 to {_MAX_WAVES} waves and 1 to {_MAX_LEVEL} levels, got '

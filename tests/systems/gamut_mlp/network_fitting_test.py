@@ -19,7 +19,7 @@ from lutjax.systems.gamut_mlp import (
 from lutjax.systems.gamut_mlp import model as gamut_mlp
 from lutjax.systems.gamut_mlp import programs as gamut_programs
 
-_ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+_ROOT = pathlib.Path(__file__).resolve().parents[3]
 _FIELDS = (
   'codec=mlp',
   'width=8',

@@ -17,7 +17,7 @@ from lutjax.color import profiles
 from lutjax.data import images
 from lutjax.systems.gamut_mlp import recovery
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 SMALL = (
   '--config=configs/gamut_mlp.py',
   '--set=codec=seeded',

@@ -25,7 +25,7 @@ from lutjax.nn import residual_flow
 from lutjax.systems.lutflow import model as lutflow
 from lutjax.systems.lutflow import residual_correction
 
-_ROOT = pathlib.Path(__file__).parents[2]
+_ROOT = pathlib.Path(__file__).parents[3]
 _SIZE = 17
 _STEP = 1.0 / 4095.0
 _SHAPE = residual_flow.Shape(
@@ -148,7 +148,7 @@ class EverywhereTest(parameterized.TestCase):
       (folder / 'model.lutjax').write_bytes(self.contents['learned'])
       program = (
         'import pathlib, sys, numpy\n'
-        'from tests.models import lutflow_artefact_test as test\n'
+        'from tests.systems.lutflow import artefact_test as test\n'
         'folder = pathlib.Path(sys.argv[1])\n'
         "digest, tables = test.decoded((folder / 'model.lutjax').read_bytes())\n"
         "numpy.save(folder / 'tables.npy', tables)\n"

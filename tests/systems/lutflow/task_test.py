@@ -307,7 +307,7 @@ class FitTest(parameterized.TestCase):
     processor = ocio.Config.CreateRaw().getProcessor(transform)
     processor.getOptimizedCPUProcessor(ocio.OPTIMIZATION_NONE).applyRGB(got)
     map_pixels = apply.applier(
-      named['contrast'], interpolation='tetrahedral', strength=1.0
+      named['contrast'].decode(33), interpolation='tetrahedral', strength=1.0
     )
     np.testing.assert_allclose(got, map_pixels(photo).reshape(-1, 3), atol=1e-6)
 
