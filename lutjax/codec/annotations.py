@@ -99,7 +99,7 @@ def with_xmp(said: Annotations, xmp: bytes | None) -> Annotations:
     return said
   if max(xmp.count(b':Thumbnails'), xmp.count(b':HasExtendedXMP')) > _MAX_LEFT_OUT:
     return said._replace(lost=(*said.lost, 'XMP'))
-  return said._replace(xmp=_XMP_LEFT_OUT.sub(b'', xmp))
+  return said._replace(xmp=_XMP_LEFT_OUT.sub(b'', xmp) or None)
 
 
 def keyword(chunk: metadata.Chunk) -> str:

@@ -79,7 +79,7 @@ def read(chunks: Sequence[metadata.Chunk], source: str) -> Found:
     resolution=resolution or resolution_lib.from_exif(exif or b''),
     lost=tuple(dict.fromkeys(lost + unread)),
   )
-  return Found(annotations_lib.with_xmp(said, xmp or None), icc, exif)
+  return Found(annotations_lib.with_xmp(said, xmp), icc, exif)
 
 
 def to_chunks(
