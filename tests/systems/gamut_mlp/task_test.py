@@ -46,13 +46,13 @@ import sys
 import jax
 jax.config.update('jax_num_cpu_devices', int(sys.argv[1]))
 jax.config.update('jax_compilation_cache_dir', sys.argv[2])
-from lutjax import config
-from lutjax.tasks import experiment, fitting
+from lutjax import config, experiment
+from lutjax.commands import fit
 wanted = config.load('configs/gamut_mlp.py')
 fields = ['codec=seeded', 'model.waves.waves=16', 'pictures=none']
 wanted = config.override(wanted, fields)
 sources = experiment.Sources(images=[sys.argv[3]])
-sys.exit(len(fitting.fit(wanted, sources, sys.argv[4], group_size=int(sys.argv[5]))))
+sys.exit(len(fit.fit(wanted, sources, sys.argv[4], group_size=int(sys.argv[5]))))
 """
 
 
