@@ -1,4 +1,4 @@
-"""Errors that a user can mend.
+"""Errors that a user can correct.
 
 Launchers print the message of an `InputError` as one line and exit with 2;
 anything else is a defect of lutjax and keeps its traceback.

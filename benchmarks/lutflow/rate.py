@@ -7,9 +7,9 @@ Reads `luts/dev512.npz` under `LUTJAX_DATA`. What has to be fitted is fitted int
 done; folders of `launch.fit` may be put there as `default`, `paper` or a number of
 bytes. Curves:
 
-* ours: the default network mended at every one of `--budgets` of its size or
+* ours: the default network corrected at every one of `--budgets` of its size or
   more, and fits of smaller budgets, each as fitted. Bytes leave out names.
-* short fits: a third of the steps at half the batch, nothing mended; trained for
+* short fits: a third of the steps at half the batch, nothing corrected; trained for
   4, 5 and 6 bits, and ours at learned steps.
 * the paper's recipe, in float32 and rounded after training.
 * one small NILUT per look, and one CNILUT with a head per look: tensors alone,
@@ -81,18 +81,18 @@ def ours(bench: rate_bench.Bench) -> None:
     smaller = config_lib.override(wanted, [f'budget_bytes={budget + names}', *_BRIEF])
     (found,) = bench.fit(f'{budget}', smaller)
     bench.add_model('ours', f'{budget:,} B', found.path.read_bytes)
-  _mended(bench, opened, [int(float(text) * share) for text in _BUDGETS.value])
+  _corrected(bench, opened, [int(float(text) * share) for text in _BUDGETS.value])
 
 
-def _mended(
+def _corrected(
   bench: rate_bench.Bench, opened: decoding.Opened, budgets: list[int]
 ) -> None:
-  """Adds one network at many sizes: the mending alone differs."""
+  """Adds one network at many sizes: the residual correction alone differs."""
   loaded = opened.loaded
   bare = lutflow.Variables(loaded.variables.params, {})
   config = dataclasses.replace(loaded.config, mended=True)
   alone = lutflow.export(config, bare)
-  bench.add_model('ours, not mended', 'default', lambda: alone)
+  bench.add_model('ours, not corrected', 'default', lambda: alone)
 
   room = {b: b + lutflow.names_bytes(config) - len(alone) for b in budgets}
   room = {budget: left for budget, left in room.items() if left > 64}
@@ -101,18 +101,20 @@ def _mended(
   }
 
   @functools.cache
-  def climb(searched: tuple[int, ...]) -> residual_correction.Rungs:
+  def search_levels(searched: tuple[int, ...]) -> residual_correction.Candidates:
     most = max(correction.looks_for(room[b]) for b in room if levels[b] == searched)
-    return correction.climb(config, bare, bench.data, levels=searched, most=most)
+    return correction.search_levels(
+      config, bare, bench.data, levels=searched, most=most
+    )
 
-  def mend(budget: int) -> bytes:
-    rungs = climb(levels[budget])
+  def correct(budget: int) -> bytes:
+    candidates = search_levels(levels[budget])
     return lutflow.export(
-      config, correction.spend(config, bare, rungs, room[budget], print)
+      config, correction.allocate(config, bare, candidates, room[budget], print)
     )
 
   for budget in room:
-    bench.add_model('ours', f'{budget:,} B', functools.partial(mend, budget))
+    bench.add_model('ours', f'{budget:,} B', functools.partial(correct, budget))
 
 
 def fixed_bits(bench: rate_bench.Bench) -> None:

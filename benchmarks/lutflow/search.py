@@ -4,7 +4,7 @@
 
 Reads `luts/dev512.npz` under `LUTJAX_DATA`, every fourth look. Each row trains
 the form of `configs/lutflow.py` at learned steps towards the same bytes, nothing
-mended, and scores the artefact on 4,096 uniform colours: bytes without names, mean
+corrected, and scores the artefact on 4,096 uniform colours: bytes without names, mean
 CIE76, p95 and worst look. What is kept of this is the default; the rest is tried
 here alone. All rows see as many samples.
 """

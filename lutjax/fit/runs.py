@@ -156,7 +156,7 @@ def open_run(
   }
   try:
     _admit(folder, record, resume=resume, overwrite=overwrite)
-    _mend_last_line(folder, say)
+    _drop_partial_line(folder, say)
     _sweep(folder)
     if artefact_name is None:
       artefact_name = _single_name if single else _own_name
@@ -259,7 +259,7 @@ def _sweep(folder: pathlib.Path) -> None:
       path.unlink(missing_ok=True)
 
 
-def _mend_last_line(folder: pathlib.Path, say: Callable[[str], None]) -> None:
+def _drop_partial_line(folder: pathlib.Path, say: Callable[[str], None]) -> None:
   path = folder / METRICS
   if not path.is_file():
     return

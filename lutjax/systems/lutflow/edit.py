@@ -92,8 +92,11 @@ def fit_code(
   (code, _, _), _ = jax.lax.scan(move, first, length=iterations)
   if step is not None:
     # In float32 the making up may run away where numbers hardly differ in effect.
-    plain, mended = step * jnp.round(code / step), _rounded(code, step, system(code)[0])
-    code = jnp.where(cost(mended) < cost(plain), mended, plain)
+    plain, corrected = (
+      step * jnp.round(code / step),
+      _rounded(code, step, system(code)[0]),
+    )
+    code = jnp.where(cost(corrected) < cost(plain), corrected, plain)
   return code, jnp.mean(jnp.sqrt(jnp.sum(gap(code) ** 2, -1)))
 
 
@@ -112,17 +115,17 @@ def add(
     variables: The model, host arrays.
     label: Of the new look.
     code: `[T]`, from `fit_code`; rounded when exported.
-    level: Of its mending; 0 is none.
-    spectra: `[K, K, K, 3]` of its mending.
+    level: Of its residual correction; 0 is none.
+    spectra: `[K, K, K, 3]` of its residual correction.
   """
   params = {**variables.params}
   params['codes'] = np.concatenate([params['codes'], np.asarray(code)[None]])
-  mending = _mending_of(variables)
+  correction = _correction_of(variables)
   stats = {**variables.stats}
-  if 'mending' in stats or level:
-    stats['mending'] = {
-      'levels': np.append(mending['levels'], level),
-      'spectra': np.concatenate([mending['spectra'], spectra[None]]),
+  if 'correction' in stats or level:
+    stats['correction'] = {
+      'levels': np.append(correction['levels'], level),
+      'spectra': np.concatenate([correction['spectra'], spectra[None]]),
     }
   config = dataclasses.replace(config, looks=(*config.looks, label))
   return config, Variables(params, stats)
@@ -135,8 +138,10 @@ def keep(
   at = np.array(indices, np.int64)
   params = {**variables.params, 'codes': np.asarray(variables.params['codes'])[at]}
   stats = {**variables.stats}
-  if 'mending' in stats:
-    stats['mending'] = jax.tree.map(lambda leaf: np.asarray(leaf)[at], stats['mending'])
+  if 'correction' in stats:
+    stats['correction'] = jax.tree.map(
+      lambda leaf: np.asarray(leaf)[at], stats['correction']
+    )
   looks = tuple(config.looks[i] for i in at)
   return dataclasses.replace(config, looks=looks), Variables(params, stats)
 
@@ -165,9 +170,9 @@ def _rounded(code: Array, step: Array, normal: Array) -> Array:
   return step * jnp.round(code / step)
 
 
-def _mending_of(variables: Variables) -> PyTree:
-  if 'mending' in variables.stats:
-    return jax.tree.map(np.asarray, variables.stats['mending'])
+def _correction_of(variables: Variables) -> PyTree:
+  if 'correction' in variables.stats:
+    return jax.tree.map(np.asarray, variables.stats['correction'])
   count, order = len(variables.params['codes']), residual_correction.ORDER
   return {
     'levels': np.zeros(count, np.int64),

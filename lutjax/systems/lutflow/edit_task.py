@@ -35,7 +35,7 @@ class Config(lutflow_task.Config):
   Attributes:
     base: Artefact or run folder of a LutFlow.
     remove: Names of looks to leave out.
-    target_cie76: A new look is mended at the coarsest level that reaches this
+    target_cie76: A new look is corrected at the coarsest level that reaches this
       mean error, or else at the finest.
   """
 
@@ -126,8 +126,8 @@ def add_look(
     known: Its flow, and codes to start from (`lutflow.codes_of`).
     label: Of the look.
     data: `table` `[M, M, M, 3]` and its `size`.
-    target: Mean CIE76 that it should reach, by mending where the model is not
-      to be run backwards.
+    target: Mean CIE76 that it should reach, by residual correction unless the
+      model is invertible.
 
   Returns:
     The model with the look, and the mean CIE76 of the look at nodes.

@@ -4,7 +4,7 @@ One residual flow (`nn.residual_flow`) serves all looks; a look is a code, the
 biases that it adds inside the flow. Beyond the paper, codes and weights are
 rounded while they are trained, at steps that are trained too, against an
 estimate of what the entropy coder will spend on them; and what the flow gets
-wrong about a look may be mended by a few cosine coefficients
+wrong about a look may be corrected by a few cosine coefficients
 (`residual_correction`), which `stats` carries once they are found.
 
 Colours are `[..., 3]` float32 in the unit cube, as in `models.nilut`.
@@ -64,11 +64,11 @@ class Config:
       model out of an artefact, which is rounded.
     budget_bytes: Of the whole artefact; None is 8,000 and 120 per look.
     share: Of the budget that `learned` trains flow and codes to take, though
-      never more than 8,000 bytes and 100 per look, beyond which mending is
-      worth more. What is left of the budget in the end goes to the mending.
+      never more than 8,000 bytes and 100 per look, beyond which correction is
+      worth more. What is left of the budget in the end goes to the correction.
     patience: Steps in which the price of a byte may grow by e: a fraction of
       the fit, so that looks are learned before they are made small.
-    mended: Whether looks are mended at all.
+    mended: Whether looks are corrected at all.
     target_cie76: Mean error that 95 in 100 looks shall reach; None for 1.7
       times the mean of the set.
     looks: What the model holds, and so the number of its codes.
@@ -234,8 +234,10 @@ def lattice(config: Config, variables: Variables, index: Array, size: int) -> Ar
   """
   flow, codes, _ = _shipped(config, variables.params, variables.stats)
   table = residual_flow.tabulate(config.flow, flow, codes[index], size)
-  if 'mending' in variables.stats:
-    table = table + residual_correction.lattice(variables.stats['mending'], index, size)
+  if 'correction' in variables.stats:
+    table = table + residual_correction.lattice(
+      variables.stats['correction'], index, size
+    )
   return jnp.clip(table, 0.0, 1.0)
 
 
@@ -293,7 +295,7 @@ def export(config: Config, variables: Variables) -> bytes:
     'coefficient': config.coefficient,
     'precision': config.precision,
     'looks': len(config.looks),
-    'mended': 'mending' in variables.stats,
+    'mended': 'correction' in variables.stats,
   }
   tensors = artefact_lib.to_tensors(config.precision, params, variables.stats)
   packed = np.frombuffer(lzma.compress(names, lzma.FORMAT_ALONE), np.uint8)
@@ -419,8 +421,8 @@ def _look(
   index: Array,
 ) -> Array:
   raw = residual_flow.apply(config.flow, flow, rgb, codes[index])
-  if 'mending' in variables.stats:
-    raw = raw + residual_correction.at(variables.stats['mending'], rgb, index)
+  if 'correction' in variables.stats:
+    raw = raw + residual_correction.at(variables.stats['correction'], rgb, index)
   return jnp.clip(raw, 0.0, 1.0)
 
 

@@ -57,7 +57,7 @@ def rate(record: Mapping[str, Any], gathered: experiment.Gathered) -> page.Figur
   )
   caption = (
     f'Bytes of all {count} looks together against CIE76. This artefact and grids: '
-    'uniform random colours; other budgets: the same network mended with more or '
+    'uniform random colours; other budgets: the same network corrected with more or '
     'fewer bytes, estimated at lattice nodes; published: the claim of arXiv '
     '2412.15438 for 512 looks of its own.'
   )

@@ -1,4 +1,4 @@
-"""Fitting one network to hundreds of looks, and mending what it gets wrong.
+"""Fitting one network to hundreds of looks, and correcting its residuals.
 
 As `looks.task`, but all looks go into one job: a step draws a look for each
 of its colours, oftener where the network is wrong. Colours are uniform, those of
@@ -42,7 +42,7 @@ class Config(looks.Config):
   Attributes:
     together: One network for all looks.
     overshoot: Unused where colours are drawn at nodes.
-    colours: What a step draws, and what is mended: `uniform` in the cube,
+    colours: What a step draws, and what is corrected: `uniform` in the cube,
       `natural` (those of the images), or `mixed`, half of each.
     at_nodes: Whether uniform colours are drawn at the nodes of each look,
       faces half as often: one look-up instead of eight.
@@ -167,7 +167,17 @@ def survey(config: Config, model: lutflow.Config) -> loop.Survey | None:
 def finish(
   config: Config, loaded: Loaded, job: fleet.Job, say: Callable[[str], None]
 ) -> tuple[Variables, Mapping[str, Any]]:
-  """Spends what the budget leaves on mending, of the colours that are drawn."""
+  """Corrects the residuals on the fitted colours, in the rest of the budget.
+
+  Args:
+    config: Which colours are fitted.
+    loaded: The model as its artefact decodes.
+    job: Its data, `table`, `size` and, for natural colours, `pool`.
+    say: Told what was corrected.
+
+  Returns:
+    The corrected model, and fields for its record.
+  """
   shares = None
   if config.colours != 'uniform':
     shares = jnp.asarray(residual_correction.shares_of(job.data['pool']))
@@ -175,7 +185,9 @@ def finish(
       shares = 0.5 * (
         shares + residual_correction.even_shares(residual_correction.SIZE)
       )
-  return correction.mend(loaded.config, loaded.variables, job.data, say, shares=shares)
+  return correction.correct(
+    loaded.config, loaded.variables, job.data, say, shares=shares
+  )
 
 
 def report(finished: experiment.Finished) -> pathlib.Path:

@@ -184,7 +184,7 @@ class NaturalTest(parameterized.TestCase):
     self.assertTrue((job.data['pool'] <= high).all())
     self.assertIn(str(folder / 'seen.npz'), gathered.inputs)
 
-  def test_fits_and_mends_natural_colours(self):
+  def test_fits_and_corrects_natural_colours(self):
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
     _write_looks(folder)
     counts = np.zeros((8, 8, 8))
@@ -228,19 +228,21 @@ class ClimbTest(parameterized.TestCase):
       self.enter_context(mock.patch.object(module, name, function))
 
   @parameterized.parameters(11, 9, 3)
-  def test_every_look_gets_its_own_rungs(self, most):
+  def test_every_look_gets_its_own_candidates(self, most):
     tables = np.zeros((11, 2, 2, 2, 3), np.float32)
     tables[:, 0, 0, 0, 0] = 100 + np.arange(11)
     data = {'table': tables, 'size': np.full(11, 2)}
-    rungs = correction.climb(lutflow.Config(), None, data, levels=(2, 5), most=most)
+    candidates = correction.search_levels(
+      lutflow.Config(), None, data, levels=(2, 5), most=most
+    )
     looks, searched = np.arange(11), np.arange(11) >= 11 - most
-    np.testing.assert_array_equal(rungs.levels, [0, 2, 5])
-    for rung, level in enumerate(rungs.levels):
+    np.testing.assert_array_equal(candidates.levels, [0, 2, 5])
+    for level_index, level in enumerate(candidates.levels):
       level = level * searched
-      np.testing.assert_array_equal(rungs.errors[rung], looks + level)
-      np.testing.assert_array_equal(rungs.size_bytes[rung], 10 * level)
+      np.testing.assert_array_equal(candidates.errors[level_index], looks + level)
+      np.testing.assert_array_equal(candidates.size_bytes[level_index], 10 * level)
       np.testing.assert_array_equal(
-        rungs.spectra[rung, :, 0, 0, 0, 0], (100 + looks) * (level > 0)
+        candidates.spectra[level_index, :, 0, 0, 0, 0], (100 + looks) * (level > 0)
       )
 
 
@@ -281,7 +283,7 @@ class FitTest(parameterized.TestCase):
   def test_stays_within_its_budget(self):
     self.assertEqual(list(self.problems), [])
     self.assertLessEqual(self.artefact.stat().st_size, 4000)
-    self.assertTrue(any('looks mended' in line for line in self.said), self.said)
+    self.assertTrue(any('looks corrected' in line for line in self.said), self.said)
 
   def test_looks_come_back(self):
     named = _decoded(model=str(self.run_folder), look='all')
