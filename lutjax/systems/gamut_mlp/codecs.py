@@ -107,7 +107,7 @@ class Model(NamedTuple):
   weight: np.ndarray | None = None
   network: gamut_mlp.Config | None = None
   layers: PyTree = None
-  picture: residual_picture.Leftover | None = None
+  picture: residual_picture.ResidualPicture | None = None
   bounds: tuple[float, float] | None = None
   samples: np.ndarray | None = None
 
@@ -130,7 +130,7 @@ def pack(
   *,
   waves: tuple[seeded.Config, np.ndarray, np.ndarray] | None = None,
   net: tuple[gamut_mlp.Config, PyTree] | None = None,
-  picture: residual_picture.Leftover | None = None,
+  picture: residual_picture.ResidualPicture | None = None,
   mode: str = 'project',
   threshold: float = 0.0,
 ) -> Stored:

@@ -80,7 +80,7 @@ class Decoder:
     if model.layers is not None:
       excess += self._network_excess(codes, index)
     if near is not None:
-      excess = add_leftover(codes, excess, near)
+      excess = add_residual(codes, excess, near)
     return self._programs.recover(codes, excess, model.threshold)
 
   def _plain(self, codes: np.ndarray, first: int) -> np.ndarray:
@@ -120,7 +120,7 @@ class Decoder:
     return residual_picture.rows(self._planes, scale, self.size[1], start, stop)
 
 
-def add_leftover(codes: np.ndarray, excess: np.ndarray, near: np.ndarray) -> np.ndarray:
+def add_residual(codes: np.ndarray, excess: np.ndarray, near: np.ndarray) -> np.ndarray:
   """Adds what a residual picture holds to a predicted excess.
 
   Args:

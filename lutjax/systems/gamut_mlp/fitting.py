@@ -257,7 +257,7 @@ class Choosing:
         if coded is None:
           continue
         near = self._near(coded)
-        excess = decoding.add_leftover(self._codes, base.excess, near)
+        excess = decoding.add_residual(self._codes, base.excess, near)
         label = f'{kind} 1/{scale} {sampling if planes == 3 else "4:0:0"}'
         label = f'{base.alone.label} + {label}' if base.parts else label
         found = self._candidate({**base.parts, 'picture': coded}, excess, label)
@@ -266,7 +266,7 @@ class Choosing:
           break
         least = found.errors[0]
 
-  def _near(self, coded: residual_picture.Leftover) -> np.ndarray:
+  def _near(self, coded: residual_picture.ResidualPicture) -> np.ndarray:
     """Returns the picture's values at the compared pixels."""
     planes = residual_picture.decode(coded, self.size)
     height, width = self.size
@@ -321,7 +321,7 @@ def _size(stored: codecs.Stored) -> int:
 
 def _finest(
   picture: np.ndarray, kind: str, scale: int, sampling: str, budget: int, speed: int
-) -> residual_picture.Leftover | None:
+) -> residual_picture.ResidualPicture | None:
   """Returns the picture at the highest quality that fits, or None."""
   low, high, best = 0, 100, None
   while high - low > 2:
