@@ -31,7 +31,7 @@ _LOOK = flags.DEFINE_list(
 _INVERSE = flags.DEFINE_bool(
   'inverse',
   False,
-  'Score how well looks run backwards undo their sources, on --images.',
+  'Score the inverses of looks against their sources, on --images.',
   allow_override=True,
 )
 _OUT = flags.DEFINE_string(
@@ -63,7 +63,7 @@ def main() -> Sequence[str]:
   config = evaluate.config_for(_MODEL.value, _SET.value, sources)
   _refuse_idle_flags(config)
   if _INVERSE.value:
-    figures, problems = evaluate.undo(
+    figures, problems = evaluate.score_inverse(
       _MODEL.value,
       config,
       sources,

@@ -169,7 +169,7 @@ def _to_numbers(channel: Sequence[tuple[int, int]]) -> list[list[int]]:
 
 
 def _from_numbers(numbers: Any, samples: int, most: int) -> tuple[tuple[int, int], ...]:
-  """Undoes `_to_numbers`, checking all of it."""
+  """Inverts `_to_numbers`, checking all of it."""
   if not isinstance(numbers, list) or len(numbers) != 2:
     raise ValueError('found no channel of a curve')
   gaps, added = numbers

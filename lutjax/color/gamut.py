@@ -17,7 +17,7 @@ HIGH_KNEE = 0.9
 
 
 class SoftClipBounds(NamedTuple):
-  """What a soft clip must store beside the image to be undone, two floats.
+  """What a soft clip must store beside the image to be inverted, two floats.
 
   Attributes:
     low: Scalar, at most 0: the value that became 0.
@@ -98,7 +98,7 @@ def soft_clip(linear: Array, bounds: SoftClipBounds) -> Array:
 
 
 def soft_expand(inside: Array, bounds: SoftClipBounds) -> Array:
-  """Undoes `soft_clip`, except where all channels were dark or bright.
+  """Inverts `soft_clip`, except where all channels were dark or bright.
 
   Args:
     inside: `[..., 3]` float in [0, 1], linear sRGB.

@@ -41,7 +41,7 @@ def read(icc: bytes) -> RgbProfile:
   """Reads a profile.
 
   White goes to white by CAT02 as in `spaces.convert`: what the profile did to
-  bring its own white to D50 is undone first, so that sRGB and its kin get the
+  bring its own white to D50 is inverted first, so that sRGB and its kin get the
   matrices of the house.
 
   Args:

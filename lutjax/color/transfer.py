@@ -121,7 +121,7 @@ def linear_to_romm(linear: Array) -> Array:
 
 
 def rec709_to_linear(rec709: Array) -> Array:
-  """Undoes the camera curve of ITU-R BT.709; see `decode`."""
+  """Inverts the camera curve of ITU-R BT.709; see `decode`."""
   return decode(rec709, REC709)
 
 

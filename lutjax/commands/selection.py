@@ -101,7 +101,7 @@ def named_looks(
     if np.any(share):
       decoding.check_invertible(item)
   return {
-    f'{name}-inverse': Look(functools.partial(_undone, name, opened, weights, say))
+    f'{name}-inverse': Look(functools.partial(_inverse_of, name, opened, weights, say))
     for name, weights in wanted.items()
   }
 
@@ -209,7 +209,7 @@ def _mixed(
   return unit_cube.behind(first, np.sum(outputs, axis=0))
 
 
-def _undone(
+def _inverse_of(
   name: str,
   opened: Sequence[decoding.Opened],
   weights: np.ndarray,

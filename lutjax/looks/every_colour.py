@@ -36,7 +36,7 @@ def describe(read: Read) -> str:
 def score(
   loaded: Loaded,
   index: int,
-  look: normalized.Presented,
+  look: normalized.NormalizedLook,
   *,
   read: Read,
   interpolation: str,

@@ -26,7 +26,7 @@ class Match(NamedTuple):
 
   model: decoding.Opened
   index: int
-  source: normalized.Presented
+  source: normalized.NormalizedLook
   how: Literal['content', 'name', 'other']
 
   @property
@@ -48,7 +48,7 @@ def run_of(model: str | pathlib.Path) -> pathlib.Path | None:
 
 def find(
   opened: Sequence[decoding.Opened],
-  sources: Mapping[str, normalized.Presented],
+  sources: Mapping[str, normalized.NormalizedLook],
   only: Sequence[str] = (),
 ) -> tuple[list[Match], list[str]]:
   """Finds the file of each look.
@@ -103,7 +103,7 @@ def find(
 
 
 def remarks(
-  matches: Sequence[Match], sources: Mapping[str, normalized.Presented]
+  matches: Sequence[Match], sources: Mapping[str, normalized.NormalizedLook]
 ) -> list[str]:
   """Says what is not matched by content, and which files are left out."""
   lines = []

@@ -25,7 +25,7 @@ Curves = Literal['beside', 'baked']
 _COLOURS = 4096
 
 
-class Presented(NamedTuple):
+class NormalizedLook(NamedTuple):
   """A look on the unit cube.
 
   Attributes:
@@ -47,13 +47,13 @@ class Presented(NamedTuple):
   remark: str = ''
 
 
-def present(
+def normalize(
   looks: Sequence[luts.Look],
   bake_size: int,
   *,
   curves: Curves = 'beside',
   interpolation: str = 'trilinear',
-) -> list[Presented]:
+) -> list[NormalizedLook]:
   """Maps looks to the unit cube.
 
   Args:
@@ -66,7 +66,7 @@ def present(
   Returns:
     The looks, in their order.
   """
-  presented = []
+  normalized_looks = []
   for look in looks:
     remark = ''
     own = look.lut if _has_curves(look.lut) else None
@@ -77,11 +77,13 @@ def present(
       label, table, remark = _without_curves(
         look.name, own, bake_size, curves, interpolation
       )
-    presented.append(Presented(label, look.digest, table, own, look.source, remark))
-  return presented
+    normalized_looks.append(
+      NormalizedLook(label, look.digest, table, own, look.source, remark)
+    )
+  return normalized_looks
 
 
-def resampled(look: Presented, size: int, interpolation: str) -> np.ndarray:
+def resampled(look: NormalizedLook, size: int, interpolation: str) -> np.ndarray:
   """Returns a look's table as a lattice `[size, size, size, 3]`."""
   if len(look.table) == size:
     return look.table
@@ -89,7 +91,7 @@ def resampled(look: Presented, size: int, interpolation: str) -> np.ndarray:
   return np.asarray(tabulate.resample(plain, size, method=interpolation))
 
 
-def table_of(look: Presented, size: int, interpolation: str) -> np.ndarray:
+def table_of(look: NormalizedLook, size: int, interpolation: str) -> np.ndarray:
   """Returns a look at the nodes of its domain, `[size, size, size, 3]`.
 
   Curves are in it; outputs are those of the look.
@@ -108,7 +110,7 @@ def nodes_of(lut: lattice.Lut, size: int, interpolation: str) -> np.ndarray:
   return np.asarray(tabulate.tabulate(lambda at: read(lut, at, interpolation), size))
 
 
-def lut_of(look: Presented) -> lattice.Lut:
+def lut_of(look: NormalizedLook) -> lattice.Lut:
   """Returns a look as it was before, over its own domain and range."""
   if look.lut is not None:
     return look.lut
@@ -117,7 +119,7 @@ def lut_of(look: Presented) -> lattice.Lut:
   return lattice.from_table(table, look.label.domain)
 
 
-def truth_of(look: Presented) -> dict[str, Any]:
+def truth_of(look: NormalizedLook) -> dict[str, Any]:
   """Returns what `truth` samples of a look: its own LUT where it has curves."""
   if look.lut is None:
     return {'table': look.table, 'size': np.int32(len(look.table))}

@@ -92,7 +92,7 @@ def _open(
 
 
 def _lattices(
-  open_model: Any, index: int, look: normalized.Presented, interpolation: str
+  open_model: Any, index: int, look: normalized.NormalizedLook, interpolation: str
 ) -> tuple[np.ndarray, np.ndarray]:
   fitted = normalized.nodes_of(_decoded(open_model, index), _SIZE, 'tetrahedral')
   return normalized.table_of(look, _SIZE, interpolation), fitted
@@ -101,7 +101,7 @@ def _lattices(
 def _graded(
   open_model: Any,
   index: int,
-  look: normalized.Presented,
+  look: normalized.NormalizedLook,
   interpolation: str,
   photo: np.ndarray,
 ) -> np.ndarray:

@@ -100,7 +100,7 @@ def behind(label: labels.Label, outputs: Array | np.ndarray) -> lattice.Lut:
 
 
 def before(label: labels.Label, seen: np.ndarray) -> np.ndarray:
-  """Undoes the curve of a label.
+  """Inverts the curve of a label.
 
   Args:
     label: Of the look.
@@ -123,7 +123,7 @@ def before(label: labels.Label, seen: np.ndarray) -> np.ndarray:
     if not (np.all(steps >= 0) or np.all(steps <= 0)):
       raise errors.InputError(
         f'--inverse: the curve of {label.name} rises and falls, expected one that '
-        'can be undone'
+        'can be inverted'
       )
     way = 1 if column[-1] >= column[0] else -1
     found.append(np.interp(seen[..., i], column[::way], at[::way]))

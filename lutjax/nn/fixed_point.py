@@ -1,4 +1,4 @@
-"""Undoing `y = x + step(x)` where `step` is a contraction, colour by colour.
+"""Inverse of `y = x + step(x)` where `step` is a contraction, colour by colour.
 
 Banach's iteration `x <- y - step(x)` gains a factor of the Lipschitz constant
 each time. Newton's needs the 3 by 3 derivative of every colour, from three

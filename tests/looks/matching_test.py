@@ -14,7 +14,7 @@ from lutjax.lut import lattice
 
 def _source(name, digest, domain=labels.UNIT_DOMAIN):
   label = labels.Label(name, domain)
-  return normalized.Presented(
+  return normalized.NormalizedLook(
     label, digest, lattice.identity(2), source=f'luts/{name}.cube'
   )
 

@@ -54,10 +54,10 @@ def _oracle(name, at):
   return _trilinear(table, shaped) if len(table) else shaped
 
 
-def _present(name, **options):
+def _normalize(name, **options):
   said = []
   found = luts.load([str(CASES / f'{name}.cube')], say=said.append).looks
-  (look,) = normalized.present(found, 33, **options)
+  (look,) = normalized.normalize(found, 33, **options)
   return look, [*said, look.remark]
 
 
@@ -71,7 +71,7 @@ class PresentingTest(parameterized.TestCase):
   )
   def test_the_truth_is_that_of_the_cases(self, name, key):
     expected = np.load(CASES / 'expected.npz')
-    look, _ = _present(name)
+    look, _ = _normalize(name)
     low, high = np.array(look.label.domain)
     at = np.clip((expected['rgb'] - low) / (high - low), 0, 1).astype(np.float32)
     got = normalized.truth(normalized.truth_of(look), at, 'tetrahedral')
@@ -79,7 +79,7 @@ class PresentingTest(parameterized.TestCase):
 
   @parameterized.product(name=CURVED, curves=('beside', 'baked'))
   def test_the_truth_is_the_file_and_not_what_is_fitted(self, name, curves):
-    look, _ = _present(name, curves=curves)
+    look, _ = _normalize(name, curves=curves)
     got = normalized.truth(normalized.truth_of(look), self.at, 'trilinear')
     low, high = look.label.range
     want = _oracle(name, self.at)
@@ -90,7 +90,7 @@ class PresentingTest(parameterized.TestCase):
 
   @parameterized.parameters(*CURVED)
   def test_curve_and_lattice_together_are_the_file(self, name):
-    look, said = _present(name)
+    look, said = _normalize(name)
     seen = np.asarray(unit_cube.through(unit_cube.curve_of(look.label), self.at))
     low, high = look.label.range
     got = low + (high - low) * _trilinear(look.table.astype(float), seen)
@@ -101,23 +101,23 @@ class PresentingTest(parameterized.TestCase):
     )
 
   def test_baked_curves_are_said_with_their_error(self):
-    look, said = _present('curve1024', curves='baked')
+    look, said = _normalize('curve1024', curves='baked')
     self.assertIsNone(look.label.curve)
     self.assertRegex(said[0], r'curve1024: curves baked to a 33\^3 lattice, .*0\.0\d')
 
   def test_nothing_is_said_of_domains_and_values_that_are_usual(self):
     for curves in ('beside', 'baked'):
-      look, _ = _present('curve1024', curves=curves)
+      look, _ = _normalize('curve1024', curves=curves)
       self.assertEmpty(list(normalized.extents([look.label])))
-    lines = [*normalized.extents([_present(n)[0].label for n in CURVED])]
+    lines = [*normalized.extents([_normalize(n)[0].label for n in CURVED])]
     self.assertEqual(
       lines, ['domains other than [0, 1], kept: shaper_ranges (-0.1 to 1.2)']
     )
-    (line,) = normalized.extents([_present('log_to_linear9')[0].label])
+    (line,) = normalized.extents([_normalize('log_to_linear9')[0].label])
     self.assertEqual(line, 'values beyond [0, 1], kept: log_to_linear9 (0 to 16)')
 
   def test_a_look_without_curves_is_its_table(self):
-    look, said = _present('steep17')
+    look, said = _normalize('steep17')
     self.assertIsNone(look.lut)
     self.assertEqual(said, [''])
     self.assertEqual(set(normalized.truth_of(look)), {'table', 'size'})
@@ -125,8 +125,8 @@ class PresentingTest(parameterized.TestCase):
 
 class DrawnTest(absltest.TestCase):
   def test_half_of_the_colours_pass_the_curve(self):
-    curved, _ = _present('curve1024')
-    plain, _ = _present('steep17')
+    curved, _ = _normalize('curve1024')
+    plain, _ = _normalize('steep17')
     config = looks.Config()
     bent, straight = looks.jobs(config, [curved, plain], 'model')
     self.assertEqual(set(bent.data), set(straight.data))
@@ -201,7 +201,7 @@ class ScoredTest(parameterized.TestCase):
     np.testing.assert_allclose(unit_cube.to_unit(label, rgb), want, atol=2e-5)
     # Every colour, in one part instead of sixteen.
     loaded = selection.find_models(str(run))[0].loaded
-    look, _ = _present('shaper_ranges')
+    look, _ = _normalize('shaper_ranges')
     count = every_colour.COUNT
     every_colour.COUNT = 1 << 20
     self.addCleanup(setattr, every_colour, 'COUNT', count)

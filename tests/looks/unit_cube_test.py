@@ -61,7 +61,7 @@ class UnitCubeTest(parameterized.TestCase):
     self.assertTrue(lattice.is_curves(lut))
     np.testing.assert_allclose(lut.shaper.table, 4 * CURVES - 1, atol=1e-4)
 
-  def test_curves_are_undone(self):
+  def test_curves_are_inverted(self):
     at = np.random.default_rng(0).uniform(0.05, 1, (64, 3)).astype(np.float32)
     low, high = np.array(DOMAIN)
     seen = np.asarray(unit_cube.to_unit(LABEL, (low + at * (high - low)).astype('f4')))

@@ -15,7 +15,7 @@ from lutjax.types import Array, PyTree
 
 
 class Inverted(NamedTuple):
-  """What undoing a look gave.
+  """The inverse of a look at some colours.
 
   Attributes:
     rgb: `[..., 3]` float32 in [0, 1].
@@ -79,7 +79,7 @@ def invert(
 def lipschitz(
   shape: residual_flow.Shape, flow: PyTree, rgb: Array, code: Array
 ) -> Array:
-  """Measures how far each block is from being undone by plain iteration.
+  """Measures how well plain iteration inverts each block.
 
   Args:
     shape: The flow's form.

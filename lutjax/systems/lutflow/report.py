@@ -64,7 +64,7 @@ def rate(record: Mapping[str, Any], gathered: experiment.Gathered) -> page.Figur
   return page.Figure('rate', caption, pixels)
 
 
-def grid_errors(looks: Sequence[normalized.Presented]) -> dict[int, float]:
+def grid_errors(looks: Sequence[normalized.NormalizedLook]) -> dict[int, float]:
   """Returns the mean CIE76 of grids of 8 bits, read trilinearly, by their size."""
   rgb = metrics.uniform_colours(jax.random.key(0), _COLOURS)
   return {

@@ -37,7 +37,7 @@ _MOST_NODES = 1 << 31
 
 @dataclasses.dataclass(frozen=True)
 class Config(looks.Config):
-  """How looks are presented and scored.
+  """How looks are normalized and scored.
 
   Attributes:
     together: One network for all looks.
@@ -78,7 +78,7 @@ def gather(
     say: Told what is skipped or baked.
 
   Returns:
-    One job, whose context is the presented looks by name.
+    One job, whose context is the normalized looks by name.
 
   Raises:
     InputError: when there is no look, no image where images are needed, or more

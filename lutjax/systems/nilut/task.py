@@ -31,7 +31,7 @@ _SIZE = 33
 
 @dataclasses.dataclass(frozen=True)
 class Config(looks.Config):
-  """How looks are presented and scored.
+  """How looks are normalized and scored.
 
   Attributes:
     together: One network for all looks.

@@ -280,7 +280,7 @@ class InverseTest(parameterized.TestCase):
     norms = inverse.lipschitz(_BACK, flow, _RGB, self.codes[0])
     self.assertGreater(float(norms.max()), 1.0)
 
-  def test_inverse_lattice_undoes_the_lattice(self):
+  def test_inverse_lattice_inverts_the_lattice(self):
     config = self.loaded.config
     self.assertTrue(lutflow.invertible(config))
     self.assertFalse(lutflow.invertible(_CONFIG))

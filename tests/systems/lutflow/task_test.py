@@ -49,8 +49,8 @@ def _write_looks(folder):
 
 
 def _experiment(**fields):
-  wanted = lutflow_tiny.get_config()
-  return dataclasses.replace(wanted, pictures='none', **fields)
+  settings = lutflow_tiny.get_config()
+  return dataclasses.replace(settings, pictures='none', **fields)
 
 
 def _decoded(size=9, **flags):
@@ -118,9 +118,9 @@ class SamplerTest(parameterized.TestCase):
 
   @parameterized.parameters(0.0, 0.5)
   def test_a_fit_surveys_where_it_balances(self, balance):
-    wanted = config_lib.override(_experiment(), [f'balance={balance}'])
+    settings = config_lib.override(_experiment(), [f'balance={balance}'])
     with mock.patch.object(fleet, 'Programs') as made:
-      fit.programs_for(wanted, 1, 0)
+      fit.programs_for(settings, 1, 0)
     self.assertEqual(made.call_args.args[-1] is not None, balance > 0.0)
 
   def test_balance_must_be_a_power(self):
@@ -193,8 +193,8 @@ class NaturalTest(parameterized.TestCase):
     sources = experiment.Sources(
       luts=[str(folder / '*.cube')], images=[str(folder / 'seen.npz')]
     )
-    wanted = config_lib.override(_experiment(), ['colours=natural', 'steps=300'])
-    self.assertEqual(list(fit.fit(wanted, sources, folder / 'run')), [])
+    settings = config_lib.override(_experiment(), ['colours=natural', 'steps=300'])
+    self.assertEqual(list(fit.fit(settings, sources, folder / 'run')), [])
     stored = histogram.read(folder / 'run' / lutflow_task.COLOURS)
     self.assertEqual(stored[12:].sum(), 0)
     named = _decoded(model=str(folder / 'run'), look='all')
@@ -251,7 +251,7 @@ class GridTest(parameterized.TestCase):
     rng = np.random.default_rng(0)
     table = lattice.identity(9) ** 1.3 + 0.1 * rng.normal(size=(9, 9, 9, 3))
     table = np.clip(table, 0, 1).astype(np.float32)
-    look = normalized.Presented(labels.Label('a'), '', table)
+    look = normalized.NormalizedLook(labels.Label('a'), '', table)
     found = lutflow_report.grid_errors([look])
     self.assertEqual(list(found), [2, 3, 4, 5, 6, 7])
     rgb = metrics.uniform_colours(jax.random.key(0), 1024)
@@ -433,10 +433,10 @@ class FitTest(parameterized.TestCase):
     self.assertLen(named['warm-inverse'].decode(9).table, 9)
     self.assertRegex(said[0], r'warm: look, then inverse.* CIE76 mean 0\.\d')
 
-  def test_undoing_is_scored_on_photos(self):
+  def test_inverses_are_scored_on_photos(self):
     path = self.bijective()
     config = evaluate.config_for(str(path), ['size=17'], self.sources)
-    figures, problems = evaluate.undo(
+    figures, problems = evaluate.score_inverse(
       str(path), config, self.sources, only=['grey', 'warm'], pictures=self.folder
     )
     self.assertEmpty(problems)
@@ -448,7 +448,7 @@ class FitTest(parameterized.TestCase):
     self.assertIn('Pixels of the images, brought back', scorecard.render(figures))
     self.assertTrue((self.folder / 'grey-inverse.png').is_file())
     with self.assertRaisesRegex(errors.InputError, 'lutflow_bijective'):
-      evaluate.undo(str(self.artefact), config, self.sources)
+      evaluate.score_inverse(str(self.artefact), config, self.sources)
 
   def test_the_report_draws_bytes_against_error(self):
     pages = list((self.run_folder / 'report').glob('rate*.png'))
