@@ -41,10 +41,10 @@ def main() -> Sequence[str]:
   images.write(inputs / 'photos' / 'photo.png', photo)
 
   print(f'2. Fitting a network to each look, into {run}')
-  wanted = config.load('configs/nilut.py', [binary.CONFIGS])
-  wanted = config.override(wanted, ['pictures=all', *_SET.value])
+  settings = config.load('configs/nilut.py', [binary.CONFIGS])
+  settings = config.override(settings, ['pictures=all', *_SET.value])
   sources = experiment.Sources(luts=[str(inputs / 'looks')])
-  problems = list(fit.fit(wanted, sources, run, overwrite=True))
+  problems = list(fit.fit(settings, sources, run, overwrite=True))
 
   print(f'3. Exporting each network as a .cube file, to {out / "cubes"}')
   named = selection.named_looks(model=str(run), look='all')

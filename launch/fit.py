@@ -60,14 +60,14 @@ _SET = flags.DEFINE_multi_string(
 
 def main() -> Sequence[str]:
   """Runs the experiment; returns what failed."""
-  wanted: experiment.Experiment = config.load(_CONFIG.value, [binary.CONFIGS])
+  settings: experiment.Experiment = config.load(_CONFIG.value, [binary.CONFIGS])
   named = {'seed': _SEED.value, 'precision': _PRECISION.value}
   given = [f'{key}={value}' for key, value in named.items() if value is not None]
   if _PAIRS.value:
-    wanted = dataclasses.replace(wanted, task=pairs.from_looks(wanted.task))
-  _refuse_idle_flags(wanted.task)
-  wanted = config.override(wanted, given, flag='--')
-  wanted = config.override(wanted, _SET.value)
+    settings = dataclasses.replace(settings, task=pairs.from_looks(settings.task))
+  _refuse_idle_flags(settings.task)
+  settings = config.override(settings, given, flag='--')
+  settings = config.override(settings, _SET.value)
   sources = experiment.Sources(
     luts=_LUTS.value,
     images=_IMAGES.value,
@@ -76,7 +76,7 @@ def main() -> Sequence[str]:
     allow_nonfinite=_ALLOW_NONFINITE.value,
   )
   return fit.fit(
-    wanted,
+    settings,
     sources,
     _OUT.value,
     resume=_RESUME.value,

@@ -50,18 +50,18 @@ def load(path: str | os.PathLike, folders: Sequence[pathlib.Path] = ()) -> Any:
   Raises:
     InputError: when no such file exists, or it has no `get_config`.
   """
-  wanted = pathlib.Path(path)
+  given = pathlib.Path(path)
   # A path into another folder means that file, whatever else bears its name.
-  own = str(wanted.parent) in ('.', 'configs')
-  names = [wanted.name, f'{wanted.name}.py'] if own else []
-  candidates = [wanted, *[folder / name for folder in folders for name in names]]
+  own = str(given.parent) in ('.', 'configs')
+  names = [given.name, f'{given.name}.py'] if own else []
+  candidates = [given, *[folder / name for folder in folders for name in names]]
   found = next((c for c in candidates if c.is_file()), None)
   if found is None:
     names = sorted(p.stem for folder in folders for p in folder.glob('*.py'))
     names = [name for name in names if not name.startswith('_')]
     raise errors.InputError(
       f'--config={path}: no such file; there are {", ".join(names) or "none"}'
-      f'{nearest(wanted.stem, names)}'
+      f'{nearest(given.stem, names)}'
     )
   try:
     namespace = runpy.run_path(str(found))

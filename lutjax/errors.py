@@ -9,7 +9,7 @@ class InputError(ValueError):
   """A file, flag or field that cannot be used; the message is one line.
 
   The message names where (file, line or field), what was found and what was
-  wanted, in that order.
+  expected, in that order.
   """
 
 

@@ -24,8 +24,8 @@ class EarlierVersionsTest(parameterized.TestCase):
   @parameterized.parameters(*RUNS)
   def test_a_run_tells_what_it_was(self, name):
     record = runs.read_record(FOLDER / name)
-    wanted = config.from_dict(record['config'], name)
-    self.assertIsInstance(wanted, experiment.Experiment)
+    settings = config.from_dict(record['config'], name)
+    self.assertIsInstance(settings, experiment.Experiment)
     lines = list(describe.describe(str(FOLDER / name)))
     self.assertIn('artefacts', '\n'.join(lines))
 

@@ -72,13 +72,13 @@ _BRIEF = ('nodes=2', 'random_colours=64', 'photo_colours=64', 'pictures=none')
 
 def ours(bench: rate_bench.Bench) -> None:
   """Adds the default network at many sizes, and networks of smaller budgets."""
-  wanted = dataclasses.replace(lutflow_config.get_config(), pictures='none')
-  (opened,) = bench.fit('default', wanted)
+  settings = dataclasses.replace(lutflow_config.get_config(), pictures='none')
+  (opened,) = bench.fit('default', settings)
   bench.add_model('ours', 'default', opened.path.read_bytes)
   share = len(bench.labels) / 512
   for budget in [int(float(text) * share) for text in _SMALL.value]:
     names = lutflow.names_bytes(opened.loaded.config)
-    smaller = config_lib.override(wanted, [f'budget_bytes={budget + names}', *_BRIEF])
+    smaller = config_lib.override(settings, [f'budget_bytes={budget + names}', *_BRIEF])
     (found,) = bench.fit(f'{budget}', smaller)
     bench.add_model('ours', f'{budget:,} B', found.path.read_bytes)
   _corrected(bench, opened, [int(float(text) * share) for text in _BUDGETS.value])
@@ -120,10 +120,10 @@ def _corrected(
 def fixed_bits(bench: rate_bench.Bench) -> None:
   """Adds networks trained for so many bits a number, beside learned steps."""
   for precision in _BITS:
-    wanted = config_lib.override(
+    settings = config_lib.override(
       lutflow_config.get_config(), [f'precision={precision}', *_SHORT, *_BRIEF]
     )
-    (found,) = bench.fit(f'bits-{precision}', wanted)
+    (found,) = bench.fit(f'bits-{precision}', settings)
     learned = precision == 'learned'
     curve = 'ours, short fit' if learned else 'fixed bits, short fit'
     bench.add_model(curve, precision, found.path.read_bytes)
@@ -131,8 +131,8 @@ def fixed_bits(bench: rate_bench.Bench) -> None:
 
 def paper(bench: rate_bench.Bench) -> None:
   """Adds the paper's recipe, as it is and rounded after training."""
-  wanted = config_lib.override(lutflow_paper.get_config(), _BRIEF)
-  (opened,) = bench.fit('paper', wanted)
+  settings = config_lib.override(lutflow_paper.get_config(), _BRIEF)
+  (opened,) = bench.fit('paper', settings)
   for precision in ('fp32', 'bf16', 'int8', 'int6'):
     config = dataclasses.replace(opened.loaded.config, precision=precision, aware=True)
     export = functools.partial(lutflow.export, config, opened.loaded.variables)
@@ -143,19 +143,19 @@ def paper(bench: rate_bench.Bench) -> None:
 def niluts(bench: rate_bench.Bench) -> None:
   """Adds a network for each look, and one network with a head for each."""
   for widths in _NILUTS:
-    wanted = config_lib.override(
+    settings = config_lib.override(
       nilut.get_config(), [f'widths={widths}', *_ROUNDED, *_BRIEF]
     )
     name = '-'.join(map(str, widths))
-    fit = functools.partial(bench.fit, f'nilut-{name}', wanted)
+    fit = functools.partial(bench.fit, f'nilut-{name}', settings)
     bench.add_tensors('NILUT for each', f'{name} int6', fit)
   for width in _CNILUTS:
-    wanted = config_lib.override(
+    settings = config_lib.override(
       cnilut.get_config(),
       [f'widths=({width}, {width})', 'precision=int8', 'batch_size=64', *_BRIEF],
     )
     name = f'{width}-{width}'
-    fit = functools.partial(bench.fit, f'cnilut-{name}', wanted)
+    fit = functools.partial(bench.fit, f'cnilut-{name}', settings)
     bench.add_tensors('one CNILUT', f'{name} int8', fit)
 
 
@@ -212,7 +212,7 @@ def main(argv: list[str]) -> None:
     raise app.UsageError(f'Unexpected arguments: {argv[1:]}.')
   unknown = set(_ONLY.value) - set(_CURVES)
   if unknown:
-    raise app.UsageError(f'--only: found {sorted(unknown)}, wanted {[*_CURVES]}.')
+    raise app.UsageError(f'--only: found {sorted(unknown)}, expected {[*_CURVES]}.')
   bench = rate_bench.Bench(_LOOKS.value, pathlib.Path(_OUT.value), _HASTEN.value)
   print(rate_bench.HEAD)
   for name, curve in _CURVES.items():

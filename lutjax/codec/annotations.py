@@ -31,7 +31,7 @@ _XMP_LEFT_OUT = re.compile(
 
 
 class Annotations(NamedTuple):
-  """What is said beside pixels, profile and EXIF.
+  """Metadata of an image file other than its profile and EXIF.
 
   Attributes:
     colour: The PNG chunks that say what the codes mean, but for iCCP.
@@ -56,7 +56,7 @@ def fit(
   """Takes out what a format cannot hold.
 
   Args:
-    found: What a file said.
+    found: What a file holds.
     exif: Its EXIF stream.
     kind: The format to write, `PNG`, `JPEG`, `TIFF` or `WebP`.
 
@@ -93,13 +93,13 @@ def fit(
   return kept, exif, dropped
 
 
-def with_xmp(said: Annotations, xmp: bytes | None) -> Annotations:
+def with_xmp(annotations: Annotations, xmp: bytes | None) -> Annotations:
   """Adds an XMP packet, without its pictures and its pointers to further parts."""
   if not xmp:
-    return said
+    return annotations
   if max(xmp.count(b':Thumbnails'), xmp.count(b':HasExtendedXMP')) > _MAX_LEFT_OUT:
-    return said._replace(lost=(*said.lost, 'XMP'))
-  return said._replace(xmp=_XMP_LEFT_OUT.sub(b'', xmp))
+    return annotations._replace(lost=(*annotations.lost, 'XMP'))
+  return annotations._replace(xmp=_XMP_LEFT_OUT.sub(b'', xmp))
 
 
 def keyword(chunk: metadata.Chunk) -> str:

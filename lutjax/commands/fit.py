@@ -100,8 +100,8 @@ def programs_for(
   devices = mesh.make_mesh()
   group_size = group_size or mesh.default_group_size(devices)
   group_size = min(group_size, jobs)
-  wanted = max(1, min(devices.size, jobs // group_size))
-  devices = mesh.make_mesh(list(devices.devices.flat)[:wanted])
+  count = max(1, min(devices.size, jobs // group_size))
+  devices = mesh.make_mesh(list(devices.devices.flat)[:count])
   model = systems.model_of(experiment.model)
   system = model.make(experiment.model)
   linearize = None

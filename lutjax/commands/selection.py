@@ -86,30 +86,30 @@ def named_looks(
     return {pathlib.Path(lut).stem: _of_file(lut)}
   opened = find_models(model or '')
   looks = [label for item in opened for label in item.loaded.config.looks]
-  wanted = mix(looks, look=look, blend=blend)
+  mixes = mix(looks, look=look, blend=blend)
   if not inverse:
     return {
       name: Look(
         functools.partial(_mixed, opened, weights),
         network=functools.partial(_per_pixel, opened, weights),
       )
-      for name, weights in wanted.items()
+      for name, weights in mixes.items()
     }
   if blend:
     raise errors.InputError('--inverse: found --blend, expected one look or all')
-  for item, share in _shares(opened, np.sum(list(wanted.values()), axis=0)):
+  for item, share in _shares(opened, np.sum(list(mixes.values()), axis=0)):
     if np.any(share):
       decoding.check_invertible(item)
   return {
     f'{name}-inverse': Look(functools.partial(_inverse_of, name, opened, weights, say))
-    for name, weights in wanted.items()
+    for name, weights in mixes.items()
   }
 
 
 def mix(
   looks: Sequence[labels.Label], *, look: str = '', blend: Sequence[str] = ()
 ) -> Mapping[str, np.ndarray]:
-  """Reads which looks are wanted.
+  """Reads which looks are selected.
 
   Args:
     looks: Of a model.

@@ -66,11 +66,13 @@ def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
   moved without knowing what they mean.
   """
   del quality, lossless
-  pixels, said = content.pixels, content.annotations
+  pixels, annotations = content.pixels, content.annotations
   order = exif_codec.byte_order(content.exif or b'') or '<'
-  iptc = photoshop.iptc(said.resources)
-  others = photoshop.join([r for r in said.resources if r.number != photoshop.IPTC])
-  blobs = ((_XMP, said.xmp), (_IPTC, iptc), (_PHOTOSHOP, others))
+  iptc = photoshop.iptc(annotations.resources)
+  others = photoshop.join(
+    [r for r in annotations.resources if r.number != photoshop.IPTC]
+  )
+  blobs = ((_XMP, annotations.xmp), (_IPTC, iptc), (_PHOTOSHOP, others))
   buffer = io.BytesIO()
   tifffile.imwrite(
     buffer,
@@ -88,8 +90,8 @@ def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
   )
   encoded = buffer.getvalue()
   exif = content.exif
-  if said.resolution is not None:
-    exif = exif_cleaning.with_resolution(exif, said.resolution)
+  if annotations.resolution is not None:
+    exif = exif_cleaning.with_resolution(exif, annotations.resolution)
   return encoded if exif is None else exif_codec.tiff_with_exif(encoded, exif)
 
 

@@ -69,16 +69,16 @@ def read(path: str | os.PathLike) -> np.ndarray:
       counts = archive.get('counts')
   except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
     raise errors.InputError(f'{path}: cannot be read: {error}') from error
-  wanted = f'counts [N, N, N] of 2 to {_LARGEST} cells per axis, none negative'
+  expected = f'counts [N, N, N] of 2 to {_LARGEST} cells per axis, none negative'
   if counts is None:
-    raise errors.InputError(f'{path}: found no counts, expected {wanted}')
+    raise errors.InputError(f'{path}: found no counts, expected {expected}')
   shape = counts.shape
   if len(shape) != 3 or len(set(shape)) > 1 or not 2 <= shape[0] <= _LARGEST:
-    raise errors.InputError(f'{path}: found counts {list(shape)}, expected {wanted}')
+    raise errors.InputError(f'{path}: found counts {list(shape)}, expected {expected}')
   real = counts.dtype.kind in 'uif'
   if not real or not np.isfinite(counts).all() or counts.min() < 0 or not counts.any():
     raise errors.InputError(
       f'{path}: found {counts.dtype} counts that are negative, not finite or all '
-      f'zero, expected {wanted}'
+      f'zero, expected {expected}'
     )
   return counts

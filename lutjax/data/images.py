@@ -93,7 +93,7 @@ def read(
   Args:
     path: The file; its extension must tell its format.
     convert: Whether grey, palette, CMYK and premultiplied images are turned
-      into RGB with straight alpha (and said) instead of refused.
+      into RGB with straight alpha (with a message) instead of refused.
     say: Gets one line for each thing that is converted or left out.
 
   Returns:
@@ -251,8 +251,8 @@ def recoloured(image: Image, pixels: np.ndarray, icc: bytes) -> Image:
   lost = tuple(
     name for name in image.annotations.lost if name != annotations_lib.PAYLOAD
   )
-  said = image.annotations._replace(colour=(), lost=lost)
-  return Image(pixels, icc, image.exif, said)
+  annotations = image.annotations._replace(colour=(), lost=lost)
+  return Image(pixels, icc, image.exif, annotations)
 
 
 def to_float(pixels: np.ndarray) -> np.ndarray:
@@ -343,8 +343,8 @@ def _fitted(image: Image, kind: str) -> tuple[encoders.Content, list[str]]:
   height, width = image.pixels.shape[:2]
   if exif is not None:
     exif = exif_cleaning.clean(exif, kind=kind, height=height, width=width)
-  said, exif, dropped = annotations_lib.fit(image.annotations, exif, kind)
-  return encoders.Content(image.pixels, image.icc, exif, said), unread + dropped
+  annotations, exif, dropped = annotations_lib.fit(image.annotations, exif, kind)
+  return encoders.Content(image.pixels, image.icc, exif, annotations), unread + dropped
 
 
 @contextlib.contextmanager

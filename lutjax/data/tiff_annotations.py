@@ -44,12 +44,12 @@ def read(page: tifffile.TiffPage, content: bytes) -> annotations_lib.Annotations
       lost.append(annotations_lib.PAYLOAD)
     elif tag.code in _PICTURES or tag.code not in held:
       lost.append(tag.name if not tag.name.isdigit() else f'TIFF field {tag.code}')
-  said = annotations_lib.Annotations(
+  annotations = annotations_lib.Annotations(
     resources=resources,
     resolution=_resolution(page),
     lost=tuple(dict.fromkeys(lost)),
   )
-  return annotations_lib.with_xmp(said, raw(_XMP))
+  return annotations_lib.with_xmp(annotations, raw(_XMP))
 
 
 def _resolution(page: tifffile.TiffPage) -> resolution_lib.Resolution | None:

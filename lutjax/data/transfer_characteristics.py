@@ -27,7 +27,7 @@ def describe(image: images.Image) -> str | None:
     image: An image as it was read.
 
   Returns:
-    For example `PQ (chunk cICP)`; None where codes are like sRGB or nothing is said.
+    For example `PQ (chunk cICP)`; None for sRGB codes, or where the file does not say.
   """
   chunks = {chunk.kind: bytes(chunk.data) for chunk in image.annotations.colour}
   if len(chunks.get(b'cICP', b'')) == 4:

@@ -18,7 +18,7 @@ from lutjax.types import Array, Loaded, Model, Variables
 
 SUFFIX = '.lutjax'
 
-# Nodes per axis of a model that is exported, where nobody said, and applied.
+# Default nodes per axis of a model that is exported, and that is applied.
 EXPORT_SIZE = 33
 APPLY_SIZE = 65
 # Of the iteration that runs looks backwards, at most.

@@ -56,7 +56,7 @@ def find(
   Args:
     opened: The models.
     sources: Looks as read, by name.
-    only: Names of the looks that are wanted; all by default.
+    only: Names of the looks to match; all by default.
 
   Returns:
     The matches, and a line for each model with looks that have none.
@@ -74,11 +74,11 @@ def find(
     for i, label in enumerate(item.loaded.config.looks):
       if only and label.name not in only:
         continue
-      named, wanted = sources.get(label.name), inputs.get(label.name)
-      if named is not None and wanted in (None, named.digest):
-        match = Match(item, i, named, 'name' if wanted is None else 'content')
-      elif wanted in by_content:
-        match = Match(item, i, by_content[wanted], 'content')
+      named, expected = sources.get(label.name), inputs.get(label.name)
+      if named is not None and expected in (None, named.digest):
+        match = Match(item, i, named, 'name' if expected is None else 'content')
+      elif expected in by_content:
+        match = Match(item, i, by_content[expected], 'content')
       elif purpose:
         match = Match(item, i, next(iter(sources.values())), 'other')
       elif named is not None:

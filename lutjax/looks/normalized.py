@@ -211,12 +211,12 @@ def _without_curves(
     size = cells * max(1, -(-(bake_size - 1) // cells)) + 1
     plain = lattice.from_table(lut.table)
     table = tabulate.resample(plain, size, method=interpolation)
-  wanted = (samples - span[0]) / (span[1] - span[0])
-  curve = curves_lib.fit(wanted)
+  samples_unit = (samples - span[0]) / (span[1] - span[0])
+  curve = curves_lib.fit(samples_unit)
   label = _label(name, shaper.domain, values, curve)
   if not lattice.is_curves(lut):
     table = _in_unit(label, table)
-  gap = np.abs(np.clip(curves_lib.table_of(curve), 0, 1) - np.clip(wanted, 0, 1))
+  gap = np.abs(np.clip(curves_lib.table_of(curve), 0, 1) - np.clip(samples_unit, 0, 1))
   line = (
     f'{name}: curves of {len(samples)} samples kept beside the network, in '
     f'{curve.knots} knots, off by {gap.max():.1g} of the cube at most'

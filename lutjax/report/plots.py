@@ -268,7 +268,7 @@ def _legend(axes: 'mpl_axes.Axes', drawn: Sequence[tuple[Any, str]]) -> None:
 def _label_points(axes: 'mpl_axes.Axes', series: Sequence[Sequence[Point]]) -> None:
   """Writes the labels of points, each where it hides least."""
   axes.get_xlim(), axes.get_ylim()  # settles the limits, hence the transform
-  taken, wanted = [], []
+  taken, label_spots = [], []
   for i, kept in enumerate(series):
     if not kept:
       continue
@@ -278,8 +278,8 @@ def _label_points(axes: 'mpl_axes.Axes', series: Sequence[Sequence[Point]]) -> N
     taken += [(x - 3, y - 3, x + 3, y + 3) for x, y in zip(*columns)]
     taken += [(x - 9, y - 9, x + 9, y + 9) for x, y in spots]
     color = canvas.PALETTE[i % len(canvas.PALETTE)]
-    wanted += [(*spot, point.label, color) for spot, point in zip(spots, kept)]
-  for x, y, label, color in wanted:
+    label_spots += [(*spot, point.label, color) for spot, point in zip(spots, kept)]
+  for x, y, label, color in label_spots:
     text = canvas.drawable(label, most=28)
     wide, high = 8.2 * len(text), 16
     boxes = [

@@ -55,10 +55,10 @@ def _oracle(name, at):
 
 
 def _normalize(name, **options):
-  said = []
-  found = luts.load([str(CASES / f'{name}.cube')], say=said.append).looks
+  lines = []
+  found = luts.load([str(CASES / f'{name}.cube')], say=lines.append).looks
   (look,) = normalized.normalize(found, 33, **options)
-  return look, [*said, look.remark]
+  return look, [*lines, look.remark]
 
 
 class PresentingTest(parameterized.TestCase):
@@ -90,20 +90,20 @@ class PresentingTest(parameterized.TestCase):
 
   @parameterized.parameters(*CURVED)
   def test_curve_and_lattice_together_are_the_file(self, name):
-    look, said = _normalize(name)
+    look, lines = _normalize(name)
     seen = np.asarray(unit_cube.through(unit_cube.curve_of(look.label), self.at))
     low, high = look.label.range
     got = low + (high - low) * _trilinear(look.table.astype(float), seen)
     # 1e-5 of the cube, and what the lattice makes of that.
     np.testing.assert_allclose(got, _oracle(name, self.at), atol=5e-5)
     self.assertRegex(
-      said[0], f'{name}: curves of .* kept beside the network, in .*1e-05'
+      lines[0], f'{name}: curves of .* kept beside the network, in .*1e-05'
     )
 
   def test_baked_curves_are_said_with_their_error(self):
-    look, said = _normalize('curve1024', curves='baked')
+    look, lines = _normalize('curve1024', curves='baked')
     self.assertIsNone(look.label.curve)
-    self.assertRegex(said[0], r'curve1024: curves baked to a 33\^3 lattice, .*0\.0\d')
+    self.assertRegex(lines[0], r'curve1024: curves baked to a 33\^3 lattice, .*0\.0\d')
 
   def test_nothing_is_said_of_domains_and_values_that_are_usual(self):
     for curves in ('beside', 'baked'):
@@ -117,9 +117,9 @@ class PresentingTest(parameterized.TestCase):
     self.assertEqual(line, 'values beyond [0, 1], kept: log_to_linear9 (0 to 16)')
 
   def test_a_look_without_curves_is_its_table(self):
-    look, said = _normalize('steep17')
+    look, lines = _normalize('steep17')
     self.assertIsNone(look.lut)
-    self.assertEqual(said, [''])
+    self.assertEqual(lines, [''])
     self.assertEqual(set(normalized.truth_of(look)), {'table', 'size'})
 
 
@@ -153,12 +153,12 @@ class ScoredTest(parameterized.TestCase):
     cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
 
   def fit(self, name, model, task, **options):
-    wanted = experiment.Experiment(
+    settings = experiment.Experiment(
       model, task, loop.Config(steps=0, schedule='constant'), **options
     )
     run = self.folder / f'{name}-{type(model).__module__}-{task.curves}'
     sources = experiment.Sources(luts=[str(CASES / f'{name}.cube')])
-    self.assertEmpty(fit.fit(wanted, sources, run, say=lambda line: None))
+    self.assertEmpty(fit.fit(settings, sources, run, say=lambda line: None))
     events = map(json.loads, (run / 'metrics.jsonl').read_text().splitlines())
     (record,) = [event for event in events if event['event'] == 'model']
     return run, record['looks'][name]

@@ -70,14 +70,14 @@ class RegistryTest(parameterized.TestCase):
     self.sources = experiment.Sources(luts=[str(self.folder / 'turned.cube')])
 
   def fit(self, model, task, steps):
-    wanted = experiment.Experiment(
+    settings = experiment.Experiment(
       model=model,
       task=task,
       fit=loop.Config(steps=steps, batch_size=64, segment_steps=max(steps, 1)),
       pictures='none',
     )
     run = self.folder / 'run'
-    self.assertEmpty(fit.fit(wanted, self.sources, run, say=lambda line: None))
+    self.assertEmpty(fit.fit(settings, self.sources, run, say=lambda line: None))
     (look,) = selection.named_looks(model=str(run)).values()
     return np.asarray(look.decode(3).table)
 
@@ -118,10 +118,10 @@ class RegistryTest(parameterized.TestCase):
       {'matrix': matrix},
       namespace,
     )
-    wanted = namespace['get_config']()
-    self.assertIsInstance(wanted.task, looks.Config)
+    settings = namespace['get_config']()
+    self.assertIsInstance(settings.task, looks.Config)
     task = looks.Config(nodes=3, random_colours=64, photo_colours=64)
-    got = self.fit(wanted.model, task, wanted.fit.steps)
+    got = self.fit(settings.model, task, settings.fit.steps)
     # Channels are turned round: a matrix can do that.
     np.testing.assert_allclose(got, self.look.table, atol=0.02)
 

@@ -105,8 +105,8 @@ def run(
     if pending:
       devices = mesh.make_mesh()
       group_size = min(group_size or mesh.default_group_size(devices), len(pending))
-      wanted = max(1, min(devices.size, len(pending) // group_size))
-      devices = mesh.make_mesh(list(devices.devices.flat)[:wanted])
+      count = max(1, min(devices.size, len(pending) // group_size))
+      devices = mesh.make_mesh(list(devices.devices.flat)[:count])
       fleet = gamut_fleet.Fleet(
         experiment, _KINDS[task.format], opened, devices, group_size, say
       )

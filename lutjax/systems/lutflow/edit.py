@@ -52,12 +52,12 @@ def fit_code(
   Returns:
     The code `[T]` and its mean CIE76 on these colours.
   """
-  wanted = spaces.srgb_to_lab(target)
+  target_lab = spaces.srgb_to_lab(target)
 
   def gap(code: Array) -> Array:
     raw = residual_flow.apply(shape, flow, rgb, code)
     above, below = (target >= 1.0) & (raw > 1.0), (target <= 0.0) & (raw < 0.0)
-    return spaces.srgb_to_lab(jnp.where(above | below, target, raw)) - wanted
+    return spaces.srgb_to_lab(jnp.where(above | below, target, raw)) - target_lab
 
   def cost(code: Array) -> Array:
     return jnp.mean(jnp.sqrt(jnp.sum(gap(code) ** 2, -1) + _SOFT**2))
@@ -85,7 +85,7 @@ def fit_code(
   def distance(code: Array) -> Array:
     raw = residual_flow.apply(shape, flow, rgb[some], code)
     lab = spaces.srgb_to_lab(jnp.clip(raw, 0.0, 1.0))
-    return jnp.mean(jnp.sum((lab - wanted[some]) ** 2, -1))
+    return jnp.mean(jnp.sum((lab - target_lab[some]) ** 2, -1))
 
   start = codes[jnp.argmin(jax.lax.map(distance, codes))]
   first = (start, cost(start), jnp.float32(0.01))

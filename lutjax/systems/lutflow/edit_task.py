@@ -136,13 +136,13 @@ def add_look(
   step = None
   if model.precision == 'learned':
     step = rounding.step_of(jnp.asarray(variables.params['steps']['codes']))
-  code, error, base, wanted = _fit_code(plain, *known, step, data)
+  code, error, base, target_table = _fit_code(plain, *known, step, data)
   order = residual_correction.ORDER
   level, spectra = 0, np.zeros((order, order, order, 3), np.int16)
   for wished in () if model.coefficient else correction.LEVELS:
     if error <= target:
       break
-    found, left, _ = _search(base, wanted, float(wished))
+    found, left, _ = _search(base, target_table, float(wished))
     level, spectra, error = wished, np.asarray(found), left
   model, variables = edit.add(model, variables, label, np.asarray(code), level, spectra)
   return model, variables, float(error)
@@ -165,20 +165,22 @@ TASK = lutflow_task.TASK._replace(
 
 
 @jax.jit
-def _search(base: Array, wanted: Array, level: Array) -> tuple[Array, Array, Array]:
-  return residual_correction.search(base, wanted, level, iterations=_ITERATIONS)
+def _search(
+  base: Array, target_table: Array, level: Array
+) -> tuple[Array, Array, Array]:
+  return residual_correction.search(base, target_table, level, iterations=_ITERATIONS)
 
 
 def _fit_code_of(
   model: lutflow.Config, flow: PyTree, codes: Array, step: Array | None, data: PyTree
 ) -> tuple[Array, Array, Array, Array]:
   shape = model.flow
-  wanted = correction.at_size(data['table'], data['size'])
+  target_table = correction.at_size(data['table'], data['size'])
   rgb = jnp.asarray(lattice.identity(_NODES)).reshape(-1, 3)
-  target = interpolate.trilinear(wanted, rgb)
+  target = interpolate.trilinear(target_table, rgb)
   code, _ = edit.fit_code(shape, flow, codes, rgb, target, step=step)
   base = residual_flow.tabulate(shape, flow, code, residual_correction.SIZE)
-  return code, residual_correction.error_of(base, wanted), base, wanted
+  return code, residual_correction.error_of(base, target_table), base, target_table
 
 
 _fit_code = jax.jit(_fit_code_of, static_argnums=0)

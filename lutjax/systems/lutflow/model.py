@@ -128,7 +128,7 @@ def init(config: Config, key: Key) -> Variables:
   Returns:
     `params`: `flow`, `codes` `[L, T]`, and with learned precision `steps`.
     `stats`: `vectors` of the power iteration, `price` of a byte per look, and
-      the smoothed `ratio` of the estimated size to what is wanted.
+      the smoothed `ratio` of the estimated size to the target size.
   """
   flow_key, code_key, vector_key = jax.random.split(key, 3)
   flow = residual_flow.init(flow_key, config.flow)

@@ -274,16 +274,16 @@ class FitTest(parameterized.TestCase):
     _write_looks(cls.looks)
     cls.run_folder = cls.folder / 'run'
     cls.sources = experiment.Sources(luts=[str(cls.looks)])
-    cls.said = []
+    cls.lines = []
     cls.problems = fit.fit(
-      _experiment(), cls.sources, cls.run_folder, say=cls.said.append
+      _experiment(), cls.sources, cls.run_folder, say=cls.lines.append
     )
     cls.artefact = cls.run_folder / 'model.lutjax'
 
   def test_stays_within_its_budget(self):
     self.assertEqual(list(self.problems), [])
     self.assertLessEqual(self.artefact.stat().st_size, 4000)
-    self.assertTrue(any('looks corrected' in line for line in self.said), self.said)
+    self.assertTrue(any('looks corrected' in line for line in self.lines), self.lines)
 
   def test_looks_come_back(self):
     named = _decoded(model=str(self.run_folder), look='all')
@@ -338,7 +338,7 @@ class FitTest(parameterized.TestCase):
     sources = self.sources._replace(images=images)
     config = evaluate.config_for(str(self.run_folder), assignments, sources)
     return evaluate.evaluate(
-      str(self.run_folder), config, sources, say=self.said.append, **options
+      str(self.run_folder), config, sources, say=self.lines.append, **options
     )
 
   def test_photos_split_the_cube_into_natural_colours_and_the_rest(self):
@@ -382,10 +382,10 @@ class FitTest(parameterized.TestCase):
 
   def test_fitting_again_does_nothing(self):
     before = self.artefact.read_bytes()
-    said = []
-    fit.fit(_experiment(), self.sources, self.run_folder, say=said.append)
+    lines = []
+    fit.fit(_experiment(), self.sources, self.run_folder, say=lines.append)
     self.assertEqual(self.artefact.read_bytes(), before)
-    self.assertTrue(any('1 of 1 models are done' in line for line in said))
+    self.assertTrue(any('1 of 1 models are done' in line for line in lines))
 
   def test_refuses_a_run_of_another_config(self):
     with self.assertRaisesRegex(errors.InputError, 'seed: 0, now 1'):
@@ -424,14 +424,14 @@ class FitTest(parameterized.TestCase):
     np.testing.assert_allclose(got, rgb, atol=2e-3)
 
   def test_an_inverse_says_how_far_it_leads_back(self):
-    said = []
+    lines = []
     named = selection.named_looks(
-      model=str(self.bijective()), look='warm', inverse=True, say=said.append
+      model=str(self.bijective()), look='warm', inverse=True, say=lines.append
     )
-    self.assertEmpty(said)
+    self.assertEmpty(lines)
     self.assertEqual(list(named), ['warm-inverse'])
     self.assertLen(named['warm-inverse'].decode(9).table, 9)
-    self.assertRegex(said[0], r'warm: look, then inverse.* CIE76 mean 0\.\d')
+    self.assertRegex(lines[0], r'warm: look, then inverse.* CIE76 mean 0\.\d')
 
   def test_inverses_are_scored_on_photos(self):
     path = self.bijective()
@@ -462,10 +462,10 @@ class FitTest(parameterized.TestCase):
     for folder in ('a', 'b'):
       (twice / folder).mkdir(parents=True)
       (twice / folder / 'warm.cube').write_bytes(content)
-    said = []
-    found, _ = luts.load([str(twice)], say=said.append)
+    lines = []
+    found, _ = luts.load([str(twice)], say=lines.append)
     self.assertEqual([look.name for look in found], ['a-warm', 'b-warm'])
-    self.assertEqual(said, ['2 looks named warm: called a-warm, b-warm'])
+    self.assertEqual(lines, ['2 looks named warm: called a-warm, b-warm'])
 
   @parameterized.parameters(0.1, 0.5, 0.9, 0.99)
   def test_a_damaged_artefact_is_noticed(self, place):
@@ -486,7 +486,7 @@ class FitTest(parameterized.TestCase):
 
 class GatherTest(parameterized.TestCase):
   def gather(self, **config):
-    said = []
+    lines = []
     folder = pathlib.Path(self.create_tempdir().full_path)
     small, large = lattice.identity(5) ** 0.8, lattice.identity(21) ** 1.2
     wide = [[-0.5, 0.0, 0.0], [1.5, 1.0, 1.0]]
@@ -495,15 +495,15 @@ class GatherTest(parameterized.TestCase):
       files.write_bytes(folder / f'{name}.cube', cube.render(lut))
     sources = experiment.Sources(luts=[str(folder)])
     return lutflow_task.gather(
-      lutflow_task.Config(**config), sources, said.append
-    ), said
+      lutflow_task.Config(**config), sources, lines.append
+    ), lines
 
   def test_looks_of_all_sizes_stand_in_one_table(self):
-    gathered, said = self.gather()
+    gathered, lines = self.gather()
     (job,) = gathered.jobs
     self.assertEqual(job.data['table'].shape, (2, 21, 21, 21, 3))
     np.testing.assert_array_equal(job.data['size'], [21, 5])
-    self.assertEqual(said, ['domains other than [0, 1], kept: large (-0.5 to 1.5)'])
+    self.assertEqual(lines, ['domains other than [0, 1], kept: large (-0.5 to 1.5)'])
     self.assertEqual(gathered.labels['model'][0].domain[1], (1.5, 1.0, 1.0))
 
   def test_more_nodes_than_an_index_reaches_are_refused(self):
@@ -516,13 +516,13 @@ class GatherTest(parameterized.TestCase):
 
   def test_large_looks_are_resampled_where_tables_are_large(self):
     with mock.patch.object(looks, '_MOST_BYTES', 10_000):
-      gathered, said = self.gather(bake_size=6)
+      gathered, lines = self.gather(bake_size=6)
     (job,) = gathered.jobs
     np.testing.assert_array_equal(job.data['size'], [6, 5])
     np.testing.assert_allclose(
       job.data['table'][0], lattice.identity(6) ** 1.2, atol=1e-6
     )
-    self.assertRegex(said[0], r'large \(21\^3\): resampled to 6\^3')
+    self.assertRegex(lines[0], r'large \(21\^3\): resampled to 6\^3')
     # Scores are against the look as it is.
     self.assertLen(gathered.context['large'].table, 21)
 
