@@ -168,7 +168,12 @@ def node_colours(size: int = 33) -> np.ndarray:
 
 
 def uniform_colours(key: Key, count: int) -> Array:
-  """Returns colours drawn uniformly from the cube, `[count, 3]` in [0, 1)."""
+  """Returns colours drawn uniformly from the cube, `[count, 3]` in [0, 1).
+
+  Args:
+    key: Used once.
+    count: How many.
+  """
   return jax.random.uniform(key, (count, 3))
 
 

@@ -23,7 +23,14 @@ class Config(looks.Config):
 def finish(
   config: Config, loaded: Loaded, job: fleet.Job, say: Callable[[str], None]
 ) -> tuple[Variables, Mapping[str, Any]]:
-  """Hands the look over, at its own nodes."""
+  """Returns the model of the look itself, at its own nodes.
+
+  Args:
+    config: Not used.
+    loaded: A model that has `from_lattice`.
+    job: Its data, `table` `[N, N, N, 3]`.
+    say: Not used.
+  """
   del config, say
   if loaded.model.from_lattice is None:
     raise ValueError(f'Expected a model of a lattice, got {loaded.model.name}.')

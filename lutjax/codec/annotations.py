@@ -94,7 +94,12 @@ def fit(
 
 
 def with_xmp(annotations: Annotations, xmp: bytes | None) -> Annotations:
-  """Adds an XMP packet, without its pictures and its pointers to further parts."""
+  """Adds an XMP packet, without its thumbnails and its references to other packets.
+
+  Args:
+    annotations: What is added to.
+    xmp: The packet; None or empty adds nothing.
+  """
   if not xmp:
     return annotations
   if max(xmp.count(b':Thumbnails'), xmp.count(b':HasExtendedXMP')) > _MAX_LEFT_OUT:

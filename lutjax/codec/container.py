@@ -170,7 +170,11 @@ def unpack(
 
 
 def layout(content: bytes, source: str = 'artefact') -> Layout:
-  """Returns where the bytes of an artefact go.
+  """Returns the sizes of the parts of an artefact.
+
+  Args:
+    content: The artefact.
+    source: Named in errors.
 
   Raises:
     ArtefactError: see `unpack`.
@@ -188,7 +192,11 @@ def layout(content: bytes, source: str = 'artefact') -> Layout:
 
 
 def describe(content: bytes, source: str = 'artefact') -> str:
-  """Returns a few lines on what an artefact holds, for people.
+  """Describes an artefact in a few lines, for people.
+
+  Args:
+    content: The artefact.
+    source: Its name, which the first line and errors begin with.
 
   Raises:
     ArtefactError: see `unpack`.

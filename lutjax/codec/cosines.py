@@ -127,7 +127,12 @@ def transform(table: np.ndarray) -> np.ndarray:
 
 
 def restore(coefficients: np.ndarray, nodes: int | None = None) -> np.ndarray:
-  """Returns the lattice of a spectrum `[N, N, N, 3]`, at any number of nodes."""
+  """Returns the lattice of a spectrum.
+
+  Args:
+    coefficients: `[N, N, N, 3]`, from the transform of this module.
+    nodes: Per axis of the lattice; N by default.
+  """
   size = len(coefficients)
   waves = spectrum.basis(size, size, nodes)
   return _separable(coefficients, waves.T) @ spectrum.OPPONENT

@@ -142,12 +142,22 @@ def _next(decoder: Any, *model: Any) -> Any:
 
 
 def by_lane(step: int, values: np.ndarray) -> np.ndarray:
-  """Contexts for values whose lanes differ in scale: one for each lane."""
+  """Returns one context for each lane: its values differ in scale.
+
+  Args:
+    step: Not used: contexts are the same at every step.
+    values: `[steps, lanes]` integers.
+  """
   return np.arange(values.shape[1])
 
 
 def pooled(step: int, values: np.ndarray) -> np.ndarray:
-  """Contexts for values that are all alike: one for all."""
+  """Returns one context for all values: they have the same scale.
+
+  Args:
+    step: Not used.
+    values: `[steps, lanes]` integers.
+  """
   return np.zeros(values.shape[1], np.int64)
 
 

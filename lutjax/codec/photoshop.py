@@ -62,7 +62,12 @@ def join(resources: Sequence[Resource]) -> bytes:
 
 
 def with_iptc(resources: Sequence[Resource], iptc: bytes) -> tuple[Resource, ...]:
-  """Returns the resources with IPTC added, unless they hold some."""
+  """Returns the resources with IPTC added, unless they hold some.
+
+  Args:
+    resources: Photoshop image resources.
+    iptc: Content of the IPTC resource.
+  """
   if any(resource.number == IPTC for resource in resources):
     return tuple(resources)
   return (Resource(IPTC, b'', iptc), *resources)

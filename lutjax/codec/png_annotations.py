@@ -85,7 +85,13 @@ def read(chunks: Sequence[metadata.Chunk], source: str) -> Found:
 def to_chunks(
   annotations: annotations_lib.Annotations, icc: bytes | None, exif: bytes | None
 ) -> list[metadata.Chunk]:
-  """Makes the chunks that go between the header and the pixels."""
+  """Makes the chunks that go between the header and the pixels.
+
+  Args:
+    annotations: From `annotations.fit`, for PNG.
+    icc: Profile, or None.
+    exif: EXIF stream, or None.
+  """
   chunks = list(annotations.colour)
   if icc is not None:
     chunks.append(metadata.Chunk(b'iCCP', b'ICC profile\0\0' + zlib.compress(icc, 9)))

@@ -58,7 +58,12 @@ def quantize(
 
 
 def dequantize(codes: np.ndarray, scale: np.ndarray) -> np.ndarray:
-  """Returns the float32 weights `[..., C]` that codes `[..., C]` stand for."""
+  """Returns the float32 weights `[..., C]` that codes `[..., C]` stand for.
+
+  Args:
+    codes: `[..., C]` integers.
+    scale: `[C]`, the step of each column.
+  """
   return codes.astype(np.float32) * scale.astype(np.float32)
 
 

@@ -34,7 +34,13 @@ class Resolution(NamedTuple):
 
 
 def make(x: Fraction, y: Fraction, unit: int) -> Resolution | None:
-  """Returns a resolution, or None if the numbers say nothing."""
+  """Returns a resolution, or None if the numbers say nothing.
+
+  Args:
+    x: Pixels per unit, across.
+    y: Pixels per unit, down.
+    unit: `NO_UNIT`, `INCH` or `CENTIMETRE`; others give None.
+  """
   known = unit in _JFIF_UNITS and x > 0 and y > 0
   return Resolution(x, y, unit) if known and (unit != NO_UNIT or x != y) else None
 
@@ -107,7 +113,12 @@ def from_exif(exif: bytes) -> Resolution | None:
 def exif_fields(
   resolution: Resolution, order: str
 ) -> list[tuple[int, int, int, bytes]]:
-  """Returns tag, kind, count and value of the fields that hold a resolution."""
+  """Returns tag, kind, count and value of the fields that hold a resolution.
+
+  Args:
+    resolution: To store.
+    order: Byte order as `struct` names it, `<` or `>`.
+  """
   x, y = (
     struct.pack(f'{order}II', count.numerator, count.denominator)
     for count in (resolution.x, resolution.y)

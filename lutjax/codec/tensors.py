@@ -85,7 +85,12 @@ def to_bytes(arrays: Sequence[np.ndarray], *, narrow: bool) -> tuple[list[Spec],
 
 
 def from_bytes(content: bytes, spec: Spec) -> np.ndarray:
-  """Returns the tensor that `spec.size_bytes` bytes stand for."""
+  """Returns the tensor that `spec.size_bytes` bytes stand for.
+
+  Args:
+    content: `spec.size_bytes` bytes.
+    spec: Kind, bits and shape of the tensor.
+  """
   if spec.kind not in _DTYPES:
     count = math.prod(spec.shape)
     return bits_codec.unpack(content, spec.bits, count).reshape(spec.shape)

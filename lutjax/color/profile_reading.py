@@ -83,7 +83,12 @@ def is_prophoto(profile: RgbProfile) -> bool:
 
 
 def find_tag(icc: bytes, name: bytes) -> bytes | None:
-  """Returns the content of a tag of a profile, or None if it has none."""
+  """Returns the content of a tag of a profile, or None if it has none.
+
+  Args:
+    icc: The profile.
+    name: Of the tag, 4 bytes.
+  """
   (count,) = struct.unpack_from('>I', icc.ljust(132, b'\0'), 128)
   for at in range(132, min(132 + 12 * min(count, 1000), len(icc) - 11), 12):
     found, offset, size = struct.unpack_from('>4sII', icc, at)

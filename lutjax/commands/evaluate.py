@@ -153,7 +153,12 @@ def evaluate(
 
 
 def render(config: Config, figures: Mapping[str, Any]) -> str:
-  """Returns the figures of `evaluate` or `score_inverse` as Markdown."""
+  """Returns the figures of `evaluate` or `score_inverse` as Markdown.
+
+  Args:
+    config: From `config_for`; its task may have a table of its own.
+    figures: From `evaluate` or `score_inverse`.
+  """
   own = systems.task_of(config.task).render
   return own(figures) if own is not None else scorecard.render(figures)
 

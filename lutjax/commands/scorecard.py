@@ -118,6 +118,12 @@ def write(
 ) -> pathlib.Path:
   """Writes figures as JSON, and `text`, their Markdown; see `check_out`.
 
+  Args:
+    figures: What is written as JSON.
+    text: The same as Markdown.
+    out: Path of the JSON file, or of a folder; see `check_out`.
+    overwrite: Whether existing files may be replaced.
+
   Returns:
     The path of the JSON file.
   """

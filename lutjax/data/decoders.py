@@ -70,7 +70,13 @@ class Decoded(NamedTuple):
 
 
 def from_png(content: bytes, source: str, say: Say) -> Decoded:
-  """Decodes by libpng, which keeps 16 bits; chunks are walked here."""
+  """Decodes by libpng, which keeps 16 bits; chunks are read here.
+
+  Args:
+    content: The file.
+    source: Named in messages and errors.
+    say: Told what is not read, such as further frames.
+  """
   chunks = metadata.png_to_chunks(content, source)
   head = png.read_head(chunks, source)
   _check_size(head.height, head.width, source)
@@ -83,7 +89,13 @@ def from_png(content: bytes, source: str, say: Say) -> Decoded:
 
 
 def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
-  """Decodes the first page by tifffile, at 8 or 16 bits or as float."""
+  """Decodes the first page by tifffile, at 8 or 16 bits or as float.
+
+  Args:
+    content: The file.
+    source: Named in messages and errors.
+    say: Told what is not read, such as further pages.
+  """
   messages: list[str] = []
   with _listening(messages), tifffile.TiffFile(io.BytesIO(content)) as file:
     page = file.pages.first
@@ -111,7 +123,13 @@ def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
 
 
 def from_jpeg(content: bytes, source: str, say: Say) -> Decoded:
-  """Decodes by libjpeg; segments are walked here."""
+  """Decodes by libjpeg; segments are read here.
+
+  Args:
+    content: The file.
+    source: Named in errors.
+    say: Not used.
+  """
   del say
   segments, scan = metadata.jpeg_to_segments(content, source)
   bits, height, width = metadata.jpeg_frame(segments, source)
@@ -128,7 +146,13 @@ def from_jpeg(content: bytes, source: str, say: Say) -> Decoded:
 
 
 def from_webp(content: bytes, source: str, say: Say) -> Decoded:
-  """Decodes by libwebp."""
+  """Decodes by libwebp.
+
+  Args:
+    content: The file.
+    source: Named in messages and errors.
+    say: Told what is not read, such as further frames.
+  """
   decoder = WebPImagePlugin.WebPImageFile(io.BytesIO(content))
   _check_size(decoder.height, decoder.width, source)
   if decoder.is_animated:
@@ -145,6 +169,11 @@ def from_avif(content: bytes, source: str, say: Say) -> Decoded:
   """Decodes by libavif; 10 and 12 bits are scaled to 16.
 
   Without an ICC profile, the code points of Display P3 or Rec. 2020 give one.
+
+  Args:
+    content: The file.
+    source: Named in messages and errors.
+    say: Told what is not read or changed.
   """
   decoder = AvifImagePlugin.AvifImageFile(io.BytesIO(content))
   _check_size(decoder.height, decoder.width, source)

@@ -51,7 +51,12 @@ def draw(rng: np.random.Generator, counts: np.ndarray, count: int) -> np.ndarray
 
 
 def write(path: str | os.PathLike, counts: np.ndarray) -> None:
-  """Writes a histogram, whole or not at all."""
+  """Writes a histogram to a file, atomically.
+
+  Args:
+    path: Of the file; replaced if it exists.
+    counts: `[N, N, N]` integers.
+  """
   content = io.BytesIO()
   np.savez_compressed(content, counts=counts)
   files.write_bytes(path, content.getvalue())

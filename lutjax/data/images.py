@@ -298,7 +298,12 @@ def from_float(pixels: np.ndarray, bits: int, *, source: str = 'image') -> np.nd
 def find_images(
   patterns: Sequence[str], *, say: Callable[[str], None] = print
 ) -> list[listing.Found]:
-  """Lists image files by name, folder or glob (see `listing.find`)."""
+  """Lists image files by name, folder or glob (see `listing.find`).
+
+  Args:
+    patterns: Files, folders and globs.
+    say: Told what is skipped.
+  """
   return listing.find(patterns, EXTENSIONS, error=errors.ImageError, say=say)
 
 

@@ -92,7 +92,13 @@ def measure(
 
 
 def describe(name: str, floor: pair_floor.Floor, cause: Cause) -> str:
-  """Returns a line on a look for the console and the report."""
+  """Returns a line on a look for the console and the report.
+
+  Args:
+    name: Of the look.
+    floor: Its error floor.
+    cause: What the floor comes from.
+  """
   if floor.psnr >= _ROUNDING:
     return f'{name}: floor {floor.psnr:.1f} dB: what no LUT can remove is negligible'
   told = '' if floor.covered > 0.5 else f', told from {floor.covered:.0%} of the pixels'

@@ -127,7 +127,12 @@ def read(pair: Pair, *, say: Callable[[str], None] = print) -> Colours:
 
 
 def laid_out(colours: Colours, name: str) -> pair_floor.Picture:
-  """Returns a pair with its pixels in their places, black where they are left out."""
+  """Returns a pair as pictures; pixels that were left out are black.
+
+  Args:
+    colours: Of the pair, with the mask `kept` `[H, W]`.
+    name: Of the pair.
+  """
 
   def lay(pixels: np.ndarray) -> np.ndarray:
     if colours.kept.all():

@@ -95,6 +95,10 @@ def gradient(
 
   The loss that is told is the metric `error` where the system has one: what
   its loss is made of besides is no error.
+
+  Args:
+    system: Its `loss` is followed.
+    transformation: An optax optimizer.
   """
 
   def step(

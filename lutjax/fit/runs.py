@@ -76,6 +76,10 @@ class Run:
   def log(self, event: str, **fields: Any) -> None:
     """Appends one line to `metrics.jsonl` and flushes it to the disk.
 
+    Args:
+      event: Kind of the line.
+      **fields: Its other fields, as JSON can hold them.
+
     Raises:
       InputError: if it cannot be written, for instance because the disk is full.
     """
@@ -91,7 +95,13 @@ class Run:
       raise errors.InputError(f'{path}: cannot be written: {reason}') from error
 
   def commit(self, name: str, artefact: bytes, record: Mapping[str, Any]) -> None:
-    """Writes the artefact of a model, then the line that makes it count."""
+    """Writes the artefact of a model, then the line that makes it count.
+
+    Args:
+      name: Of the model.
+      artefact: Its bytes.
+      record: Further fields of its line.
+    """
     files.write_bytes(self.artefact_path(name), artefact)
     fields = {'name': name, 'digest': files.digest(artefact), **record}
     self.log('model', **fields)

@@ -86,7 +86,12 @@ def load_as(model: Model, content: bytes, source: str) -> Loaded:
 
 
 def checked(loaded: Loaded, source: str) -> Loaded:
-  """Returns a model, or raises an `ArtefactError` where its numbers are not finite."""
+  """Returns a model, or raises an `ArtefactError` where its numbers are not finite.
+
+  Args:
+    loaded: The model.
+    source: Named in errors.
+  """
   for leaf in jax.tree.leaves(loaded.variables):
     if not np.isfinite(leaf).all():
       raise errors.ArtefactError(

@@ -93,7 +93,12 @@ def score(
 
 
 def codes(first: Array, count: int) -> Array:
-  """Returns `count` of the colours from the first on, `[count, 3]`, blue fastest."""
+  """Returns consecutive 8-bit colours `[count, 3]` in [0, 1], blue fastest.
+
+  Args:
+    first: Number of the first colour, 0 to 256^3 - 1; scalar int32.
+    count: How many.
+  """
   index = first + jnp.arange(count, dtype=jnp.int32)
   code = jnp.stack([index >> 16, (index >> 8) & 255, index & 255], axis=-1)
   return code.astype(jnp.float32) / 255.0

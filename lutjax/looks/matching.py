@@ -105,7 +105,12 @@ def find(
 def remarks(
   matches: Sequence[Match], sources: Mapping[str, normalized.NormalizedLook]
 ) -> list[str]:
-  """Says what is not matched by content, and which files are left out."""
+  """Reports what is not matched by content, and which files are not used.
+
+  Args:
+    matches: From `find`.
+    sources: All looks that were read, by name.
+  """
   lines = []
   named = [match.name for match in matches if match.how == 'name']
   if named:

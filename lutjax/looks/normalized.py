@@ -84,7 +84,13 @@ def normalize(
 
 
 def resampled(look: NormalizedLook, size: int, interpolation: str) -> np.ndarray:
-  """Returns a look's table as a lattice `[size, size, size, 3]`."""
+  """Returns a look's table as a lattice `[size, size, size, 3]`.
+
+  Args:
+    look: Its `table` is used, without the curve.
+    size: Nodes per axis.
+    interpolation: Between the look's own nodes.
+  """
   if len(look.table) == size:
     return look.table
   plain = lattice.from_table(look.table)
@@ -95,6 +101,11 @@ def table_of(look: NormalizedLook, size: int, interpolation: str) -> np.ndarray:
   """Returns a look at the nodes of its domain, `[size, size, size, 3]`.
 
   Curves are in it; outputs are those of the look.
+
+  Args:
+    look: The look.
+    size: Nodes per axis.
+    interpolation: Between the look's own nodes.
   """
   if look.lut is not None:
     return nodes_of(look.lut, size, interpolation)
@@ -104,7 +115,13 @@ def table_of(look: NormalizedLook, size: int, interpolation: str) -> np.ndarray:
 
 
 def nodes_of(lut: lattice.Lut, size: int, interpolation: str) -> np.ndarray:
-  """Returns a LUT at the nodes of its domain, `[size, size, size, 3]`."""
+  """Returns a LUT at the nodes of its domain, `[size, size, size, 3]`.
+
+  Args:
+    lut: Of any form, with or without curves.
+    size: Nodes per axis.
+    interpolation: Between the LUT's own nodes.
+  """
   if not _has_curves(lut) and len(lut.table) == size:
     return np.asarray(lut.table)
   return np.asarray(tabulate.tabulate(lambda at: read(lut, at, interpolation), size))
@@ -147,7 +164,13 @@ def truth(data: PyTree, at: Array, interpolation: str) -> Array:
 
 
 def read(lut: lattice.Lut, at: Array, interpolation: str) -> Array:
-  """Reads a LUT at places `[..., 3]` of its domain, which is the unit cube."""
+  """Samples a LUT at positions in its domain, mapped to the unit cube.
+
+  Args:
+    lut: Of any form, with or without curves.
+    at: `[..., 3]` in [0, 1].
+    interpolation: Between nodes.
+  """
   if not _has_curves(lut):
     return interpolate.METHODS[interpolation](jnp.asarray(lut.table), at)
   low, high = lattice.input_domain(lut)

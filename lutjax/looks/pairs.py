@@ -146,6 +146,10 @@ def scorer(
 ) -> Callable[[Loaded, int, fleet.Job], dict[str, Any]]:
   """Returns what scores a model on the pictures.
 
+  Args:
+    config: The task.
+    gathered: From `gather`.
+
   Returns:
     `(loaded, size_bytes, job) -> record`, of which `looks` holds the statistics of
     `scoring.to_record` for each style by name, then for the `blend`, with the floor
@@ -193,7 +197,12 @@ TASK = Task(
 
 
 def cell_of(rgb: np.ndarray, cells: int) -> np.ndarray:
-  """Returns the number of the cell `[P]` that holds each colour `[P, 3]`."""
+  """Returns the number of the cell that holds each colour, `[P]`.
+
+  Args:
+    rgb: `[P, 3]` in [0, 1].
+    cells: Per axis of the cube.
+  """
   place = np.minimum((rgb * cells).astype(np.int64), cells - 1)
   return (place[:, 0] * cells + place[:, 1]) * cells + place[:, 2]
 

@@ -94,7 +94,12 @@ def colour_sets(pool: np.ndarray, count: int) -> dict[str, np.ndarray]:
 
 
 def in_range(mapped: ColourMap, span: Array) -> ColourMap:
-  """Returns a colour map whose outputs 0 and 1 are those of a range `[2]`."""
+  """Returns a colour map whose outputs 0 and 1 are those of a range `[2]`.
+
+  Args:
+    mapped: A colour map with outputs in [0, 1].
+    span: `[2]`, the outputs that 0 and 1 stand for.
+  """
   return lambda rgb: span[0] + (span[1] - span[0]) * mapped(rgb)
 
 

@@ -142,7 +142,13 @@ def sampler(config: Config) -> loop.Sampler:
 
 
 def draw_colours(config: Config, key: Key, count: int) -> Array:
-  """Draws uniform colours `[count, 3]`, those beyond the faces put onto them."""
+  """Draws uniform colours `[count, 3]`; those outside the cube are clamped to it.
+
+  Args:
+    config: `overshoot`, how far outside the cube colours are drawn.
+    key: Used once.
+    count: How many.
+  """
   reach = config.overshoot
   rgb = jax.random.uniform(key, (count, 3), minval=-reach, maxval=1 + reach)
   return jnp.clip(rgb, 0.0, 1.0)

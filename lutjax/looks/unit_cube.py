@@ -21,7 +21,12 @@ def curve_of(label: labels.Label) -> np.ndarray | None:
 
 
 def even_curve(label: labels.Label, samples: int) -> np.ndarray:
-  """Returns a label's curve, or the identity, at so many samples, `[samples, 3]`."""
+  """Returns a label's curve at evenly spaced samples; the identity if it has none.
+
+  Args:
+    label: Of a look.
+    samples: Per channel, at least 2.
+  """
   at = np.linspace(0.0, 1.0, samples)
   if label.curve is None:
     return np.tile(at[:, None], (1, 3)).astype(np.float32)
@@ -66,7 +71,12 @@ def to_unit(label: labels.Label, rgb: Array) -> Array:
 
 
 def from_unit(label: labels.Label, outputs: Any) -> Any:
-  """Leads outputs `[..., 3]` of the network to those of the look."""
+  """Maps outputs of the network to the range of the look.
+
+  Args:
+    label: Its `range` is used.
+    outputs: `[..., 3]`, in [0, 1] where the look is in range.
+  """
   low, high = label.range
   return low + (high - low) * outputs
 
@@ -91,7 +101,12 @@ def to_lut(label: labels.Label, table: np.ndarray) -> lattice.Lut:
 
 
 def behind(label: labels.Label, outputs: Array | np.ndarray) -> lattice.Lut:
-  """Returns the LUT of outputs `[N, N, N, 3]` behind a label's domain and curve."""
+  """Returns the LUT of outputs `[N, N, N, 3]` behind a label's domain and curve.
+
+  Args:
+    label: Its domain and curve are used.
+    outputs: `[N, N, N, 3]`, already in the range of the look.
+  """
   curve = curve_of(label)
   if curve is None:
     return lattice.from_table(outputs, label.domain)

@@ -88,7 +88,12 @@ def invert(
 
 
 def jacobian(function: Callable[[Array], Array], x: Array) -> Array:
-  """Returns the derivative of each colour, `[..., 3, 3]`, outputs by inputs."""
+  """Returns the derivative of each colour, `[..., 3, 3]`, outputs by inputs.
+
+  Args:
+    function: Maps `[..., 3]` to `[..., 3]`, each colour on its own.
+    x: `[..., 3]`, where it is taken.
+  """
   columns = [
     jax.jvp(function, (x,), (jnp.broadcast_to(jnp.eye(3)[i], x.shape),))[1]
     for i in range(3)

@@ -160,7 +160,13 @@ def init(key: Key, shape: Shape) -> PyTree:
 
 
 def init_codes(key: Key, shape: Shape, looks: int) -> Array:
-  """Draws codes `[looks, T]`, close to zero."""
+  """Draws codes `[looks, T]`, close to zero.
+
+  Args:
+    key: Used once.
+    shape: The flow's form.
+    looks: Number of codes.
+  """
   return (0.01 if shape.small else 0.1) * jax.random.normal(
     key, (looks, shape.code_size)
   )
@@ -200,13 +206,23 @@ def apply(shape: Shape, params: PyTree, rgb: Array, code: Array) -> Array:
 
 
 def enter(shape: Shape, rgb: Array) -> Array:
-  """Maps colours in [0, 1] to where blocks work."""
+  """Maps colours in [0, 1] to the inputs of the first block.
+
+  Args:
+    shape: The flow's form.
+    rgb: `[..., 3]` in [0, 1].
+  """
   centred = 2.0 * rgb - 1.0
   return shape.stretch * (jnp.arctanh(REACH * centred) if shape.ends else centred)
 
 
 def leave(shape: Shape, state: Array) -> Array:
-  """Maps what blocks give back to colours; undoes `enter` when rescaled."""
+  """Maps outputs of the last block to colours; inverts `enter` when rescaled.
+
+  Args:
+    shape: The flow's form.
+    state: `[..., 3]`.
+  """
   state = state / shape.stretch
   if not shape.ends:
     return 0.5 * (state + 1.0)
@@ -214,7 +230,12 @@ def leave(shape: Shape, state: Array) -> Array:
 
 
 def reenter(shape: Shape, rgb: Array) -> Array:
-  """Undoes `leave`; colours beyond what it can give are held just within."""
+  """Inverts `leave`; colours outside its image are clamped to just inside.
+
+  Args:
+    shape: The flow's form.
+    rgb: `[..., 3]` in [0, 1].
+  """
   centred = 2.0 * rgb - 1.0
   if not shape.ends:
     return shape.stretch * centred
@@ -223,7 +244,12 @@ def reenter(shape: Shape, rgb: Array) -> Array:
 
 
 def reset(shape: Shape, state: Array) -> Array:
-  """Undoes `enter`, clamped to [0, 1]."""
+  """Inverts `enter`, clamped to [0, 1].
+
+  Args:
+    shape: The flow's form.
+    state: `[..., 3]`.
+  """
   state = state / shape.stretch
   centred = jnp.tanh(state) / REACH if shape.ends else state
   return jnp.clip(0.5 * (centred + 1.0), 0.0, 1.0)
@@ -232,7 +258,15 @@ def reset(shape: Shape, state: Array) -> Array:
 def block_delta(
   shape: Shape, params: PyTree, block: int, state: Array, code: Array
 ) -> Array:
-  """Returns what one block adds to its state `[..., 3]`."""
+  """Returns what one block adds to its state `[..., 3]`.
+
+  Args:
+    shape: The flow's form.
+    params: Its parameters.
+    block: Number of the block, from 0.
+    state: `[..., 3]`.
+    code: `[T]` or `[..., T]`, of the look.
+  """
   at = block * shape.block_size
   if 'bias' in params:
     code = code + params['bias']

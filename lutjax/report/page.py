@@ -197,7 +197,12 @@ def worst_first(entries: Iterable[Entry], column: Column) -> list[Entry]:
 
 
 def text_of(value: float, digits: int) -> str:
-  """Returns a number as tables print it, with a dash for NaN."""
+  """Returns a number as tables print it, with a dash for NaN.
+
+  Args:
+    value: May be NaN or infinite.
+    digits: After the decimal point.
+  """
   if math.isnan(value):
     return '\N{EN DASH}'
   if math.isinf(value):

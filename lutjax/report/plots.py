@@ -162,7 +162,14 @@ def histogram(
 def draw_histogram(
   axes: 'mpl_axes.Axes', values: np.ndarray, *, metric: str, count: str
 ) -> None:
-  """Draws what `histogram` describes into axes that are there already."""
+  """Draws a histogram (see `histogram`) into existing axes.
+
+  Args:
+    axes: Of matplotlib.
+    values: Any shape; those that are not finite are left out.
+    metric: Label of the horizontal axis.
+    count: Label of the vertical axis.
+  """
   values = np.asarray(values, np.float64).ravel()
   values = values[np.isfinite(values)]
   axes.set_xlabel(canvas.drawable(metric), fontsize=8, color=canvas.MUTED)
@@ -239,7 +246,13 @@ def strip(
 def write_png(
   path: str | os.PathLike, pixels: np.ndarray, *, overwrite: bool = True
 ) -> None:
-  """Writes `[H, W, 3]` uint8 pixels to a PNG file, whole or not at all."""
+  """Writes `[H, W, 3]` uint8 pixels to a PNG file, whole or not at all.
+
+  Args:
+    path: Of the file.
+    pixels: `[H, W, 3]` uint8.
+    overwrite: Whether an existing file may be replaced.
+  """
   files.write_bytes(path, canvas.to_png(pixels), overwrite=overwrite)
 
 

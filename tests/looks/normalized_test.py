@@ -61,7 +61,7 @@ def _normalize(name, **options):
   return look, [*lines, look.remark]
 
 
-class PresentingTest(parameterized.TestCase):
+class NormalizeTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.at = np.random.default_rng(0).uniform(size=(512, 3)).astype(np.float32)

@@ -165,7 +165,13 @@ def pack(
 
 
 def pack_soft(low: float, high: float, mode: str = 'project') -> Stored:
-  """Packs the bounds of a soft clip; `plain` leaves recovered colours unbounded."""
+  """Packs the bounds of a soft clip; `plain` leaves recovered colours unbounded.
+
+  Args:
+    low: Lower bound of the soft clip.
+    high: Upper bound.
+    mode: `project`, `gate` or `plain`.
+  """
   return Stored('soft', _BOUNDS.pack(low, high, _MODES.index(mode)))
 
 

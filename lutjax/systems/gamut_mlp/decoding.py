@@ -51,6 +51,10 @@ class Decoder:
   def band(self, start: int, stop: int) -> np.ndarray:
     """Recovers some rows.
 
+    Args:
+      start: First row.
+      stop: Row after the last.
+
     Returns:
       `[stop - start, W, 3]` float32 linear ProPhoto in [0, 1].
     """
@@ -136,7 +140,12 @@ def add_residual(codes: np.ndarray, excess: np.ndarray, near: np.ndarray) -> np.
 
 
 def strongest(codes: np.ndarray, excess: np.ndarray) -> np.ndarray:
-  """Returns which clipped channel of each pixel is predicted to move most."""
+  """Returns which clipped channel of each pixel is predicted to move most.
+
+  Args:
+    codes: `[n, 3]` uint8.
+    excess: `[n, 3]`, predicted.
+  """
   is_clipped = (codes == 0) | (codes == 255)
   return np.where(is_clipped, np.abs(excess), -1.0).argmax(axis=1)
 

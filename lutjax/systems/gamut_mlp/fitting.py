@@ -77,7 +77,7 @@ def affordable(config: codecs.Config, kind: str) -> codecs.Config:
   effort.
 
   Args:
-    config: As wanted.
+    config: As requested.
     kind: Format of the outputs; a JPEG file holds one segment.
   """
   if kind == 'JPEG':
@@ -115,6 +115,11 @@ def describe(
   """Returns what to record of a choice: its label and what it was preferred to.
 
   Gains are those over clipping in dB, over the whole picture.
+
+  Args:
+    choosing: The image's, which measures gains.
+    best: The candidate that was chosen.
+    found: All candidates.
   """
   rivals = {c.label: [c.size_bytes, choosing.gain(c)] for c in found}
   return {'label': best.label, 'rivals': rivals}

@@ -96,7 +96,12 @@ def layer_shapes(config: Config) -> list[tuple[int, int]]:
 
 
 def has_bias(config: Config, layer: int) -> bool:
-  """Tells whether a layer has a bias."""
+  """Tells whether a layer has a bias.
+
+  Args:
+    config: Of the network.
+    layer: Number of the layer, from 0.
+  """
   return config.biased or config.solved or layer == 0
 
 
@@ -106,6 +111,10 @@ def init(config: Config, key: Key) -> Variables:
   ReLU layers are uniform as in tiny-cuda-nn (Glorot), with the constant inputs
   of the first layer as its bias; sine layers are drawn as in SIREN. In a
   solved network the last layer is zero, and the others spread their units.
+
+  Args:
+    config: Of the network.
+    key: Split among the layers.
   """
   if config.solved:
     shapes = layer_shapes(config)
@@ -195,7 +204,12 @@ def excess(config: Config, variables: Variables, batch: Batch) -> Array:
 
 
 def rounded(config: Config, layers: PyTree) -> PyTree:
-  """Rounds weights as they will be stored; gradients pass as if they were not."""
+  """Rounds weights to their stored precision; gradients pass unchanged.
+
+  Args:
+    config: `precision` of the weights.
+    layers: `weight` and perhaps `bias` of each.
+  """
   bits = quantize.to_bits(config.precision)
   if bits is None:
     return layers
@@ -347,6 +361,10 @@ def restore(config: Config, content: bytes, source: str = 'artefact') -> Variabl
 
 def config_of(artefact: container.Artefact, source: str) -> Config:
   """Reads the config that an artefact carries.
+
+  Args:
+    artefact: As unpacked, of this system.
+    source: Named in errors.
 
   Raises:
     ArtefactError: when a field is missing, unknown or of no known value.

@@ -161,6 +161,13 @@ def fit_network(
 ) -> tuple[PyTree, float]:
   """Fits the network of one image by the loop of `fit`.
 
+  Args:
+    programs: Compiled functions, shared by all images.
+    experiment: Its `fit` and `task` are used.
+    config: With a `network`.
+    prepared: The image.
+    name: Of the image, from which its random key is made.
+
   Returns:
     Its layers, host arrays, and the last loss.
   """
@@ -229,7 +236,13 @@ def pool_of(
 
 
 def sample(key: Key, data: PyTree, batch_size: int) -> Batch:
-  """Draws pixels with replacement."""
+  """Draws pixels with replacement.
+
+  Args:
+    key: Used once.
+    data: `codes`, `encoded` and `xy` of the pool, and its `count`.
+    batch_size: Pixels to draw.
+  """
   index = jax.random.randint(key, (batch_size,), 0, data['count'])
   codes: Array = data['codes'][index]
   return {

@@ -103,7 +103,12 @@ def prepare(
 
 
 def spread(index: np.ndarray, limit: int) -> np.ndarray:
-  """Returns at most `limit` entries, one out of each of as many equal runs."""
+  """Thins an array to at most `limit` entries, evenly spaced.
+
+  Args:
+    index: `[n]`, any numbers.
+    limit: At least 1.
+  """
   return index if len(index) <= limit else index[_spread(len(index), limit)]
 
 

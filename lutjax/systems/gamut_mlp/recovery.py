@@ -45,7 +45,12 @@ def reduce(prophoto: Array, quantiser: Quantiser = 'round') -> Array:
 
 
 def quantise(linear: Array, quantiser: Quantiser = 'round') -> Array:
-  """Clips and encodes linear sRGB `[..., 3]` to uint8 codes; see `reduce`."""
+  """Clips and encodes linear sRGB `[..., 3]` to uint8 codes; see `reduce`.
+
+  Args:
+    linear: `[..., 3]` float.
+    quantiser: `round`, or `truncate`.
+  """
   srgb = transfer.linear_to_srgb(jnp.clip(linear, 0.0, 1.0))
   scaled = 255.0 * srgb + (0.5 if quantiser == 'round' else 0.0)
   return jnp.clip(jnp.floor(scaled), 0.0, 255.0).astype(jnp.uint8)

@@ -36,7 +36,13 @@ class State(NamedTuple):
 def init(
   config: gamut_mlp.Config, outer: optax.GradientTransformation, key: Key
 ) -> State:
-  """Returns the state before the first outer step."""
+  """Returns the state before the first outer step.
+
+  Args:
+    config: Of the network.
+    outer: Optimizer of the outer loop.
+    key: Split into that of the network and that of the loop.
+  """
   init_key, loop_key = jax.random.split(key)
   params = gamut_mlp.init(config, init_key).params
   return State(params, outer.init(params), jnp.zeros((), jnp.int32), loop_key)

@@ -124,6 +124,10 @@ def to_bytes(picture: ResidualPicture) -> bytes:
 def from_bytes(body: bytes, source: str) -> ResidualPicture:
   """Unpacks what `to_bytes` packed.
 
+  Args:
+    body: From `to_bytes`.
+    source: Named in errors.
+
   Raises:
     ArtefactError: if it is cut short or altered.
   """

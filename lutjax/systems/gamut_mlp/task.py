@@ -76,6 +76,15 @@ def run(
   written after the output has its name. Images that are added to the folder
   later are taken up by the same command.
 
+  Args:
+    experiment: With a task of images.
+    sources: Its `images` are fitted.
+    out: Run folder.
+    resume: Whether a run in `out` is continued.
+    overwrite: Whether a run in `out` is removed first.
+    group_size: Images that a device fits at once; 0 for the default.
+    say: Told about progress.
+
   Returns:
     One line per image that failed.
 

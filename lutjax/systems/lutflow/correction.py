@@ -76,7 +76,12 @@ def correct(
 
 
 def levels_for(budget_bytes: int, looks: int) -> tuple[int, ...]:
-  """Returns the levels worth searching where so many looks share a budget."""
+  """Returns the levels worth searching where so many looks share a budget.
+
+  Args:
+    budget_bytes: For the corrections of all looks.
+    looks: Number of looks.
+  """
   return FINE_LEVELS if budget_bytes >= _AMPLE * looks else LEVELS
 
 

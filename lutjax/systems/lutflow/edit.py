@@ -134,7 +134,13 @@ def add(
 def keep(
   config: lutflow.Config, variables: Variables, indices: Sequence[int]
 ) -> tuple[lutflow.Config, Variables]:
-  """Returns the model with some of its looks, in the order given."""
+  """Returns the model with some of its looks, in the order given.
+
+  Args:
+    config: The model's.
+    variables: The model.
+    indices: Of the looks to keep.
+  """
   at = np.array(indices, np.int64)
   params = {**variables.params, 'codes': np.asarray(variables.params['codes'])[at]}
   stats = {**variables.stats}

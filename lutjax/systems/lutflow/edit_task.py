@@ -53,6 +53,11 @@ def gather(
 ) -> experiment.Gathered:
   """Reads the new looks of `sources.luts`, which may be none.
 
+  Args:
+    config: The task: base artefact, and looks to remove.
+    sources: What the user gave.
+    say: Told what is skipped.
+
   Raises:
     InputError: when there is nothing to do, or a new look bears the name of
       one that is kept.

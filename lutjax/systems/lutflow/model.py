@@ -125,6 +125,10 @@ class Config:
 def init(config: Config, key: Key) -> Variables:
   """Draws a network and a code for each of `config.looks`.
 
+  Args:
+    config: With the labels of the looks.
+    key: Split into those of the flow, the codes and the vectors.
+
   Returns:
     `params`: `flow`, `codes` `[L, T]`, and with learned precision `steps`.
     `stats`: `vectors` of the power iteration, `price` of a byte per look, and
@@ -175,7 +179,7 @@ def apply(config: Config, variables: Variables, batch: Batch) -> Array:
 
 
 def query(config: Config, rgb: Array, weights: Array) -> Batch:
-  """Returns the batch that asks `apply` for a mix of looks."""
+  """Returns the batch with which `apply` gives a mix of looks."""
   return {'rgb': rgb, 'weights': weights}
 
 
@@ -337,6 +341,10 @@ def restore(config: Config, content: bytes, source: str = 'artefact') -> Variabl
 
 def config_of(artefact: container.Artefact, source: str) -> Config:
   """Reads the config that an artefact carries, checking it whole.
+
+  Args:
+    artefact: As unpacked, of this system.
+    source: Named in errors.
 
   Raises:
     ArtefactError: when a field is missing or not what it should be.

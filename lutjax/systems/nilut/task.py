@@ -66,6 +66,11 @@ def gather(
 ) -> experiment.Gathered:
   """Reads the looks of `sources.luts` into one job; see `looks.gather`.
 
+  Args:
+    config: The task, with `together`.
+    sources: What the user gave.
+    say: Told what is skipped.
+
   Raises:
     InputError: when there is no look, or looks that cannot be mixed.
   """
@@ -93,7 +98,13 @@ def sampler(config: Config) -> loop.Sampler:
 
 
 def every_style(config: looks.Config, data: PyTree, rgb: Array) -> Array:
-  """Returns what all styles make of colours `[..., 3]`: `[..., S, 3]`."""
+  """Returns colours under all styles, `[..., S, 3]`.
+
+  Args:
+    config: `interpolation` between nodes.
+    data: Of all styles, stacked `[S, ...]`; see `normalized.truth`.
+    rgb: `[..., 3]` in [0, 1].
+  """
   one = jax.vmap(
     lambda look: normalized.truth(look, rgb, config.interpolation), out_axes=-2
   )

@@ -143,7 +143,7 @@ class ResidualCorrectionTest(parameterized.TestCase):
 
   @parameterized.parameters(400, 600, 800, 1300, 2000, 3100)
   def test_a_budget_is_spent(self, budget):
-    """Of four looks, one of which would take most; the code takes more than estimated."""
+    """Of four looks, one large; the code takes more than estimated."""
     errors = np.array(
       [[5.5, 0.4, 1.9, 0.8], [2.3, 0.4, 1.8, 0.7], [1.2, 0.2, 0.6, 0.3]]
     )
