@@ -1,7 +1,7 @@
 """Errors that a user can correct.
 
 Launchers print the message of an `InputError` as one line and exit with 2;
-anything else is a defect of lutjax and keeps its traceback.
+any other exception is a defect of lutjax and keeps its traceback.
 """
 
 

@@ -1,4 +1,4 @@
-"""An experiment: one frozen value that says all that a run depends on."""
+"""An experiment: one frozen value that holds everything a run depends on."""
 
 import dataclasses
 import pathlib

@@ -1,4 +1,4 @@
-"""How far a long work is: a bar on a terminal, plain lines elsewhere."""
+"""Progress of long tasks: a bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time

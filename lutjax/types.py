@@ -1,8 +1,8 @@
-"""The words that every room uses, and the contracts between rooms.
+"""Types that every package uses, and the contracts between packages.
 
-A system is what learns colour maps of one kind. It registers an `Entry`: its
-`Model`, which is pure functions of a config, and its `Task`s, which lead from users'
-files to jobs, samples and scores. An optional part is None where a system has none.
+A system learns colour maps of one kind. It registers an `Entry`: its `Model`, which
+is pure functions of a config, and its `Task`s, which turn users' files into jobs,
+samples and scores. An optional part is None where a system does not have it.
 """
 
 import functools

@@ -1,10 +1,10 @@
-"""A lattice as its quantised 3D cosine spectrum: the classical rival.
+"""A lattice as its quantised 3D cosine spectrum: the classical baseline.
 
-What a look adds to the identity, on opponent axes, is transformed (DCT-II),
-rounded with a dead zone to multiples of a step that grows with frequency,
-and entropy coded (`codec.cosines`). Nothing is trained: `from_lattice` takes
-the look as it is, and `export` searches the step and its growth that lose
-least within the bytes that it may spend.
+The difference of a look from the identity, on opponent axes, is transformed
+(DCT-II), rounded with a dead zone to multiples of a step that grows with
+frequency, and entropy coded (`codec.cosines`). Nothing is trained: `from_lattice`
+takes the look as it is, and `export` searches the step and the growth with the
+smallest error within the budget in bytes.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
-"""A lattice of a few nodes in a few bits: the trivial rival, done well.
+"""A lattice of few nodes in few bits: the simplest baseline.
 
-Nodes are not the look's own values there but those whose interpolation comes
-closest to all of the look, by least squares.
+The nodes are not samples of the look: their interpolation is fitted to the whole
+look by least squares.
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 """Coding looks as they are: for models that take a lattice and are not trained.
 
-As `looks.task`, but after no steps at all the look itself is handed over.
+As `looks.task`, but with zero steps: the model is made from the look itself.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
-"""What an image file says beside its pixels, profile and EXIF, in one form for all.
+"""Metadata of image files beside profile and EXIF, in one form for all formats.
 
-What one format alone knows is kept in that format's own records: colour and text are
-PNG chunks. `fit` takes out what another format cannot hold, and names it.
+What only one format has is kept as records of that format: colour and text are PNG
+chunks. `fit` removes what another format cannot hold, and names it.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Putting a payload into an image file and finding it again.
 
-Each format gets the payload twice where it can: in a place of its own (PNG
-text, JPEG comment, TIFF image resource) and in EXIF, since tools that drop the
-one often keep the other. Pixels, profiles and other metadata stay byte for byte.
+Where a format allows it, the payload is stored twice: in a field of the format
+(PNG text, JPEG comment, TIFF image resource) and in EXIF, since tools that drop
+the one often keep the other. Pixels, profiles and other metadata stay byte for byte.
 
 The places are those that exiftool, exiv2 and ImageMagick keep when they edit
 something else. Earlier versions wrote a private PNG chunk, a private TIFF tag

@@ -15,8 +15,8 @@ All integers are little-endian; a varint holds 7 bits per byte, lowest first.
           the header: MessagePack of [system, map]
           the payload: the tensors one after another
 
-How tensors become bytes is told in `codec.tensors`, how bytes are packed in
-`codec.packing`; the writer keeps the smallest of its options.
+`codec.tensors` converts tensors to bytes, `codec.packing` compresses bytes; the
+writer keeps the smallest of its options.
 
 Nothing in a file is trusted before it is checked, and no claim makes the reader
 allocate more than a small multiple of `max_bytes`.

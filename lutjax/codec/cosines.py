@@ -1,4 +1,4 @@
-"""The quantised cosine spectrum of one lattice, coded alone.
+"""The quantised cosine spectrum of a single lattice.
 
 Coefficients go in shells of total frequency i + j + k, the three opponent
 axes of a shell one after another, so that all lower frequencies, and the same

@@ -1,11 +1,10 @@
-"""Curves in front of a network, as few whole numbers.
+"""Curves in front of a network, as a few integers.
 
-A curve is piecewise linear between knots, which lie among even samples. It is
-made by walking along the samples: a segment ends where no line from its start
-passes within the tolerance of all the samples that it spans. In a header a knot
-takes the distance to the one before it, and how far its value is from the line
-through the two before it: numbers that are small and alike, which containers
-pack well.
+A curve is piecewise linear between knots, which are a subset of evenly spaced
+samples. Segments are made from left to right: a segment ends where no line from
+its start passes within the tolerance of all the samples that it spans. A header
+stores each knot as its distance from the previous one, and its value as the
+difference from the line through the previous two: small numbers that compress well.
 """
 
 import dataclasses

@@ -1,15 +1,14 @@
-"""Range coding of small integers, under models that learn as they go.
+"""Range coding of small integers, with adaptive models.
 
 Values are `[steps, lanes]`: the lanes of a step are coded together, and every
-value is coded under a context, a number that the caller makes of steps that
-are already known. A context counts what it has seen (zeros, ones, the mean of
-what is larger) and gives zeros, ones and a geometric tail with even signs, so
-that no table is ever sent. Counts are integers and probabilities are made of
-sums, products and quotients alone: the same everywhere, to the last bit. The
-coder itself is constriction's range coder.
+value is coded under a context, a number that the caller computes from steps that
+are already known. A context counts the values that it has coded (zeros, ones, the
+mean of larger ones) and predicts zeros, ones and a geometric tail with both signs
+equally likely, so that no table is stored. Counts are integers and probabilities
+use only sums, products and quotients: the same on every machine, to the last bit.
+The coder itself is constriction's range coder.
 
-A lane whose context is negative is not there in that step: it costs nothing
-and is 0.
+A lane whose context is negative is absent in that step: it takes no bits and is 0.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""EXIF that goes into a new file: without thumbnails, true about its storage.
+"""EXIF for a new file: without thumbnails, and with correct storage fields.
 
 The stream is changed in place: values stay where they are, since camera maker notes
 hold offsets that nobody else can renumber.

@@ -1,4 +1,4 @@
-"""What a JPEG file says beside its pixels: from and to its segments."""
+"""Annotations of JPEG files: from segments and to segments."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What an artefact says of the looks it holds."""
+"""Labels of looks: what an artefact stores about the looks that it holds."""
 
 import dataclasses
 import math

@@ -1,7 +1,7 @@
-"""What image files are made of: chunks of PNG and WebP, segments of JPEG.
+"""The structure of image files: chunks of PNG and WebP, segments of JPEG.
 
-These formats are lists of tagged records. Walking them needs neither a decoder
-nor an encoder, so profiles and EXIF survive where those would drop them.
+These formats are lists of tagged records. Reading them needs neither a decoder
+nor an encoder, so profiles and EXIF are kept where those would drop them.
 EXIF here is the bare TIFF stream, starting with its byte order mark.
 """
 

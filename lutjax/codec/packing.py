@@ -1,4 +1,4 @@
-"""General-purpose compression with a bound on what comes out.
+"""General-purpose compression with a bound on the decompressed size.
 
 Three methods: raw, deflate (with and without matching), and LZMA2 without a
 container. Small weights have little to match, so plain Huffman coding often

@@ -1,7 +1,7 @@
-"""The block of bytes that an image carries: `LJXG`, version 1.
+"""The payload of an image, a block of bytes: `LJXG`, version 1.
 
-All numbers are little-endian and nothing points anywhere, so the block means
-the same wherever it lies:
+All numbers are little-endian and there are no offsets, so the block can be stored
+anywhere:
 
 | bytes | field |
 |---|---|

@@ -1,4 +1,4 @@
-"""Photoshop's image resources, the block in which IPTC travels.
+"""Photoshop's image resources, the block that holds IPTC.
 
 JPEG has it in APP13, TIFF in a field, PNG as text in hexadecimal. Each resource is
 `8BIM`, a number, a name padded to even length, and its data, padded likewise.

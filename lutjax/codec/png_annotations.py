@@ -1,4 +1,4 @@
-"""What a PNG file says beside its pixels: from and to its chunks.
+"""Annotations of PNG files: from chunks and to chunks.
 
 Tools older than chunk eXIf, and all of them for IPTC, write profiles as text: keyword
 `Raw profile type NAME`, then a name, a length and hexadecimal digits.

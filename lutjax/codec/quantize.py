@@ -1,4 +1,4 @@
-"""Weights in few bits, and the same float32 weights back everywhere.
+"""Quantisation of weights to few bits, decoded bit for bit the same everywhere.
 
 Integer codes are symmetric about zero, one scale per output column (the last
 axis). The scale is rounded before codes are chosen, so the scale that is

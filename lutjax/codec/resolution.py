@@ -1,4 +1,4 @@
-"""How many pixels lie on an inch, in the form of each image format.
+"""Pixel density, in the form of each image format.
 
 PNG counts whole pixels per metre, JFIF whole pixels per inch or centimetre, TIFF and
 EXIF fractions per inch or centimetre. Without a unit only the ratio of the two numbers

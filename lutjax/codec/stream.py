@@ -1,4 +1,4 @@
-"""Reading fields off the front of bytes that are not to be trusted."""
+"""Reading fields one after another from untrusted bytes."""
 
 from lutjax import errors
 

@@ -1,4 +1,4 @@
-"""Fitting wide-gamut colours into sRGB: which leave it, and two ways to cut.
+"""Reducing wide-gamut colours to sRGB: the out-of-gamut mask, hard and soft clip.
 
 Colours are linear sRGB, `[..., 3]`, unbounded: `spaces.convert` brings ProPhoto
 here and back. The mask and both reductions are those that GamutMLP (Le, Price,

@@ -1,8 +1,8 @@
-"""What an ICC profile says of RGB colours: primaries, white and curves.
+"""Reading ICC profiles of RGB colours: primaries, white and curves.
 
 Profiles of a matrix and three curves (ICC.1:2022, 8.3.3) are read; those of lookup
-tables are not. LittleCMS, through Pillow, reads the tags; the curves it does not
-hand out, so `curv` and `para` are decoded here.
+tables are not. LittleCMS, through Pillow, reads the tags, but not the curves, so
+`curv` and `para` are decoded here.
 """
 
 import io

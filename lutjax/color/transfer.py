@@ -1,4 +1,4 @@
-"""Transfer functions: what is stored in a file against linear light.
+"""Transfer functions between stored values and linear light.
 
 `encoded` values are what files hold, `linear` values are proportional to light;
 both are 1 at the white of the space. Every curve here is a straight toe that

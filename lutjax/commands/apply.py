@@ -1,4 +1,4 @@
-"""A look over images and folders of images."""
+"""Applying a look to images and folders of images."""
 
 import collections
 import concurrent.futures

@@ -1,4 +1,4 @@
-"""What a run, an artefact, an image with a payload or a LUT file holds, in lines."""
+"""Descriptions of runs, artefacts, images with a payload and LUT files, as lines."""
 
 import pathlib
 from collections.abc import Iterator

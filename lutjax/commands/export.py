@@ -1,8 +1,8 @@
-"""Looks as files: `.cube` text, Hald images, `.npz`.
+"""Exporting looks to files: `.cube` text, Hald images, `.npz`.
 
 A file keeps what its format can hold. Where it cannot hold the curves, the size,
 the domain or the values of a look, the look is evaluated at the nodes of the file,
-and a line says what was lost and how far off the file is between its nodes.
+and a message tells what was lost and the error of the file between its nodes.
 """
 
 import pathlib

@@ -1,4 +1,4 @@
-"""The figures of artefacts, as text and as files."""
+"""Scores of artefacts as text and as files."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What `--model`, `--lut`, `--look` and `--blend` point at."""
+"""The looks that `--model`, `--lut`, `--look` and `--blend` select."""
 
 import functools
 import pathlib

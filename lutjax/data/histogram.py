@@ -1,4 +1,4 @@
-"""How often colours occur: a stored stand-in for a folder of photos.
+"""Colour histograms, which can be stored in place of a folder of photos.
 
 A histogram is `counts` `[N, N, N]`, indexed `[r, g, b]`: how many of the pixels
 seen lie in each cell of the unit cube. On disk it is an `.npz` with that one

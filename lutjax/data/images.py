@@ -1,4 +1,4 @@
-"""Image files in and out, at the depth that they have.
+"""Reading and writing image files at their own bit depth.
 
 Pixels are `[H, W, C]`, C = 3 (red, green, blue) or 4 (with straight alpha),
 uint8, uint16 or float32, as stored: no gamma, no rotation by the EXIF

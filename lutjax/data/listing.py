@@ -1,4 +1,4 @@
-"""Which files a user means by a name, a folder or a pattern."""
+"""Listing the files that a name, a folder or a pattern stands for."""
 
 import glob
 import os

@@ -1,9 +1,10 @@
-"""What keeps every LUT from bringing pictures before and after together.
+"""Causes of the error that no LUT can remove between pictures before and after.
 
-The residual of the best colour map (`pair_floor.spread`) is asked, in this order:
-does it go when one picture is moved (phase correlation finds by how much), does it
-depend on the picture or on the place in it, does it depend on the neighbours of a
-pixel, and does it jump along the edges of JPEG's blocks. What is left is noise.
+The residual of the best colour map (`pair_floor.spread`) is tested in this order:
+does it vanish when one picture is shifted (phase correlation finds by how much),
+does it depend on the picture or on the position in it, does it depend on the
+neighbours of a pixel, and does it jump at the edges of JPEG blocks. The rest is
+noise.
 """
 
 from collections.abc import Sequence

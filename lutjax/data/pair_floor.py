@@ -4,10 +4,9 @@ A LUT gives equal colours equal results, so the spread of the results of equal
 colours stays whatever the LUT. Pixels of equal 8-bit codes are compared where there
 are enough of them, else those of one small cell of the cube, about the quadratic
 function of the colour that fits them best: a smooth look, however steep, has no
-spread. Of a fit with n pixels and k coefficients, squares count n / (n - k) times, so
-that the floor is not lowered by learning pixels by heart, which a LUT of very many
-nodes can do where each colour is seen once. `pair_causes` tells what the spread looks
-like.
+spread. In a fit with n pixels and k coefficients, squares count n / (n - k) times, so
+that the floor is not lowered by overfitting, which a LUT of very many nodes can do
+where each colour is seen once. `pair_causes` finds the cause of the spread.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Pictures before and after, brought to one orientation, colour space and size.
 
-Nothing is rounded on the way, and each step says what it did.
+Nothing is rounded in between, and each step reports what it changed.
 """
 
 import io

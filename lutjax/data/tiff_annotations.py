@@ -1,4 +1,4 @@
-"""What a TIFF file says beside its pixels: from the fields of its first page."""
+"""Annotations of TIFF files: from the fields of the first page."""
 
 from fractions import Fraction
 

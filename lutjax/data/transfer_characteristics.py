@@ -1,4 +1,4 @@
-"""What an image file says of its codes, where that is not what LUTs are made for.
+"""Detection of image files whose transfer function is not one that LUTs expect.
 
 A look for display-referred pictures expects codes like those of sRGB. Files of PQ, HLG,
 logarithmic or linear light look alike to a program that sees pixels only.

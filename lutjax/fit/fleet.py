@@ -1,9 +1,9 @@
 """Fitting many models in blocks: one compiled program, resumable, bounded.
 
-A block is what one call of the device program fits. Blocks are made of jobs
-in their order, all of one shape; the last is filled up with repeats, so that
-the number of compilations does not depend on the number of models, and
-neither does the memory.
+A block is the set of models that one call of the device program fits. Blocks are
+made of jobs in their order, all of one shape; the last is filled with repeats, so
+that neither the number of compilations nor the memory depends on the number of
+models.
 """
 
 import hashlib

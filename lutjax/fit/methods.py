@@ -1,4 +1,4 @@
-"""The ways a model is moved: gradient descent, and kernel-form Gauss-Newton."""
+"""Optimisation methods: gradient descent, and kernel-form Gauss-Newton."""
 
 from collections.abc import Callable
 

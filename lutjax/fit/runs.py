@@ -1,4 +1,4 @@
-"""The folder of a run: what was asked, what is done, and who is writing.
+"""The run folder: config, finished models, and a lock for the process that writes.
 
 `run.json` holds the config and the digests of the inputs, `metrics.jsonl`
 one line per event, `models/NAME.lutjax` (or `model.lutjax`) the artefacts. A

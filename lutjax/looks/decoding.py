@@ -1,4 +1,4 @@
-"""Models as LUTs, forwards and backwards."""
+"""Decoding models to LUTs, and to inverse LUTs."""
 
 import dataclasses
 import functools

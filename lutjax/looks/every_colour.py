@@ -1,7 +1,7 @@
-"""Scoring a look on every colour of 8 bits, as images will meet it.
+"""Scoring a look on every 8-bit colour, as images use it.
 
-16,777,216 colours, asked in parts that devices take in turn. What stays of a
-look is eight bytes a colour, so that its percentiles are exact.
+The 16,777,216 colours are evaluated in parts that devices take in turn. Eight bytes
+are kept per colour, so that percentiles are exact.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Which files the looks of a model are scored against.
+"""Matching the looks of a model with the files that they are scored against.
 
 A run records the SHA-256 of what each look was fitted to. A file of that content
 is the look's own, whatever it is called; another one is scored only when it is

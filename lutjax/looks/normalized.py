@@ -1,8 +1,8 @@
-"""Looks as networks see them: on the unit cube.
+"""Looks normalised to the unit cube, which is what networks are fitted to.
 
 A look is taken over its own domain and range, both mapped to [0, 1]. Curves in
 front of its lattice stay beside the network, in the label, or are baked into the
-lattice; either way the look's own LUT is kept, which is what counts as the truth.
+lattice; either way the look's own LUT is kept as the reference.
 """
 
 from collections.abc import Iterator, Sequence

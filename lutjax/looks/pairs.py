@@ -1,9 +1,9 @@
 """Fitting networks to pictures before and after.
 
-A look is then known only at the colours that the pictures show. Half of what
-is drawn are pixels as they come, half are evenly spread over the cells that
-are visited at all, so that rare colours count as well. Before the fit, and with its
-figures, the floor is told: the error that no LUT can remove (`data.pair_floor`).
+A look is then known only at the colours in the pictures. Half of the samples are
+uniform over pixels, half are uniform over the cells of the cube that hold any, so
+that rare colours count as well. Before the fit, and with its scores, the floor is
+reported: the error that no LUT can remove (`data.pair_floor`).
 """
 
 import dataclasses

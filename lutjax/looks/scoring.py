@@ -1,4 +1,4 @@
-"""How far a model is from its look, as flat records of named statistics.
+"""Errors of a model against its look, as flat records of named statistics.
 
 Statistics of uniform random colours carry no prefix; those of lattice nodes
 and of a photo's colours begin with `nodes_` and `photo_`, those of the trivial

@@ -1,4 +1,4 @@
-"""Between a look's own colours and the unit cube of its network.
+"""Maps between the colours of a look and the unit cube of its network.
 
 A colour passes the label's domain and curve, then the network, then the label's
 range (`codec.labels.Label`).

@@ -1,4 +1,4 @@
-"""Rows of three numbers, as a `.cube` file holds them.
+"""Rows of three numbers in `.cube` files.
 
 Three readers, one result. Rows of equal width are decoded digit by digit with
 integer arithmetic over the whole buffer; other rows word by word, side by side

@@ -5,8 +5,7 @@ size L^2: its pixels, row after row, are the nodes with red fastest, then
 green, then blue. A look applied to the identity picture by any image editor
 turns that picture into the LUT of the look.
 
-Pictures here are float arrays; how many bits a file keeps is up to whoever
-writes it.
+Pictures here are float arrays; the caller chooses the bit depth of a file.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Any colour map as a lattice."""
+"""Tabulating colour maps: sampling them at the nodes of a lattice."""
 
 from collections.abc import Callable
 

@@ -1,12 +1,12 @@
-"""Residual blocks that move colours, steered per look by biases.
+"""Residual flow on colours, conditioned on the look by biases.
 
 After section 3 of "Efficient Neural Network Encoding for 3D Color Look-Up
 Tables" (arXiv 2412.15438): colours in (0, 1) become `z = atanh(2 a (rgb -
-0.5))`, each block adds `scale * perceptron(z, code)`, and `tanh` leads back.
+0.5))`, each block adds `scale * perceptron(z, code)`, and `tanh` maps back.
 A code holds, block by block and layer by layer, the biases that a look adds and
-the gains that it scales units by, each block's gate behind them where there is
-one, and maybe two matrices that turn `z` before the first block and after the
-last. It is gathered by index, never multiplied by a one-hot.
+the gains that it scales units by, then the gate of each block where there is one,
+and optionally two matrices that multiply `z` before the first block and after the
+last. It is gathered by index, not multiplied by a one-hot.
 
 Parameters are a dict: `weights`, per block a list of `[fan_in, fan_out]`;
 `scales` `[D, 3]`; `bias` `[T]`, shared by all looks, where there is one. The

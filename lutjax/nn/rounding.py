@@ -1,7 +1,7 @@
-"""Rounding that a network learns to live with.
+"""Rounding during training (quantisation-aware training).
 
-Values are rounded on the way forward, and gradients pass as if they were not
-(the straight-through estimator of Bengio et al. 2013).
+Values are rounded in the forward pass, and gradients pass unchanged (the
+straight-through estimator of Bengio et al. 2013).
 """
 
 import math

@@ -1,4 +1,4 @@
-"""A drawing surface measured in pixels, and the colours all pictures share.
+"""A drawing surface measured in pixels, and the colours of all plots.
 
 matplotlib is imported when the first canvas is made, since that takes about
 half a second; no pyplot, hence no global figure and no window. Pixels are

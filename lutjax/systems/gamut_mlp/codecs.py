@@ -1,8 +1,9 @@
-"""One payload, several codecs: what is stored of an image's lost colours.
+"""The codecs of a payload: how the lost colours of an image are stored.
 
 A body is a short head and up to three parts whose predictions of the excess
-add up: seeded waves, a network, and a small picture. Two rivals of the paper
-have bodies of their own: the bounds of a soft clip, and sampled colours.
+add up: seeded waves, a network, and a residual picture. Two methods that the paper
+compares with have bodies of their own: the bounds of a soft clip, and sampled
+colours.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""From codes and a payload back to wide-gamut colours, some rows at a time."""
+"""Decoding a payload: wide-gamut colours from sRGB codes, some rows at a time."""
 
 from collections.abc import Iterator
 

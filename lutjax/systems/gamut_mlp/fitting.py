@@ -1,4 +1,4 @@
-"""One wide-gamut image: fitted, and the best code for it picked."""
+"""Fitting one wide-gamut image and choosing the best code for it."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence

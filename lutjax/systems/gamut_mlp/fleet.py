@@ -1,4 +1,4 @@
-"""Thousands of images through one device: read, fit, embed, verify, commit."""
+"""Fitting thousands of images on one device: read, fit, embed, verify, commit."""
 
 import collections
 import concurrent.futures

@@ -1,4 +1,4 @@
-"""GamutMLP: a small network per image that finds wide-gamut colours again.
+"""GamutMLP: a small network per image that recovers wide-gamut colours.
 
 After "GamutMLP: A Lightweight MLP for Color Loss Recovery" (CVPR 2023): a
 multilayer perceptron takes the position and the clip-expanded colour of a pixel
@@ -8,7 +8,7 @@ the network works on all its inputs and outputs scaled to [-1, 1].
 A **solved** network is the same idea made for a codec. It predicts what clipped
 channels lost, in linear sRGB; its last layer sees the encoding beside the hidden
 units and is solved in closed form once the hidden layers, rounded as they will be
-stored, stand still. What the encoding explains linearly needs no steps at all.
+stored, are fixed. What is linear in the encoding needs no training steps.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""The networks of an image, and the paper's rivals: codes that ridge alone is not."""
+"""Fitting the networks of an image, and the methods that the paper compares with."""
 
 import functools
 from typing import Any

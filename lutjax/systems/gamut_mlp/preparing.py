@@ -1,4 +1,4 @@
-"""A wide-gamut image, reduced to sRGB, and what there is to fit."""
+"""Preparing a wide-gamut image: its sRGB reduction and the samples to fit."""
 
 import pathlib
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Reducing wide-gamut colours to 8-bit sRGB codes, and what codes still tell.
+"""Reducing wide-gamut colours to 8-bit sRGB codes, and recovering them.
 
 `prophoto` is linear ProPhoto in [0, 1], `codes` are sRGB, uint8, both
 `[..., 3]`. A channel whose code lies strictly between 0 and 255 is known to

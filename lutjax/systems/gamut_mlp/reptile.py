@@ -1,4 +1,4 @@
-"""Reptile: an initialisation from which a few steps fit any image.
+"""Reptile: a meta-learned initialisation that few steps fit to an image.
 
 After Nichol, Achiam and Schulman (arXiv 1803.02999) as GamutMLP uses it: from
 the current initialisation some images are fitted; the gradient of the

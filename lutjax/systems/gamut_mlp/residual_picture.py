@@ -1,8 +1,8 @@
-"""A small picture of the excess, or of what a fit leaves of it, as AVIF or WebP.
+"""A small picture of the excess, or of the residual of a fit, as AVIF or WebP.
 
-The honest rival of a fitted code, and its companion on detailed images. Where
-nothing is clipped the picture may hold anything, so holes are filled with
-their neighbours' means, which costs a coder least.
+It is a baseline for fitted codes, and is combined with them on detailed images.
+Where nothing is clipped the picture may hold any value, so holes are filled with
+the means of their neighbours, which take the fewest bytes.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""The sampled rival: colours of a grid of pixels, and a polynomial through them.
+"""The sampled baseline: colours of a grid of pixels, and a polynomial fit to them.
 
 After the comparison of GamutMLP (CVPR 2023, table 1): wide-gamut colours are
 stored at a uniform grid of pixels; the decoder fits a polynomial from the

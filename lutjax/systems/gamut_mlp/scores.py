@@ -1,4 +1,4 @@
-"""How close recovered wide-gamut images come to their originals.
+"""Errors of recovered wide-gamut images against their originals.
 
 Root mean squared errors and PSNR in linear and in ROMM-encoded ProPhoto, over
 all, out-of-gamut and in-gamut pixels; CIEDE2000; and both again after an edit,

@@ -2,8 +2,8 @@
 
 Integers come as a step for every column (a byte when learned, else float16),
 the lengths of the codes, and the codes in one row of bytes: weights, bias,
-codes of the looks, spectra of the residual correction. Decoding uses integers, products
-and tables alone, so that weights are bit for bit the same everywhere.
+codes of the looks, spectra of the residual correction. Decoding uses only integers,
+products and tables, so that weights are bit for bit the same everywhere.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Spending the rest of a LutFlow's budget on what its network gets wrong."""
+"""Correcting the residuals of a LutFlow within the rest of its budget."""
 
 import functools
 from collections.abc import Callable

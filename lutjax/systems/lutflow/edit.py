@@ -1,6 +1,6 @@
-"""Looks into and out of a finished LutFlow, its network left as it is.
+"""Adding looks to a finished LutFlow and removing them; the network is unchanged.
 
-A new look needs a code alone. With the network frozen, every output of a
+A new look needs only a code. With the network frozen, every output of a
 colour depends on the few biases of that code, so that three backward passes
 give the whole Jacobian and a damped Gauss-Newton step solves a system as small
 as the code (Levenberg-Marquardt, reweighted so that CIE76 and not its square

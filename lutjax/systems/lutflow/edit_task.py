@@ -1,4 +1,4 @@
-"""Adding looks to a finished LutFlow, and taking looks out, in seconds."""
+"""The task that adds looks to a finished LutFlow or removes them, in seconds."""
 
 import dataclasses
 import pathlib

@@ -1,9 +1,9 @@
-"""Running a look backwards: the inverse of a bijective LutFlow.
+"""The inverse of a bijective LutFlow.
 
 With every layer's spectral norm below 1 and bounded scales each block is `z +
-f(z)` with a contraction f, undone by iteration (`nn.fixed_point`), last block
-first (section 3.4 of arXiv 2412.15438). Colours that no input gives, beyond
-the image of the cube, come back clamped.
+f(z)` with a contraction f, inverted by iteration (`nn.fixed_point`), last block
+first (section 3.4 of arXiv 2412.15438). Colours outside the image of the cube have
+no inverse; their results are clamped.
 """
 
 from typing import NamedTuple

@@ -7,7 +7,7 @@ estimate of what the entropy coder will spend on them; and what the flow gets
 wrong about a look may be corrected by a few cosine coefficients
 (`residual_correction`), which `stats` carries once they are found.
 
-Colours are `[..., 3]` float32 in the unit cube, as in `models.nilut`.
+Colours are `[..., 3]` float32 in the unit cube, as in `systems.nilut`.
 """
 
 import dataclasses

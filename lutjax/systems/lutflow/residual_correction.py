@@ -3,9 +3,9 @@
 The spectrum (`codec.spectrum`) of a look at one of several levels of step is
 searched by synthesis: coefficients move down the gradient of the error
 between display colours plus the price of their bits, rounded on the way
-forward. So a coefficient that the clamp hides, or that the eye measure does
-not feel, costs nothing. Which look gets which level is a knapsack, solved by
-a price per byte.
+forward. So a coefficient that has no effect after the clamp, or none on the colour
+difference, takes no bits. Which look gets which level is a knapsack problem, solved
+by a price per byte.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Fitting one network to hundreds of looks, and correcting its residuals.
 
 As `looks.task`, but all looks go into one job: a step draws a look for each
-of its colours, oftener where the network is wrong. Colours are uniform, those of
+of its colours, more often where the error is larger. Colours are uniform, those of
 photos, or half of each.
 """
 

@@ -1,7 +1,7 @@
 """Fitting one network to several looks, its styles.
 
-As `looks.task`, but all looks go into one job. What a step shows of them is
-either every style at every colour, or styles mixed at trained blend points.
+As `looks.task`, but all looks go into one job. A step samples either every style at
+every colour, or mixes of styles at trained blend points.
 """
 
 import dataclasses
