@@ -1,4 +1,4 @@
-"""What the launchers share: start-up, manners, exit codes."""
+"""What the launchers share: start-up, parsing of flags, exit codes."""
 
 import ctypes
 import os

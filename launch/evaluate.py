@@ -23,7 +23,7 @@ _LUTS = binary.define_paths('luts', 'LUT files, folders, globs or .npz archives.
 _PAIRS = binary.define_paths('pairs', 'Pictures: FOLDER, or BEFORE,AFTER.')
 _IMAGES = binary.define_paths(
   'images',
-  'Original images of a gamut run; beside --luts, photos to take colours from.',
+  'Original images of a gamut run; with --luts, photos whose colours are scored.',
 )
 _LOOK = flags.DEFINE_list(
   'look', [], 'Names or numbers of looks; all by default.', allow_override=True
@@ -37,7 +37,7 @@ _INVERSE = flags.DEFINE_bool(
 _OUT = flags.DEFINE_string(
   'out',
   None,
-  'X.json (with X.md beside it), or a folder; by default the table is printed only.',
+  'X.json (with X.md beside it), or a folder; by default the table is only printed.',
   allow_override=True,
 )
 _SET = flags.DEFINE_multi_string(
@@ -47,7 +47,7 @@ _SET = flags.DEFINE_multi_string(
   allow_override=True,
 )
 _OVERWRITE = flags.DEFINE_bool(
-  'overwrite', False, 'Replace files that are there.', allow_override=True
+  'overwrite', False, 'Replace existing files.', allow_override=True
 )
 
 

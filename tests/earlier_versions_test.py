@@ -1,7 +1,7 @@
 """Run folders and artefacts of version 0.1 still load.
 
 `tests/cases/before_0_2` was written by the code of that version: two looks, x^0.8 and
-x^1.3 at 5 nodes, and a made-up wide-gamut picture.
+x^1.3 at 5 nodes, and a synthetic wide-gamut picture.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""What a meta-initialisation is worth on images that it has not seen.
+"""The gain of a meta-initialisation on images that it was not trained on.
 
-  python benchmarks/gamut_meta.py --out=out/meta --published=META/meta32.npz
-  python benchmarks/gamut_meta.py --held_out=carrots,stilllife --steps=300
+  python -m benchmarks.gamut_mlp.meta --out=out/meta --published=META/meta32.npz
+  python -m benchmarks.gamut_mlp.meta --held_out=carrots,stilllife --steps=300
 
 Trains by Reptile on the images that are not held out, then fits the paper's
 network to those that are, from random numbers, from what was trained and from a

@@ -1,4 +1,4 @@
-"""Fitting and decoding pace of the gamut codecs, beside the network in torch.
+"""Fitting and decoding times of the gamut codecs, compared with torch.
 
   taskset -c 0 python -m benchmarks.gamut_mlp.speed --images=FOLDER
 

@@ -1,4 +1,4 @@
-"""OpenColorIO as the reader of what was written."""
+"""Reading exported files with OpenColorIO."""
 
 import os
 import pathlib

@@ -14,7 +14,7 @@ bytes. Curves:
 * the paper's recipe, in float32 and rounded after training.
 * one small NILUT per look, and one CNILUT with a head per look: tensors alone,
   since a header for each look would be most of it.
-* classical coders and Gaussian mixtures of `lutflow_rivals`; mixtures of some
+* classical coders and Gaussian mixtures of `rivals`; mixtures of some
   looks only, their bytes scaled to all.
 
 Colours are uniform, truth and grids trilinear, errors means over the colours of a

@@ -1,4 +1,4 @@
-"""What `lutflow_rate` measures its curves with: looks, colours, runs, the table.
+"""The bench of `rate`: looks, colours, runs and the table of results.
 
 A bench scores what any coder gives for the looks, keeps a row for each point and
 writes table, figures and plots anew after every row.

@@ -1,7 +1,7 @@
-"""Coders of single looks that `lutflow_rate` draws beside LutFlow.
+"""Coders of single looks, which `rate` compares with LutFlow.
 
-Each function codes all looks it is given and returns the bytes that they take
-together and what each gives for the same colours. Tables are `[L, 33, 33, 33,
+Each function codes all looks and returns their total bytes and the output of each
+look for the same colours. Tables are `[L, 33, 33, 33,
 3]` float32, colours `[M, 3]`.
 """
 

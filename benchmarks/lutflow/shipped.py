@@ -1,4 +1,4 @@
-"""Looks out of a LutFlow on photos, by OpenColorIO and by us: the same figures.
+"""Exported looks of a LutFlow on photos: OpenColorIO and lutjax give equal errors.
 
   python -m benchmarks.lutflow.shipped --model=RUN --luts=dev512.npz --images=PHOTOS
 

@@ -1,4 +1,4 @@
-"""What each part of a LutFlow is worth: depth, width, number of looks, forms.
+"""Ablation of LutFlow: depth, width, number of looks, form of the network.
 
   python -m benchmarks.lutflow.sweep [--steps=2000] [--only=depth,forms]
 

@@ -1,4 +1,4 @@
-"""Tests of `lutjax.models.lutflow`, its artefact and its inverse."""
+"""Tests of `lutjax.systems.lutflow.model`, its artefact and its inverse."""
 
 import dataclasses
 
