@@ -119,10 +119,10 @@ def pack(
   if options[0] == options[1]:
     options.pop()
   specs, method, payload = min(
-    ((specs, *packing.squeeze(payload)) for specs, payload in options),
+    ((specs, *packing.compress(payload)) for specs, payload in options),
     key=lambda option: len(option[2]),
   )
-  head_method, stored_head = packing.squeeze(head)
+  head_method, stored_head = packing.compress(head)
   body = b''.join(
     [
       bytes([head_method | method << 2]),
@@ -157,10 +157,10 @@ def unpack(
       altered, or claims what its bytes do not hold.
   """
   parts = _split(content, source, max_bytes)
-  head = packing.inflate(parts.header, parts.methods[0], parts.header_size, source)
+  head = packing.decompress(parts.header, parts.methods[0], parts.header_size, source)
   system, header = _head_from_bytes(head, source)
   size = sum(spec.size_bytes for spec in parts.specs)
-  payload = packing.inflate(parts.payload, parts.methods[1], size, source)
+  payload = packing.decompress(parts.payload, parts.methods[1], size, source)
   ends = list(itertools.accumulate(spec.size_bytes for spec in parts.specs))
   tensors = [
     tensors_codec.from_bytes(payload[end - spec.size_bytes : end], spec)

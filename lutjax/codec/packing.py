@@ -17,7 +17,7 @@ _FILTERS = [{'id': lzma.FILTER_LZMA2, 'dict_size': 1 << 22, 'lc': 0, 'lp': 0, 'p
 _MAX_LZMA_BYTES = 1 << 22
 
 
-def squeeze(content: bytes) -> tuple[int, bytes]:
+def compress(content: bytes) -> tuple[int, bytes]:
   """Packs by whichever method gives the fewest bytes.
 
   Args:
@@ -36,12 +36,12 @@ def squeeze(content: bytes) -> tuple[int, bytes]:
   return min(options, key=lambda option: len(option[1]))
 
 
-def inflate(data: bytes, method: int, size: int, source: str) -> bytes:
-  """Unpacks what `squeeze` packed.
+def decompress(data: bytes, method: int, size: int, source: str) -> bytes:
+  """Unpacks what `compress` packed.
 
   Args:
     data: The packed bytes.
-    method: As `squeeze` gave it.
+    method: As `compress` gave it.
     size: Of the content in bytes; no more than one byte beyond is unpacked.
     source: Named in errors.
 
