@@ -79,7 +79,7 @@ class Decoder:
       return _within(self._network(codes, index))
     excess = np.zeros((len(codes), 3), np.float32)
     if self._drawn is not None and model.weight is not None:
-      where = gamut_programs.whereabouts(index, self._codes)
+      where = gamut_programs.position_features(index, self._codes)
       excess += self._programs.predict_waves(self._drawn, model.weight, codes, where)
     if model.layers is not None:
       excess += self._network_excess(codes, index)
@@ -107,7 +107,7 @@ class Decoder:
     if model.network is None:
       raise ValueError(f'Expected a network, got codec {model.codec}.')
     if model.network.solved:
-      where = gamut_programs.whereabouts(index, self._codes)
+      where = gamut_programs.position_features(index, self._codes)
     else:
       where = gamut_programs.places(index, self.size)
     return self._programs.predict_network(model.network, model.layers, codes, where)

@@ -148,7 +148,7 @@ class Choosing:
     self._programs = programs
     self._codes = prepared.codes.reshape(-1, 3)[self.index]
     self._encoded = prepared.encoded.reshape(-1, 3)[self.index]
-    self._where = gamut_programs.whereabouts(self.index, prepared.codes)
+    self._where = gamut_programs.position_features(self.index, prepared.codes)
     self._target = programs.target(self._encoded, self._codes)
     square = programs.square_errors(programs.expand(self._codes), self._encoded)
     self._outside = square[:, 2] > 0

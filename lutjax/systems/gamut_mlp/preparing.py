@@ -30,7 +30,7 @@ class Prepared(NamedTuple):
     share: How many clipped pixels one of them stands for.
     rest: Squared error of all pixels that are not clipped, which no code changes;
       estimated in large images.
-    samples: Colours, codes and whereabouts of a pixel for each of its clipped
+    samples: Colours, codes and position_features of a pixel for each of its clipped
       channels, those of R first, then G and B, padded; and where each ends.
     bounds: `(low, high)` of a soft clip, or None.
     space: What the colours of the source were.
@@ -126,7 +126,7 @@ def _gather(
   arrays = (
     images.to_float(encoded.reshape(-1, 3)[index[pixel]]),
     kept[pixel],
-    gamut_programs.whereabouts(index, codes)[pixel],
+    gamut_programs.position_features(index, codes)[pixel],
   )
   filled = [gamut_programs.pad(array, padded) for array in arrays]
   ends = np.searchsorted(channel, np.arange(3), side='right').astype(np.int32)

@@ -175,7 +175,7 @@ class Programs:
       drawn: Frequencies and phases of the waves.
       weight: Their weights, one column per output.
       codes: `[n, 3]` uint8.
-      where: `[n, 5]`, position and surroundings (`whereabouts`).
+      where: `[n, 5]`, position and surroundings (`position_features`).
     """
     fixed, arrays = (drawn, weight), (codes, where)
     return self.in_blocks('waves', _predict_waves, fixed, arrays, CLIPPED_BLOCK)
@@ -193,7 +193,7 @@ class Programs:
       config: Of the network.
       layers: Its parameters.
       codes: `[n, 3]` uint8.
-      places: `[n, 2]` positions; `[n, 5]` (`whereabouts`) if the network is solved.
+      places: `[n, 2]` positions; `position_features` if the network is solved.
 
     Returns:
       Linear ProPhoto colours, or the excess if the network is a solved one.
@@ -272,7 +272,7 @@ def places(index: np.ndarray, size: tuple[int, int]) -> np.ndarray:
   return np.stack([row * steps[0] - 1, column * steps[1] - 1], axis=-1).astype('f4')
 
 
-def whereabouts(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
+def position_features(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
   """Tells what surrounds pixels, beyond their own codes.
 
   Args:

@@ -140,7 +140,7 @@ class GamutFittingTest(absltest.TestCase):
     width = gamut_programs.BLOCK // 2
     codes = rng.choice(np.array([0, 90, 255], np.uint8), (7, width, 3))
     index = np.sort(rng.choice(codes[..., 0].size, 5000, replace=False))
-    got = gamut_programs.whereabouts(index, codes)
+    got = gamut_programs.position_features(index, codes)
     want = recovery.surroundings(codes).reshape(-1, 3)[index] / np.float32(9)
     np.testing.assert_array_equal(got[:, 2:], want)
     places = gamut_programs.places(index, codes.shape[:2])
