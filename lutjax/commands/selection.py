@@ -184,7 +184,7 @@ def _per_pixel(
   total: Any = 0.0
   for item, share in _shares(opened, weights):
     if np.any(share):
-      total += float(np.sum(share)) * decoding.ask(
+      total += float(np.sum(share)) * decoding.evaluate(
         item.loaded, share / np.sum(share), rgb
       )
   return total

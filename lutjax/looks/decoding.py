@@ -170,7 +170,7 @@ def decoded(
   return used[0], np.asarray(table)
 
 
-def ask(loaded: Loaded, weights: np.ndarray, rgb: Array) -> Array:
+def evaluate(loaded: Loaded, weights: np.ndarray, rgb: Array) -> Array:
   """Returns what a model gives for colours, for the caller to jit.
 
   Args:
