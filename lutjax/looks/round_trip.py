@@ -64,7 +64,7 @@ def _limits_of(lut: lattice.Lut) -> Limits:
 
 
 @jax.jit
-def there_and_back(
+def round_trip_errors(
   first: lattice.Lut, back: lattice.Lut, rgb: Array
 ) -> tuple[Array, metrics.ColourErrors]:
   """Runs colours through two LUTs, read tetrahedrally.
@@ -93,7 +93,7 @@ def statement(forward: lattice.Lut, back: lattice.Lut) -> str:
   """
   low, high = np.asarray(lattice.input_domain(forward))
   rgb = metrics.uniform_colours(jax.random.key(0), _COLOURS)
-  _, errors = there_and_back(forward, back, low + rgb * (high - low))
+  _, errors = round_trip_errors(forward, back, low + rgb * (high - low))
   found = metrics.lut_statistics(errors.cie76)
   lost = _limits_of(forward)
   return (
@@ -120,7 +120,7 @@ def score(
   """
   gaps = {}
   for prefix, first in (('undone_', original), ('returned_', forward)):
-    found, errors = there_and_back(first, back, jnp.asarray(rgb))
+    found, errors = round_trip_errors(first, back, jnp.asarray(rgb))
     gaps[prefix] = scoring.Gap(metrics.psnr(found, jnp.asarray(rgb)), errors)
   return scoring.to_record(gaps) | _limits_of(original)._asdict()
 
@@ -146,7 +146,7 @@ def picture(
   """
   shown = canvas.fit_to(photo, *_SHOWN).astype(np.float32) / 255.0
   graded = np.asarray(interpolate.sample(original, jnp.asarray(shown)))
-  found, errors = there_and_back(original, back, jnp.asarray(shown))
+  found, errors = round_trip_errors(original, back, jnp.asarray(shown))
   labels = [
     'photo',
     f'under {name}',
