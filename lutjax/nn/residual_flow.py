@@ -193,7 +193,7 @@ def apply(shape: Shape, params: PyTree, rgb: Array, code: Array) -> Array:
       f'Expected colours [..., 3] and codes [..., {shape.code_size}], got '
       f'{rgb.shape} and {code.shape}.'
     )
-  state = enter(shape, rgb)
+  state = to_state(shape, rgb)
   matrices = shape.blocks * shape.block_size
   if shape.turned:
     state = _turn(params, state, code, matrices)
@@ -202,10 +202,10 @@ def apply(shape: Shape, params: PyTree, rgb: Array, code: Array) -> Array:
     state = state + moved if shape.residual else moved
   if shape.turned:
     state = _turn(params, state, code, matrices + 9)
-  return leave(shape, state)
+  return from_state(shape, state)
 
 
-def enter(shape: Shape, rgb: Array) -> Array:
+def to_state(shape: Shape, rgb: Array) -> Array:
   """Maps colours in [0, 1] to the inputs of the first block.
 
   Args:
@@ -216,8 +216,8 @@ def enter(shape: Shape, rgb: Array) -> Array:
   return shape.stretch * (jnp.arctanh(REACH * centred) if shape.ends else centred)
 
 
-def leave(shape: Shape, state: Array) -> Array:
-  """Maps outputs of the last block to colours; inverts `enter` when rescaled.
+def from_state(shape: Shape, state: Array) -> Array:
+  """Maps outputs of the last block to colours; inverts `to_state` when rescaled.
 
   Args:
     shape: The flow's form.
@@ -229,8 +229,8 @@ def leave(shape: Shape, state: Array) -> Array:
   return 0.5 * (jnp.tanh(state) / (REACH if shape.rescaled else 1.0) + 1.0)
 
 
-def reenter(shape: Shape, rgb: Array) -> Array:
-  """Inverts `leave`; colours outside its image are clamped to just inside.
+def invert_from_state(shape: Shape, rgb: Array) -> Array:
+  """Inverts `from_state`; colours outside its image are clamped to just inside.
 
   Args:
     shape: The flow's form.
@@ -243,8 +243,8 @@ def reenter(shape: Shape, rgb: Array) -> Array:
   return shape.stretch * jnp.arctanh(jnp.clip(scaled, -0.9999, 0.9999))
 
 
-def reset(shape: Shape, state: Array) -> Array:
-  """Inverts `enter`, clamped to [0, 1].
+def invert_to_state(shape: Shape, state: Array) -> Array:
+  """Inverts `to_state`, clamped to [0, 1].
 
   Args:
     shape: The flow's form.

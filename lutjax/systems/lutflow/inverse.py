@@ -59,7 +59,7 @@ def invert(
   """
   if not shape.residual or shape.turned:
     raise ValueError('Expected residual blocks and no turn: others have no inverse.')
-  state = residual_flow.reenter(shape, rgb)
+  state = residual_flow.invert_from_state(shape, rgb)
   counts, residuals = [], []
   for block in reversed(range(shape.blocks)):
     solved = fixed_point.invert(
@@ -72,7 +72,7 @@ def invert(
     state = solved.x
     counts.append(solved.iterations)
     residuals.append(solved.residual / shape.stretch)
-  rgb = residual_flow.reset(shape, state)
+  rgb = residual_flow.invert_to_state(shape, state)
   return Inverted(rgb, jnp.stack(counts), jnp.stack(residuals))
 
 
@@ -91,7 +91,7 @@ def lipschitz(
     `[D]`, the largest spectral norm of the derivative of what each block
     adds, over the colours as they reach it.
   """
-  state = residual_flow.enter(shape, rgb)
+  state = residual_flow.to_state(shape, rgb)
   found = []
   for block in range(shape.blocks):
 
