@@ -206,7 +206,7 @@ def _mixed(
     if (label.domain, label.curve) != (first.domain, first.curve):
       raise errors.InputError('--blend: the looks have different domains or curves')
   outputs = [total * unit_cube.from_unit(label, table) for total, label, table in parts]
-  return unit_cube.behind(first, np.sum(outputs, axis=0))
+  return unit_cube.to_lut_with_curve(first, np.sum(outputs, axis=0))
 
 
 def _inverse_of(

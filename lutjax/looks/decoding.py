@@ -243,7 +243,7 @@ def invert(loaded: Loaded, index: int, size: int) -> lattice.Lut:
       f'--inverse: {label.name} squeezes colours too closely to be told apart: a '
       f'residual of {residual:.2g} is left, expected {_RESIDUAL:g} at most'
     )
-  table = unit_cube.before(label, np.asarray(solved.rgb))
+  table = unit_cube.invert_curve(label, np.asarray(solved.rgb))
   low, high = (np.array(row, np.float32) for row in label.domain)
   edges = tuple((value,) * 3 for value in label.range)
   return lattice.from_table(low + (high - low) * table, edges)

@@ -127,7 +127,7 @@ def _network_part(
   variables, weights, curve = held
 
   def read(rgb: Array) -> Array:
-    seen = unit_cube.through(curve, rgb)
+    seen = unit_cube.apply_curve(curve, rgb)
     return model.apply(config, variables, model.query(config, seen, weights))
 
   return _part(read, interpolation, first, data, spans)

@@ -134,7 +134,7 @@ def sampler(config: Config) -> loop.Sampler:
     rgb = draw_colours(config, key, batch_size)
     if 'curve' in data:
       half = batch_size // 2
-      seen = unit_cube.through(data['curve'], rgb[:half])
+      seen = unit_cube.apply_curve(data['curve'], rgb[:half])
       rgb = jnp.concatenate([seen, rgb[half:]])
     return {'rgb': rgb, 'target': normalized.truth(data, rgb, config.interpolation)}
 
@@ -330,7 +330,7 @@ def _compare(
   """
 
   def fitted(rgb: Array) -> Array:
-    seen = unit_cube.through(curve, rgb)
+    seen = unit_cube.apply_curve(curve, rgb)
     return model.apply(config, variables, model.query(config, seen, weights))
 
   def sampled(rgb: Array) -> Array:

@@ -36,7 +36,7 @@ def even_curve(label: labels.Label, samples: int) -> np.ndarray:
   return np.clip(np.stack(columns, axis=-1), 0.0, 1.0).astype(np.float32)
 
 
-def through(curve: Array | np.ndarray | None, at: Array) -> Array:
+def apply_curve(curve: Array | np.ndarray | None, at: Array) -> Array:
   """Leads places in the domain to those that the network sees.
 
   Args:
@@ -67,7 +67,7 @@ def to_unit(label: labels.Label, rgb: Array) -> Array:
   """
   limits = jnp.asarray(label.domain, jnp.float32)
   at = [positions.normalize(rgb[..., i], limits[:, i]) for i in range(3)]
-  return through(curve_of(label), jnp.stack(at, axis=-1))
+  return apply_curve(curve_of(label), jnp.stack(at, axis=-1))
 
 
 def from_unit(label: labels.Label, outputs: Any) -> Any:
@@ -97,10 +97,10 @@ def to_lut(label: labels.Label, table: np.ndarray) -> lattice.Lut:
   if unchanged and curve is not None and curve.min() >= 0.0 and curve.max() <= 1.0:
     domain = np.array(label.domain, np.float32)
     return lattice.from_shaper(lattice.Shaper(from_unit(label, curve), domain))
-  return behind(label, from_unit(label, table))
+  return to_lut_with_curve(label, from_unit(label, table))
 
 
-def behind(label: labels.Label, outputs: Array | np.ndarray) -> lattice.Lut:
+def to_lut_with_curve(label: labels.Label, outputs: Array | np.ndarray) -> lattice.Lut:
   """Returns the LUT of outputs `[N, N, N, 3]` behind a label's domain and curve.
 
   Args:
@@ -114,7 +114,7 @@ def behind(label: labels.Label, outputs: Array | np.ndarray) -> lattice.Lut:
   return lattice.from_table(outputs, shaper=shaper)
 
 
-def before(label: labels.Label, seen: np.ndarray) -> np.ndarray:
+def invert_curve(label: labels.Label, seen: np.ndarray) -> np.ndarray:
   """Inverts the curve of a label.
 
   Args:

@@ -91,7 +91,7 @@ class NormalizeTest(parameterized.TestCase):
   @parameterized.parameters(*CURVED)
   def test_curve_and_lattice_together_are_the_file(self, name):
     look, lines = _normalize(name)
-    seen = np.asarray(unit_cube.through(unit_cube.curve_of(look.label), self.at))
+    seen = np.asarray(unit_cube.apply_curve(unit_cube.curve_of(look.label), self.at))
     low, high = look.label.range
     got = low + (high - low) * _trilinear(look.table.astype(float), seen)
     # 1e-5 of the cube, and what the lattice makes of that.
