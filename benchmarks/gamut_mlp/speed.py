@@ -68,10 +68,10 @@ def main(argv: list[str]) -> None:
 
     for name, codec, fit in (('waves', 'seeded', solve), ('network', 'mlp', train)):
       config = dataclasses.replace(settings.model, codec=codec)
-      choosing = fitting.Choosing(programs, config, prepared)
+      selection = fitting.CodeSelection(programs, config, prepared)
       found = fit()
       waves, layers = (found, None) if name == 'waves' else (None, found)
-      best, _ = choosing.best(waves, layers)
+      best, _ = selection.best(waves, layers)
       fits[name].append(_seconds(fit))
       scored = _decoded(programs, prepared, best.stored, settings)
       gains[name].append(np.array(scored['psnr'][:2], float))

@@ -9,7 +9,7 @@ import numpy as np
 import PyOpenColorIO as ocio
 
 
-def through(path: pathlib.Path, rgb: np.ndarray) -> np.ndarray:
+def apply(path: pathlib.Path, rgb: np.ndarray) -> np.ndarray:
   """Returns what a LUT file makes of colours `[P, 3]` float32, tetrahedrally.
 
   Raises:

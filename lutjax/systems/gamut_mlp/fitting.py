@@ -1,4 +1,4 @@
-"""Fitting one wide-gamut image and choosing the best code for it."""
+"""Fitting one wide-gamut image and selection the best code for it."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -103,29 +103,29 @@ def in_gamut_weights(config: codecs.Config) -> tuple[float, ...]:
   return _STRICT if config.guard == 'strict' else (1.0,)
 
 
-def wants_network(config: codecs.Config) -> bool:
-  """Tells whether a solved network is to be fitted; see `Choosing.best`."""
+def needs_network(config: codecs.Config) -> bool:
+  """Tells whether a solved network is to be fitted; see `CodeSelection.best`."""
   tried = config.codec == 'auto' and config.effort == 'full'
   return config.network.solved and (config.codec == 'mlp' or tried)
 
 
 def describe(
-  choosing: 'Choosing', best: Candidate, found: Sequence[Candidate]
+  selection: 'CodeSelection', best: Candidate, found: Sequence[Candidate]
 ) -> dict[str, Any]:
   """Returns what to record of a choice: its label and what it was preferred to.
 
   Gains are those over clipping in dB, over the whole picture.
 
   Args:
-    choosing: The image's, which measures gains.
+    selection: The image's, which measures gains.
     best: The candidate that was chosen.
     found: All candidates.
   """
-  rivals = {c.label: [c.size_bytes, choosing.gain(c)] for c in found}
+  rivals = {c.label: [c.size_bytes, selection.gain(c)] for c in found}
   return {'label': best.label, 'rivals': rivals}
 
 
-class Choosing:
+class CodeSelection:
   """Codes for one image, compared on its clipped pixels.
 
   Args:

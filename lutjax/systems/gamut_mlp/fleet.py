@@ -211,19 +211,19 @@ class Fleet:
     try:
       began = time.perf_counter()
       config, layers = self._model, None
-      solved = fitting.wants_network(config)
+      solved = fitting.needs_network(config)
       if solved and prepared.index.size:
         layers = network_fitting.solve_network(
           self._programs, self._settings, config.network, prepared, job.name
         )
       if config.codec in ('soft', 'sampled', 'mlp') and not solved:
-        stored, record = network_fitting.other(
+        stored, record = network_fitting.fit_baseline(
           self._programs, self._settings, config, prepared, job.name
         )
       else:
-        choosing = fitting.Choosing(self._programs, config, prepared)
-        best, found = choosing.best(weight, layers)
-        stored, record = best.stored, fitting.describe(choosing, best, found)
+        selection = fitting.CodeSelection(self._programs, config, prepared)
+        best, found = selection.best(weight, layers)
+        stored, record = best.stored, fitting.describe(selection, best, found)
       record['seconds'] = loaded.seconds + time.perf_counter() - began
       content, blob = _embedded(prepared, stored, str(job.path))
       record |= {'size_bytes': len(blob), 'codec': stored.codec}

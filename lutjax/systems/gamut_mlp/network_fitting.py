@@ -23,7 +23,7 @@ _LEAST_POOL = 1 << 14
 _RIDGE = 1e-5
 
 
-def other(
+def fit_baseline(
   programs: gamut_programs.Programs,
   experiment: experiment_lib.Experiment,
   config: codecs.Config,

@@ -102,7 +102,7 @@ def prepare(
   )
 
 
-def spread(index: np.ndarray, limit: int) -> np.ndarray:
+def thin(index: np.ndarray, limit: int) -> np.ndarray:
   """Thins an array to at most `limit` entries, evenly spaced.
 
   Args:
@@ -117,10 +117,10 @@ def _gather(
 ) -> tuple[np.ndarray, float, float, tuple[np.ndarray, ...]]:
   """Returns `Prepared.index`, `share`, `rest` and `samples`."""
   every = gamut_programs.clipped(codes)
-  index = spread(every, _CHOICE)
+  index = thin(every, _CHOICE)
   share = len(every) / max(len(index), 1)
   kept = codes.reshape(-1, 3)[index]
-  sided = spread(np.flatnonzero(((kept == 0) | (kept == 255)).T), most)
+  sided = thin(np.flatnonzero(((kept == 0) | (kept == 255)).T), most)
   channel, pixel = np.divmod(sided, max(len(index), 1))
   padded = next(n for n in gamut_programs.SAMPLES if n >= len(sided))
   arrays = (

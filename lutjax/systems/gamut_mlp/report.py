@@ -28,7 +28,7 @@ _COLUMNS = (
   page.Column('psnr_og', 'PSNR OG, dB', 2, True, 'out of gamut'),
   page.Column('og', 'OG %', 1, False, 'share of pixels out of gamut'),
   page.Column('size_bytes', 'bytes', 0, False, 'the whole payload'),
-  page.Column('seconds', 'seconds', 2, False, 'fitting and choosing, wall'),
+  page.Column('seconds', 'seconds', 2, False, 'fitting and selection, wall'),
 )
 
 

@@ -50,14 +50,14 @@ class SolvedNetworkTest(absltest.TestCase):
     )
 
   def best(self, settings):
-    choosing = fitting.Choosing(self.programs, settings.model, self.prepared)
-    best, _ = choosing.best(None, self.fit(settings))
-    return choosing, best
+    selection = fitting.CodeSelection(self.programs, settings.model, self.prepared)
+    best, _ = selection.best(None, self.fit(settings))
+    return selection, best
 
   def test_a_reader_gets_what_was_compared_and_the_codes_stay(self):
-    choosing, best = self.best(self.settings)
+    selection, best = self.best(self.settings)
     self.assertEqual(best.stored.codec, 'mlp')
-    self.assertLess(best.errors[0], choosing.clip.errors[0] / 4)
+    self.assertLess(best.errors[0], selection.clip.errors[0] / 4)
     block = payload.Payload(1, 80, 60, 0, best.stored.body)
     codes = self.prepared.codes
     decoder = decoding.Decoder(self.programs, codecs.unpack(block), codes)
@@ -108,8 +108,8 @@ class SolvedNetworkTest(absltest.TestCase):
     for budget, mixed in ((20_000, True), (1_000, False)):
       fields = ['codec=auto', 'effort=full', f'budget_bytes={budget}']
       settings = config_lib.override(self.settings, fields)
-      choosing = fitting.Choosing(self.programs, settings.model, self.prepared)
-      best, found = choosing.best(None, self.fit(settings))
+      selection = fitting.CodeSelection(self.programs, settings.model, self.prepared)
+      best, found = selection.best(None, self.fit(settings))
       labels = [candidate.label for candidate in found]
       self.assertIn('mlp', labels)
       self.assertEqual(any(label.startswith('mlp + ') for label in labels), mixed)
