@@ -34,7 +34,7 @@ class Label:
   curve: curves.Curve | None = None
 
   @property
-  def usual(self) -> bool:
+  def is_default(self) -> bool:
     """Whether there is no more to say than the name."""
     return self == Label(self.name)
 
@@ -47,7 +47,7 @@ def to_header(looks: Sequence[Label]) -> list[Any]:
   """Returns what a container header holds: a bare name where the rest is usual."""
   header: list[Any] = []
   for look in looks:
-    if look.usual:
+    if look.is_default:
       header.append(look.name)
     else:
       flat = [float(value) for row in look.domain for value in row]

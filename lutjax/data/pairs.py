@@ -126,7 +126,7 @@ def read(pair: Pair, *, say: Callable[[str], None] = print) -> Colours:
   )
 
 
-def laid_out(colours: Colours, name: str) -> pair_floor.Picture:
+def to_picture(colours: Colours, name: str) -> pair_floor.Picture:
   """Returns a pair as pictures; pixels that were left out are black.
 
   Args:

@@ -289,7 +289,7 @@ def _floor(
   held: Sequence[pairs.Colours], name: str, say: Callable[[str], None]
 ) -> dict[str, Any]:
   """Returns and says what no LUT can remove from the pictures of a style."""
-  measured = pair_causes.measure([pairs.laid_out(one, name) for one in held])
+  measured = pair_causes.measure([pairs.to_picture(one, name) for one in held])
   if measured is None:
     say(f'--pairs: {name}: found too few pixels of like colours to tell the floor')
     return {}

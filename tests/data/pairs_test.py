@@ -82,7 +82,7 @@ class PairsTest(absltest.TestCase):
     want = read.before.astype(np.float64) ** 0.8
     np.testing.assert_allclose(read.after['pair_after'], want, atol=0.51 / 255)
     self.assertRegex(self.lines[0], 'left out 7,200 of 19,200 pixels')
-    laid = pairs.laid_out(read, 'pair_after')
+    laid = pairs.to_picture(read, 'pair_after')
     np.testing.assert_array_equal(laid.before[laid.kept], read.before)
     self.assertFalse(laid.before[:, :60].any())
 
