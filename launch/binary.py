@@ -96,7 +96,7 @@ def unread(sources: Sequence[str]) -> list[str]:
 
 
 def refuse_beside(mode: str, names: Sequence[str]) -> None:
-  """Refuses flags that a user has given though they mean nothing in a mode.
+  """Refuses flags that have no meaning in a mode.
 
   Args:
     mode: What is asked for, as the user would write it.

@@ -82,7 +82,7 @@ def main() -> Sequence[str]:
 
 
 def _refuse_idle_flags(config: evaluate.Config) -> None:
-  """Refuses what is not read when the task of `config` is scored."""
+  """Refuses flags that scoring the task of `config` does not read."""
   sources = systems.task_of(config.task).scored
   mode = '--pairs' if _PAIRS.value else f'--model={_MODEL.value}'
   mode += f', scored on --{sources[0]}' if not _PAIRS.value else ''

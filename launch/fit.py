@@ -93,7 +93,7 @@ def main() -> Sequence[str]:
 
 
 def _refuse_idle_flags(config: Any) -> None:
-  """Refuses what the task of `config` does not read."""
+  """Refuses flags that the task of `config` does not read."""
   task = systems.task_of(config)
   mode = '--pairs' if _PAIRS.value else f'--config={_CONFIG.value}'
   idle = [*binary.unread(task.sources), *task.idle_flags]

@@ -46,7 +46,7 @@ __all__ = (
 
 
 def __getattr__(name: str) -> ModuleType:
-  """Imports a room when it is first asked for."""
+  """Imports a package when it is first used."""
   if name not in __all__:
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
   return importlib.import_module(f'{__name__}.{name}')

@@ -67,5 +67,5 @@ class _Stripped:
       sys.stderr.write(f'{line}\n')
 
   def flush(self) -> None:
-    """Hands on what was written."""
+    """Flushes the text."""
     sys.stderr.flush()

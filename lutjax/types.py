@@ -96,7 +96,7 @@ class Linearization(NamedTuple):
 
 
 class Model(NamedTuple):
-  """What a kind of model offers, as functions of its config.
+  """A kind of model, as functions of its config.
 
   Attributes:
     name: As its artefacts carry it.
@@ -187,7 +187,7 @@ class Task(NamedTuple):
 
 
 class Published(NamedTuple):
-  """Weights in a format of others.
+  """Weights in a published format.
 
   Attributes:
     claims: `content -> bool`, whether a file is one.
@@ -199,12 +199,12 @@ class Published(NamedTuple):
 
 
 class ImageFiles(NamedTuple):
-  """What a system does with image files that carry its payload.
+  """The functions of a system for image files that carry its payload.
 
   Attributes:
     task: Config of the task that scores them, its defaults.
     describe: `path -> lines` that say what a file carries.
-    expand: Writes the images that payloads stand for; see `commands.apply.expand`.
+    expand: Writes the wide-gamut images of payloads; see `commands.apply.expand`.
     spaces: Colour spaces that `expand` writes, the default first.
   """
 

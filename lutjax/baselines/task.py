@@ -14,7 +14,7 @@ from lutjax.types import Loaded, Variables
 
 @dataclasses.dataclass(frozen=True)
 class Config(looks.Config):
-  """How looks are normalized and scored."""
+  """How looks are normalised and scored."""
 
   def on_pictures(self) -> dict[str, Any] | None:
     return None

@@ -53,7 +53,7 @@ class Annotations(NamedTuple):
 def fit(
   found: Annotations, exif: bytes | None, kind: str
 ) -> tuple[Annotations, bytes | None, list[str]]:
-  """Takes out what a format cannot hold.
+  """Removes what a format cannot hold.
 
   Args:
     found: What a file holds.
@@ -108,12 +108,12 @@ def with_xmp(annotations: Annotations, xmp: bytes | None) -> Annotations:
 
 
 def keyword(chunk: metadata.Chunk) -> str:
-  """Returns the keyword of a text chunk, fit to be printed."""
+  """Returns the keyword of a text chunk, made printable."""
   return printable(bytes(chunk.data[:80]).partition(b'\0')[0])
 
 
 def printable(name: bytes) -> str:
-  """Returns a name that a file holds, fit to be printed."""
+  """Returns a name from a file, made printable."""
   return ''.join(c if c.isprintable() else '?' for c in name.decode('latin-1'))
 
 

@@ -125,7 +125,7 @@ def _embed_png(content: bytes, blob: bytes, source: str) -> bytes:
 
 
 def _from_text(chunk: metadata.Chunk) -> bytes:
-  """Returns the blob of an own chunk; of damaged text, nothing."""
+  """Returns the payload in a chunk of ours, or nothing if its text is damaged."""
   data = bytes(chunk.data)
   if chunk.kind == _FORMER_CHUNK:
     return data

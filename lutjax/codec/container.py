@@ -90,7 +90,7 @@ class _Parts(NamedTuple):
 def pack(
   system: str, header: Mapping[str, Any], tensors: Sequence[np.ndarray] = ()
 ) -> bytes:
-  """Packs a model into the bytes that are shipped.
+  """Packs a model into the bytes of an artefact.
 
   The same input gives the same bytes: no time, no machine, no random choice.
 

@@ -117,7 +117,7 @@ def from_header(header: Any) -> Curve:
 
 
 def _bounded(values: np.ndarray) -> np.ndarray:
-  """Puts samples onto the bound of the unit cube where none next to them is inside.
+  """Moves samples outside the unit cube to its boundary, if no neighbour is inside.
 
   The others keep their values: they say where the curve leaves the cube.
   """
@@ -190,7 +190,7 @@ def _from_numbers(numbers: Any, samples: int, most: int) -> tuple[tuple[int, int
 
 
 def _expected(values: Sequence[int], gaps: Sequence[int]) -> int:
-  """Goes on from up to two values in a line, in whole numbers."""
+  """Extrapolates up to two values linearly, in integers."""
   if len(values) < 2:
     return values[-1] if values else 0
   before, last = values

@@ -93,7 +93,7 @@ def without_blob(exif: bytes, magic: bytes) -> bytes:
 
 
 def blobs(stream: bytes) -> list[bytes]:
-  """Returns the values at our places in a TIFF or EXIF stream, untrusted.
+  """Returns the values in our fields of a TIFF or EXIF stream, unchecked.
 
   Args:
     stream: Anything.

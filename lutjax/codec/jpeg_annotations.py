@@ -19,7 +19,7 @@ _PART_BYTES = 65000
 def read(
   segments: Sequence[metadata.Segment], exif: bytes | None
 ) -> annotations_lib.Annotations:
-  """Reads what a JPEG file says.
+  """Reads the annotations of a JPEG file.
 
   Args:
     segments: The file's.

@@ -14,7 +14,7 @@ UNIT_RANGE = (0.0, 1.0)
 
 @dataclasses.dataclass(frozen=True)
 class Label:
-  """A look as its owner knows it; networks only see the unit cube.
+  """Name, domain, range and curve of a look; networks work on the unit cube.
 
   A colour passes the domain, the curve, the network and the range.
 
@@ -35,11 +35,11 @@ class Label:
 
   @property
   def is_default(self) -> bool:
-    """Whether there is no more to say than the name."""
+    """Whether everything but the name has its default value."""
     return self == Label(self.name)
 
   def mixes_with(self, other: 'Label') -> bool:
-    """Whether a mix of what networks give is a mix of the looks."""
+    """Whether a mix of network outputs is a mix of the looks."""
     return dataclasses.replace(self, name=other.name) == other
 
 

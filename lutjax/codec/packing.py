@@ -18,7 +18,7 @@ _MAX_LZMA_BYTES = 1 << 22
 
 
 def compress(content: bytes) -> tuple[int, bytes]:
-  """Packs by whichever method gives the fewest bytes.
+  """Compresses with the method that gives the fewest bytes.
 
   Args:
     content: Any bytes.

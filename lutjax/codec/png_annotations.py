@@ -26,7 +26,7 @@ _KNOWN = (b'iCCP', b'eXIf', b'tRNS', b'sBIT', b'acTL', b'fcTL', b'fdAT', b'hIST'
 
 
 class Found(NamedTuple):
-  """What chunks say.
+  """What the chunks of a PNG file hold.
 
   Attributes:
     annotations: Colour, text, XMP, IPTC, resolution.
@@ -40,7 +40,7 @@ class Found(NamedTuple):
 
 
 def read(chunks: Sequence[metadata.Chunk], source: str) -> Found:
-  """Reads what a PNG file says.
+  """Reads the annotations of a PNG file.
 
   Args:
     chunks: The file's.

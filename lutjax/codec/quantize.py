@@ -70,7 +70,7 @@ def dequantize(codes: np.ndarray, scale: np.ndarray) -> np.ndarray:
 def fake_quantize(
   array: Array, bits: int, *, scale_dtype: type[np.floating] = np.float16
 ) -> Array:
-  """Rounds weights as export will, for training that is aware of it.
+  """Rounds weights as export does, for quantisation-aware training.
 
   The gradient passes straight through, as if nothing was rounded (Bengio et
   al., arXiv 1308.3432, section 4).

@@ -34,7 +34,7 @@ class Resolution(NamedTuple):
 
 
 def make(x: Fraction, y: Fraction, unit: int) -> Resolution | None:
-  """Returns a resolution, or None if the numbers say nothing.
+  """Returns a resolution, or None if the numbers do not define one.
 
   Args:
     x: Pixels per unit, across.
@@ -59,7 +59,7 @@ def from_png(data: bytes) -> Resolution | None:
 
 
 def to_png(resolution: Resolution) -> bytes | None:
-  """Makes chunk pHYs, or None if its whole numbers cannot tell."""
+  """Makes chunk pHYs, or None if its integers cannot hold the resolution."""
   scale = {NO_UNIT: Fraction(1), INCH: _INCHES_PER_METRE, CENTIMETRE: Fraction(100)}
   x, y = (count * scale[resolution.unit] for count in resolution[:2])
   whole = _rounded(x, y, 0x7FFFFFFF)
@@ -80,7 +80,7 @@ def from_jfif(data: bytes) -> Resolution | None:
 
 
 def to_jfif(resolution: Resolution) -> bytes | None:
-  """Makes unit and density of a JFIF segment, or None if they cannot tell."""
+  """Makes unit and density of a JFIF segment, or None if they cannot hold it."""
   if resolution.unit == NO_UNIT:
     whole, unit = _ratio(resolution, 0xFFFF), NO_UNIT
   else:

@@ -6,7 +6,7 @@ _MAX_VARINT_BYTES = 5
 
 
 class Reader:
-  """Takes fields off the front, refusing to read past the end.
+  """Reads fields one after another, and refuses to read past the end.
 
   Attributes:
     content: The bytes.

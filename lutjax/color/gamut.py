@@ -29,7 +29,7 @@ class SoftClipBounds(NamedTuple):
 
 
 def out_of_gamut(linear: Array, *, epsilon: float = 1e-6) -> Array:
-  """Marks the colours that clipping to sRGB would change in kind.
+  """Marks the colours outside the sRGB gamut.
 
   One channel below 0 or above 1 suffices, but colours with all three below 0
   (black) or all three above 1 (white) do not count.
@@ -77,7 +77,7 @@ def soft_clip_bounds(linear: Array) -> SoftClipBounds:
 
 
 def soft_clip(linear: Array, bounds: SoftClipBounds) -> Array:
-  """Squeezes what lies outside the gamut into the ends of the range.
+  """Compresses out-of-gamut colours into the ends of the range.
 
   Channel by channel, [low, 0.05] goes to [0, 0.05] and [0.9, high] to [0.9, 1],
   linearly. Pixels that are dark in all three channels, or bright in all three,

@@ -72,7 +72,7 @@ def read(icc: bytes) -> RgbProfile:
 
 
 def is_prophoto(profile: RgbProfile) -> bool:
-  """Tells whether codes under a profile mean what ROMM-encoded codes mean.
+  """Tells whether a profile gives codes the meaning of ROMM-encoded codes.
 
   The widely used file has a bare power of 1.8; ROMM's short toe is not missed.
   """

@@ -18,7 +18,7 @@ from lutjax.lut import cube
 
 
 def describe(path: str) -> Iterator[str]:
-  """Yields lines that say what a run folder, an artefact or an image holds.
+  """Describes a run folder, an artefact or an image in lines.
 
   Args:
     path: As `--model` takes it.
@@ -40,7 +40,7 @@ def describe(path: str) -> Iterator[str]:
 
 
 def describe_lut(path: str) -> Iterator[str]:
-  """Yields lines that say what a LUT file holds.
+  """Describes a LUT file in lines.
 
   Raises:
     InputError: where it cannot be read.

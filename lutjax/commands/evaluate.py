@@ -65,7 +65,7 @@ class Config:
 def config_for(
   model: str, assignments: Sequence[str], sources: experiment.Sources
 ) -> Config:
-  """Returns what a model's run was given to do, or the usual, with fields set.
+  """Returns the task of a model's run, or the default task, with fields set.
 
   A model that was fitted to LUTs can be scored on pictures, and the other way
   round.
@@ -343,13 +343,13 @@ def _of_pictures(
 
 
 def _names_bytes(item: decoding.Opened) -> int:
-  """Returns what the names take in an artefact that tells, else nothing."""
+  """Returns the bytes of the names in an artefact, or 0 where they are not known."""
   names_bytes = item.loaded.model.names_bytes
   return names_bytes(item.loaded.config) if names_bytes is not None else 0
 
 
 def _of_images(path: str) -> ImageFiles:
-  """Returns what is done with image files, or says that nothing here does."""
+  """Returns the functions for image files, or raises an error if there are none."""
   found = systems.image_files()
   if found is None:
     raise errors.InputError(f'--model={path}: found an image, expected an artefact')

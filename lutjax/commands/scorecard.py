@@ -78,7 +78,7 @@ def render(figures: Mapping[str, Any]) -> str:
 
 
 def _against(source: Mapping[str, str] | None) -> str:
-  """Says what a look is compared with, unless it is what it was fitted to."""
+  """Names the file that a look is compared with, if it was not fitted to it."""
   if source is None or source['matched'] == 'content':
     return ''
   if source['matched'] == 'name':

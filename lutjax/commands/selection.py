@@ -63,7 +63,7 @@ def named_looks(
   inverse: bool = False,
   say: Callable[[str], None] = print,
 ) -> Mapping[str, Look]:
-  """Returns the looks that flags point at, by the names they will be given.
+  """Returns the looks that flags select, by their output names.
 
   Args:
     model: Artefact or run folder.
@@ -180,7 +180,7 @@ def _shares(
 def _per_pixel(
   opened: Sequence[decoding.Opened], weights: np.ndarray, rgb: Array
 ) -> Array:
-  """Asks the networks themselves, as `_mixed` asks their lattices."""
+  """Evaluates the networks themselves, as `_mixed` does their lattices."""
   total: Any = 0.0
   for item, share in _shares(opened, weights):
     if np.any(share):
@@ -216,7 +216,7 @@ def _inverse_of(
   say: Callable[[str], None],
   size: int,
 ) -> lattice.Lut:
-  """Returns the inverse of a look, and says how good it is."""
+  """Returns the inverse of a look, and reports its error."""
   item, share = next(found for found in _shares(opened, weights) if np.any(found[1]))
   back = decoding.invert(item.loaded, int(np.argmax(share)), size)
   forward = decoding.decode(item.loaded, share, size)

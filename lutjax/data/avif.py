@@ -67,7 +67,7 @@ def read_head(content: bytes, source: str) -> Head:
 
 
 def space_of(head: Head) -> str | None:
-  """Returns what `colr` says: a name in `spaces.SPACES`, or None for another."""
+  """Returns the colour space of box `colr`, as in `spaces.SPACES`, or None."""
   if head.primaries in (_SRGB_PRIMARIES, _UNSPECIFIED):
     plain = (_UNSPECIFIED, _SRGB_CURVE, *_BROADCAST_CURVES)
     return 'srgb' if head.transfer in plain else None

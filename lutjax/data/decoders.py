@@ -202,7 +202,7 @@ def from_avif(content: bytes, source: str, say: Say) -> Decoded:
 
 
 def to_rgb(found: Decoded, source: str, *, convert: bool, say: Say) -> Decoded:
-  """Converts what has a plain RGB meaning, or names what was found.
+  """Converts to RGB, or names colours that cannot be converted.
 
   Grey is repeated; CMYK is mixed as `(1 - ink) (1 - black)`, without colour
   management; premultiplied colours are divided by their alpha.

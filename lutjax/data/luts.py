@@ -116,7 +116,7 @@ def load(
 
 
 def _tell_renamed(looks: Sequence[Look], names: Sequence[str], say: Say) -> None:
-  """Says which names were given to several looks, and what those are called."""
+  """Reports the names that several looks had, and their new names."""
   count = collections.Counter(look.name for look in looks)
   for wished, number in count.items():
     given = [name for look, name in zip(looks, names) if look.name == wished]
@@ -237,7 +237,7 @@ def _from_archive(
 
 
 def _safe(name: str) -> str:
-  """Returns `name` with only what any file system takes in a file name."""
+  """Returns `name` with only the characters that every file system allows."""
   short = _UNSAFE.sub('_', name).encode('utf-8')[:_NAME_BYTES]
   kept = short.decode('utf-8', 'ignore').strip(' .')
   return f'{kept}_' if not kept or _RESERVED.fullmatch(kept) else kept

@@ -40,7 +40,7 @@ _JUMP = 0.06
 
 
 class Cause(NamedTuple):
-  """What a residual looks like.
+  """The cause of a residual.
 
   Attributes:
     kind: `rounding` (there is hardly any), `shift`, `picture` (differs from one to

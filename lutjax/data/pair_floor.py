@@ -49,7 +49,7 @@ class Picture(NamedTuple):
 
 
 class Spread(NamedTuple):
-  """What is left of the results when the best colour map is taken off.
+  """The residual of the best colour map.
 
   Attributes:
     fitted: `[P, 3]` float32, the results of the best colour map.
@@ -78,7 +78,7 @@ class Floor(NamedTuple):
 
 
 def spread(before: np.ndarray, after: np.ndarray) -> Spread:
-  """Takes the best colour map off the results.
+  """Subtracts the best colour map from the results.
 
   Args:
     before: `[P, 3]` float32 in [0, 1].
@@ -124,7 +124,7 @@ def floor_of(found: Spread) -> Floor | None:
 
 
 def thinned(pictures: Sequence[Picture]) -> list[Picture]:
-  """Leaves out tiles of large pictures, so that about 2^19 pixels are looked at."""
+  """Leaves out tiles of large pictures, so that about 2^19 pixels are used."""
   total = sum(int(np.count_nonzero(picture.kept)) for picture in pictures)
   share = _PIXELS / max(total, 1)
   if share >= 1.0:

@@ -19,7 +19,7 @@ BLEND = 'blend'
 
 
 class Pair(NamedTuple):
-  """A picture, and what became of it.
+  """A picture before and its versions after.
 
   Attributes:
     before: The file.

@@ -50,7 +50,7 @@ def looks(
 def photo(
   seed: int, height: int, width: int, *, wide_gamut: bool = False
 ) -> np.ndarray:
-  """Makes a photograph of a scene that never was (`data.scene`).
+  """Makes a photograph of a synthetic scene (`data.scene`).
 
   Args:
     seed: Of the scene.

@@ -16,7 +16,7 @@ _PICTURES = frozenset({330, 37724})
 
 
 def read(page: tifffile.TiffPage, content: bytes) -> annotations_lib.Annotations:
-  """Reads what a TIFF page says, and names the fields that no file gets.
+  """Reads the annotations of a TIFF page, and names the fields that are not kept.
 
   Args:
     page: By tifffile.

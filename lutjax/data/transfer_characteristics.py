@@ -17,7 +17,7 @@ _CLOSE = 2e-3
 
 
 def describe(image: images.Image) -> str | None:
-  """Says that codes are not like those of sRGB, if the file says so.
+  """Describes the transfer function of a file, if it is not like that of sRGB.
 
   As PNG has it, chunk cICP counts before the ICC profile, that before sRGB, and that
   before gAMA. A profile is judged by its tag `cicp`, or by straight curves; one of

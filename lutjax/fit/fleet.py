@@ -95,7 +95,7 @@ class Programs:
   def advance(
     self, state: loop.State, data: PyTree, steps: int
   ) -> tuple[loop.State, jax.Array]:
-    """Moves stacked states by `steps`; returns them and the mean losses `[M]`.
+    """Runs `steps` steps on stacked states; returns them and mean losses `[M]`.
 
     Args:
       state: Stacked states `[M, ...]`.

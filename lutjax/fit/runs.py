@@ -177,7 +177,7 @@ def open_run(
 
 
 def read_record(folder: str | os.PathLike) -> dict[str, Any]:
-  """Returns `run.json` of a run folder.
+  """Reads `run.json` of a run folder.
 
   Raises:
     InputError: when it is missing or damaged.

@@ -103,7 +103,7 @@ def checked(loaded: Loaded, source: str) -> Loaded:
 def decoder(
   model: Model, config: Any, size: int
 ) -> Callable[[Variables, Array], Array]:
-  """Returns `(variables, weights) -> lattice`, for the caller to jit.
+  """Returns `(variables, weights) -> lattice`, which the caller may jit.
 
   Args:
     model: What the model offers.
@@ -171,7 +171,7 @@ def decoded(
 
 
 def evaluate(loaded: Loaded, weights: np.ndarray, rgb: Array) -> Array:
-  """Returns what a model gives for colours, for the caller to jit.
+  """Evaluates a model at colours; the caller may jit this.
 
   Args:
     loaded: The model.

@@ -129,7 +129,7 @@ def remarks(
 
 
 def record(matches: Sequence[Match]) -> dict[str, dict[str, str]]:
-  """Returns what figures say of the sources, by the names of the looks."""
+  """Returns the record of the sources, by the names of the looks."""
   return {
     match.name: {
       'file': match.source.source,

@@ -178,7 +178,7 @@ def read(lut: lattice.Lut, at: Array, interpolation: str) -> Array:
 
 
 def extents(looks: Sequence[labels.Label]) -> Iterator[str]:
-  """Says which looks have a domain other than [0, 1], or values beyond it."""
+  """Lists looks with a domain other than [0, 1], or with values outside it."""
   wide = {
     look.name: (min(look.domain[0]), max(look.domain[1]))
     for look in looks
@@ -250,7 +250,7 @@ def _without_curves(
 def _baked(
   name: str, lut: lattice.Lut, bake_size: int, interpolation: str
 ) -> tuple[labels.Label, np.ndarray, str]:
-  """Does `_without_curves` with a lattice that holds the curves as well as it can."""
+  """Does `_without_curves` by baking the curves into the lattice."""
   size = max(bake_size, *lut.table.shape[:-1])
   baked = tabulate.bake(lut, size)
   at = metrics.uniform_colours(jax.random.key(0), _COLOURS)

@@ -27,7 +27,7 @@ from lutjax.types import Array, Batch, Key, Loaded, Model, PyTree, Task, Variabl
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-  """How pictures are drawn from and scored.
+  """How pictures are sampled and scored.
 
   Attributes:
     together: One network for all styles, or one for each.
@@ -59,7 +59,7 @@ class Config:
 
 
 def from_looks(config: Any) -> Config:
-  """Returns the task on pictures that stands for one on LUTs.
+  """Returns the task on pictures that corresponds to one on LUTs.
 
   Raises:
     InputError: when that task cannot be done on pictures.
@@ -144,7 +144,7 @@ def sampler(config: Config) -> loop.Sampler:
 def scorer(
   config: Config, gathered: experiment.Gathered
 ) -> Callable[[Loaded, int, fleet.Job], dict[str, Any]]:
-  """Returns what scores a model on the pictures.
+  """Returns the function that scores a model on the pictures.
 
   Args:
     config: The task.
@@ -288,7 +288,7 @@ def _scored(
 def _floor(
   held: Sequence[pairs.Colours], name: str, say: Callable[[str], None]
 ) -> dict[str, Any]:
-  """Returns and says what no LUT can remove from the pictures of a style."""
+  """Returns and reports the error floor of the pictures of a style."""
   measured = pair_causes.measure([pairs.to_picture(one, name) for one in held])
   if measured is None:
     say(f'--pairs: {name}: found too few pixels of like colours to tell the floor')
@@ -308,7 +308,7 @@ def _floor(
 
 
 def _tell(name: str, stats: Mapping[str, Any], say: Callable[[str], None]) -> None:
-  """Says how well a model does beside what could be reached."""
+  """Reports the error of a model and the error floor."""
   if 'floor_psnr' in stats:
     say(
       f'{name}: the model has {stats["psnr"]:.1f} dB (mean CIE76 '

@@ -67,7 +67,7 @@ def _limits_of(lut: lattice.Lut) -> Limits:
 def round_trip_errors(
   first: lattice.Lut, back: lattice.Lut, rgb: Array
 ) -> tuple[Array, metrics.ColourErrors]:
-  """Runs colours through two LUTs, read tetrahedrally.
+  """Maps colours through a LUT and its inverse, tetrahedrally.
 
   Args:
     first: A look.

@@ -70,7 +70,7 @@ def colours(
 
 
 def colour_sets(pool: np.ndarray, count: int) -> dict[str, np.ndarray]:
-  """Draws natural colours, and such as no photo shows.
+  """Draws natural colours, and colours that occur in no photo.
 
   Args:
     pool: `[P, 3]` float32 colours of photos.
@@ -104,7 +104,7 @@ def in_range(mapped: ColourMap, span: Array) -> ColourMap:
 
 
 def compare(model: ColourMap, look: ColourMap, rgb: Array) -> Gap:
-  """Compares two colour maps, for the caller to jit.
+  """Compares two colour maps; the caller may jit this.
 
   Args:
     model: `[M, 3]` colours of the unit cube to display-coded outputs.

@@ -33,7 +33,7 @@ _MANY = 16
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-  """How looks are normalized and scored.
+  """How looks are normalised and scored.
 
   Attributes:
     interpolation: What the look is between its nodes.
@@ -71,7 +71,7 @@ class Config:
       )
 
   def on_pictures(self) -> dict[str, Any] | None:
-    """Returns what `pairs.Config` is given where pictures stand for LUTs, or None."""
+    """Returns the fields of `pairs.Config` for pictures in place of LUTs, or None."""
     return {}
 
 
@@ -198,7 +198,7 @@ def gather(
     say: Told what is skipped, and what is done with curves.
 
   Returns:
-    The jobs; their context is the normalized looks by name.
+    The jobs; their context is the normalised looks by name.
 
   Raises:
     InputError: when there is no look at all.
@@ -228,7 +228,7 @@ def gather(
 def scorer(
   config: Config, gathered: experiment.Gathered
 ) -> Callable[[Loaded, int, fleet.Job], dict[str, Any]]:
-  """Returns what scores a model against the looks that it was fitted to.
+  """Returns the function that scores a model against its looks.
 
   Args:
     config: The task.
@@ -262,7 +262,7 @@ def look_scorer(
   sources: Mapping[str, normalized.NormalizedLook],
   more: Mapping[str, np.ndarray] | None = None,
 ) -> Callable[[Loaded, int, int, normalized.NormalizedLook], dict[str, Any]]:
-  """Returns what scores one look of a model, against what its source really does.
+  """Returns the function that scores one look of a model against its source.
 
   Args:
     config: The task.

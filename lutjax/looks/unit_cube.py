@@ -37,7 +37,7 @@ def even_curve(label: labels.Label, samples: int) -> np.ndarray:
 
 
 def apply_curve(curve: Array | np.ndarray | None, at: Array) -> Array:
-  """Leads places in the domain to those that the network sees.
+  """Applies the curve of a label to positions in the domain.
 
   Args:
     curve: From `curve_of`.
@@ -56,7 +56,7 @@ def apply_curve(curve: Array | np.ndarray | None, at: Array) -> Array:
 
 
 def to_unit(label: labels.Label, rgb: Array) -> Array:
-  """Leads colours to what the network sees of them.
+  """Maps colours of a look to inputs of its network.
 
   Args:
     label: Of the look.
@@ -82,7 +82,7 @@ def from_unit(label: labels.Label, outputs: Any) -> Any:
 
 
 def to_lut(label: labels.Label, table: np.ndarray) -> lattice.Lut:
-  """Returns what a network gave at the nodes of its unit cube as a LUT.
+  """Returns the LUT of a network's outputs at the nodes of its unit cube.
 
   Args:
     label: Of the look.

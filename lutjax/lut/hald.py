@@ -25,7 +25,7 @@ _FEWEST_NODES = 16
 
 
 def identity(level: int) -> np.ndarray:
-  """Returns the picture that changes nothing.
+  """Returns the identity as a Hald picture.
 
   Args:
     level: L, from 2 to 16.
@@ -65,7 +65,7 @@ def from_lattice(table: Array | np.ndarray) -> Array | np.ndarray:
 
 
 def check_layout(image: np.ndarray, *, source: str = '') -> None:
-  """Refuses pictures that have the size of a Hald and another content.
+  """Refuses pictures that have the size of a Hald picture but are not one.
 
   The 512 x 512 lookup picture of GPUImage and of many phone apps holds 8 x 8 tiles
   of 64 x 64, one for each blue; photos may have any size. In the right layout

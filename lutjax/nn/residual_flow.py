@@ -290,7 +290,7 @@ def block_delta(
 
 
 def tabulate(shape: Shape, params: PyTree, code: Array, size: int) -> Array:
-  """Returns what the flow gives at the nodes of the unit cube, not clamped.
+  """Evaluates the flow at the nodes of the unit cube, not clamped.
 
   One plane of red at a time, which a core's cache holds.
 
@@ -315,7 +315,7 @@ def tabulate(shape: Shape, params: PyTree, code: Array, size: int) -> Array:
 
 
 def _turn(params: PyTree, state: Array, code: Array, at: int) -> Array:
-  """Adds to a state `[..., 3]` what the matrix in a code makes of it."""
+  """Adds the product of a state `[..., 3]` with a matrix in a code."""
   if 'bias' in params:
     code = code + params['bias']
   rows = [code[..., at + 3 * i : at + 3 * i + 3] for i in range(3)]

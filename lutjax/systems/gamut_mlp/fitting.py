@@ -1,4 +1,4 @@
-"""Fitting one wide-gamut image and selection the best code for it."""
+"""Fitting one wide-gamut image and selecting the best code for it."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -112,7 +112,7 @@ def needs_network(config: codecs.Config) -> bool:
 def describe(
   selection: 'CodeSelection', best: Candidate, found: Sequence[Candidate]
 ) -> dict[str, Any]:
-  """Returns what to record of a choice: its label and what it was preferred to.
+  """Returns the record of a selection: its label, and the other candidates.
 
   Gains are those over clipping in dB, over the whole picture.
 
@@ -157,7 +157,7 @@ class CodeSelection:
   def best(
     self, weights: np.ndarray | None, layers: PyTree = None
   ) -> tuple[Candidate, Sequence[Candidate]]:
-    """Returns the code within the budget that earns its bytes best, and all compared.
+    """Returns the code with the best gain per byte in the budget, and all codes.
 
     Args:
       weights: Ridge solutions `[K, waves + 9, 3]` float32, one for each of

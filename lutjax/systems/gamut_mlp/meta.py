@@ -150,7 +150,7 @@ def run(
 
 
 def pool(crop: Array, quantiser: recovery.Quantiser) -> Batch:
-  """Returns what `sample` draws from: a crop reduced and expanded once.
+  """Returns the data of `sample`: a crop, reduced and expanded once.
 
   Args:
     crop: `[side, side, 3]` uint16, ROMM-encoded.
@@ -193,7 +193,7 @@ def _train(
   opened: runs.Run,
   say: Callable[[str], None],
 ) -> tuple[reptile.State, float]:
-  """Takes the outer steps that are left, with checkpoints on the way."""
+  """Runs the remaining outer steps, with checkpoints."""
   task, model = experiment.task, experiment.model
   schedule = optax.linear_schedule(task.outer_rate, 0.0, task.outer_steps)
   outer = _OPTIMIZERS[task.outer_optimizer](schedule)

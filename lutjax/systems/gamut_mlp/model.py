@@ -142,7 +142,7 @@ def init(config: Config, key: Key) -> Variables:
 
 
 def encode(config: Config, batch: Batch) -> Array:
-  """Returns what enters the first layer: `[..., input_size]`.
+  """Returns the inputs of the first layer, `[..., input_size]`.
 
   Args:
     config: The network's.
@@ -172,7 +172,7 @@ def _octaves(config: Config) -> tuple[int, ...]:
 
 
 def features(config: Config, layers: PyTree, encoded: Array) -> Array:
-  """Returns what the last layer of a solved network sees, and a constant.
+  """Returns the inputs of the last layer of a solved network, and a constant.
 
   Args:
     config: The network's.
@@ -187,7 +187,7 @@ def features(config: Config, layers: PyTree, encoded: Array) -> Array:
 
 
 def excess(config: Config, variables: Variables, batch: Batch) -> Array:
-  """Predicts by a solved network what clipped channels lost.
+  """Predicts the excess of clipped channels with a solved network.
 
   Args:
     config: The network's.
@@ -217,7 +217,7 @@ def rounded(config: Config, layers: PyTree) -> PyTree:
 
 
 def apply(config: Config, variables: Variables, batch: Batch) -> Array:
-  """Recovers colours by the published kind of network.
+  """Recovers colours with a network of the published form.
 
   Args:
     config: The network's.

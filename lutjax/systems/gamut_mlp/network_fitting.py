@@ -197,7 +197,7 @@ def fit_network(
 def pool_of(
   programs: gamut_programs.Programs, prepared: preparing.Prepared, sampling: str
 ) -> dict[str, np.ndarray]:
-  """Gathers what a network is fitted on.
+  """Gathers the pixels that a network is fitted on.
 
   Args:
     programs: Compiled programs.

@@ -273,7 +273,7 @@ def places(index: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def position_features(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
-  """Tells what surrounds pixels, beyond their own codes.
+  """Returns positions of pixels and features of their neighbours.
 
   Args:
     index: Flat pixel numbers, ascending.

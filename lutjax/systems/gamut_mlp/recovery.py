@@ -98,7 +98,7 @@ def surroundings(codes: np.ndarray) -> np.ndarray:
 
 
 def excess(prophoto: Array, codes: Array) -> Array:
-  """Returns what clipped channels lost, zero in the others.
+  """Returns the excess of clipped channels, zero in the others.
 
   Args:
     prophoto: `[..., 3]` float32, linear.

@@ -18,7 +18,7 @@ from lutjax.types import Array, Key, PyTree
 
 
 class State(NamedTuple):
-  """What the training carries.
+  """The state of the training.
 
   Attributes:
     params: The initialisation.

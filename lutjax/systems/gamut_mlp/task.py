@@ -196,7 +196,7 @@ def _jobs(
 
 
 def _changed(jobs: Sequence[gamut_fleet.Job], opened: runs.Run) -> list[str]:
-  """Returns a line for each source that is not what it was when it was fitted."""
+  """Returns a line for each source that has changed since it was fitted."""
   lines = []
   for job in jobs:
     record: dict[str, Any] = opened.done.get(job.name, {}).get('source', {})

@@ -34,7 +34,7 @@ def correct(
   *,
   shares: Array | None = None,
 ) -> tuple[Variables, dict[str, Any]]:
-  """Adds the residual correction that the budget leaves room for.
+  """Adds the residual correction that fits into the budget.
 
   Args:
     model: Its config, with the labels of its looks.

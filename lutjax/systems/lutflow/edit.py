@@ -153,7 +153,7 @@ def keep(
 
 
 def _rounded(code: Array, step: Array, normal: Array) -> Array:
-  """Rounds one number after the other, the rest making up for each.
+  """Rounds one number after the other; the rest compensate for each.
 
   What a rounded number moves is taken back by those not rounded yet, as the
   normal matrix tells (Hassibi and Stork's optimal brain surgeon, 1993).

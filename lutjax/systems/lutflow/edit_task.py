@@ -154,7 +154,7 @@ def add_look(
 
 
 def report(finished: experiment.Finished) -> pathlib.Path:
-  """Returns the artefact: what an addition is judged by is printed."""
+  """Returns the artefact: the scores of an addition are printed."""
   return finished.folder / f'model{decoding.SUFFIX}'
 
 

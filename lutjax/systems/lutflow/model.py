@@ -108,14 +108,14 @@ class Config:
 
   @property
   def total_bytes(self) -> int:
-    """The budget of the artefact, names and all."""
+    """The budget of the whole artefact, names included."""
     if self.budget_bytes is not None:
       return self.budget_bytes
     return 8000 + 120 * len(self.looks)
 
   @property
   def flow_bytes(self) -> float:
-    """What flow and codes are trained to take."""
+    """The budget that flow and codes are trained to."""
     room = self.total_bytes - names_bytes(self)
     return max(
       float(_LEAST_BYTES), min(self.share * room, 8000.0 + 100.0 * len(self.looks))
@@ -186,7 +186,7 @@ def query(config: Config, rgb: Array, weights: Array) -> Batch:
 def loss(
   config: Config, params: PyTree, stats: PyTree, batch: Batch, key: Key
 ) -> tuple[Array, tuple[PyTree, Batch]]:
-  """Returns the mean error of a batch, and what its bytes are worth.
+  """Returns the mean error of a batch plus the price of the bytes.
 
   Outputs beyond the range count as on its bound where the target is there
   too, and as they are elsewhere: a clamp alone would kill their gradient.
@@ -262,14 +262,14 @@ def tabulate(config: Config, variables: Variables, weights: Array, size: int) ->
 
 
 def invertible(config: Config) -> bool:
-  """Returns whether looks of a model can be run backwards."""
+  """Returns whether looks of a model have inverses."""
   return config.coefficient > 0.0 and not config.mended
 
 
 def inverse_lattice(
   config: Config, variables: Variables, index: Array, size: int
 ) -> inverse.Inverted:
-  """Runs a look backwards on the nodes of its outputs.
+  """Inverts a look at the nodes of its outputs.
 
   Args:
     config: The model's, `invertible`.
@@ -340,7 +340,7 @@ def restore(config: Config, content: bytes, source: str = 'artefact') -> Variabl
 
 
 def config_of(artefact: container.Artefact, source: str) -> Config:
-  """Reads the config that an artefact carries, checking it whole.
+  """Reads and checks the config in an artefact.
 
   Args:
     artefact: As unpacked, of this system.

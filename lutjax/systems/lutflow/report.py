@@ -29,7 +29,7 @@ def write(finished: experiment.Finished) -> pathlib.Path:
 
 
 def rate(record: Mapping[str, Any], gathered: experiment.Gathered) -> page.Figure:
-  """Draws an artefact beside what other sizes would give for the same looks.
+  """Plots an artefact and the errors at other sizes for the same looks.
 
   Args:
     record: Of the model, as `metrics.jsonl` has it; `curve`, where there is one,

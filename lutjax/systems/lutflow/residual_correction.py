@@ -61,7 +61,7 @@ def steps(level: Array) -> Array:
 
 
 def lattice(correction: PyTree, index: Array, size: int) -> Array:
-  """Returns what is added to a look at the nodes of `[size, size, size, 3]`.
+  """Returns the correction of a look at the nodes of `[size, size, size, 3]`.
 
   Args:
     correction: `spectra` `[L, K, K, K, 3]` and `levels` `[L]` integers.
@@ -73,7 +73,7 @@ def lattice(correction: PyTree, index: Array, size: int) -> Array:
 
 
 def at(correction: PyTree, rgb: Array, index: Array) -> Array:
-  """Returns what is added to looks at colours `[..., 3]`; see `lattice`.
+  """Returns the corrections of looks at colours `[..., 3]`; see `lattice`.
 
   Args:
     correction: As `lattice` takes it.
@@ -186,7 +186,7 @@ def even_shares(size: int) -> np.ndarray:
 
 
 def shares_of(rgb: np.ndarray) -> np.ndarray:
-  """Returns what the nodes of the correction lattice count for colours.
+  """Returns the weights of the nodes of the correction lattice for colours.
 
   Args:
     rgb: `[P, 3]` in [0, 1]; each is shared among the nodes of its cell as
@@ -250,7 +250,7 @@ def choose(
 def curve(
   candidates: Candidates, size_of: Callable[[np.ndarray], int], *, target: float | None
 ) -> list[tuple[int, float]]:
-  """Returns what other budgets would give.
+  """Returns the error at other budgets.
 
   Args:
     candidates: What there is to choose from.
@@ -307,7 +307,7 @@ def _knapsack(
 def _filled(
   cost: np.ndarray, size_bytes: np.ndarray, budget_bytes: float, chosen: np.ndarray
 ) -> np.ndarray:
-  """Spends what one price for all leaves over, the best bargain first."""
+  """Uses the rest of the budget greedily, largest gain per byte first."""
   looks = np.arange(len(chosen))
   while True:
     gain = cost[chosen, looks] - cost

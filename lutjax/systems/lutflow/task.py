@@ -37,7 +37,7 @@ _MOST_NODES = 1 << 31
 
 @dataclasses.dataclass(frozen=True)
 class Config(looks.Config):
-  """How looks are normalized and scored.
+  """How looks are normalised and scored.
 
   Attributes:
     together: One network for all looks.
@@ -78,7 +78,7 @@ def gather(
     say: Told what is skipped or baked.
 
   Returns:
-    One job, whose context is the normalized looks by name.
+    One job, whose context is the normalised looks by name.
 
   Raises:
     InputError: when there is no look, no image where images are needed, or more
@@ -130,7 +130,7 @@ def sampler(config: Config) -> loop.Sampler:
 
 
 def survey(config: Config, model: lutflow.Config) -> loop.Survey | None:
-  """Returns the function that sees which looks should be drawn oftener.
+  """Returns the function that sets how often each look is drawn, by its error.
 
   Args:
     config: The task.
@@ -242,7 +242,7 @@ def _draw(config: Config, key: Key, data: PyTree, look: Array) -> Batch:
 
 
 def _through(curves: Array, look: Array, rgb: Array) -> Array:
-  """Leads colours, one of each look, through the looks' curves `[L, S, 3]`."""
+  """Applies the curves `[L, S, 3]` of the looks to colours, one of each look."""
   last = curves.shape[1] - 1
   low = jnp.clip(jnp.floor(rgb * last).astype(jnp.int32), 0, last - 1)
   part = rgb * last - low

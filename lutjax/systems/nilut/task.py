@@ -31,7 +31,7 @@ _SIZE = 33
 
 @dataclasses.dataclass(frozen=True)
 class Config(looks.Config):
-  """How looks are normalized and scored.
+  """How looks are normalised and scored.
 
   Attributes:
     together: One network for all looks.
@@ -125,7 +125,7 @@ def report(finished: experiment.Finished) -> pathlib.Path:
 
 
 def strip(loaded: Loaded, photo: np.ndarray) -> page.Figure:
-  """Draws a photo under mixes that lead from each style to the next.
+  """Draws a photo under mixes between each style and the next.
 
   Args:
     loaded: The model; its first four looks are shown. All can be mixed.
