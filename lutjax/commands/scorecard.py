@@ -51,7 +51,7 @@ def render(figures: Mapping[str, Any]) -> str:
   columns = [c for c in _COLUMNS if all(c[0] in record for record in records)]
   backwards = not sets
   rank = 'undone_cie76_mean' if backwards else 'cie76_mean'
-  heading = 'Pixels of the images, brought back' if backwards else sets['']
+  heading = 'Pixels of the images, after look and inverse' if backwards else sets['']
   sources = figures.get('sources', {})
   names = figures['names_bytes']
   lines = [

@@ -445,7 +445,9 @@ class FitTest(parameterized.TestCase):
     self.assertLess(warm['returned_cie76_mean'], 1.0)
     self.assertGreater(warm['undone_cie76_mean'], warm['returned_cie76_mean'])
     self.assertEqual((grey['flat'], warm['flat']), (1.0, 0.0))
-    self.assertIn('Pixels of the images, brought back', scorecard.render(figures))
+    self.assertIn(
+      'Pixels of the images, after look and inverse', scorecard.render(figures)
+    )
     self.assertTrue((self.folder / 'grey-inverse.png').is_file())
     with self.assertRaisesRegex(errors.InputError, 'lutflow_bijective'):
       evaluate.score_inverse(str(self.artefact), config, self.sources)
