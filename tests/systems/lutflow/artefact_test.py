@@ -25,7 +25,7 @@ from lutjax.nn import residual_flow
 from lutjax.systems.lutflow import model as lutflow
 from lutjax.systems.lutflow import residual_correction
 
-_ROOT = pathlib.Path(__file__).parents[2]
+_ROOT = pathlib.Path(__file__).parents[3]
 _SIZE = 17
 _STEP = 1.0 / 4095.0
 _SHAPE = residual_flow.Shape(
