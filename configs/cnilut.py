@@ -5,7 +5,7 @@
 
 A trunk of ReLU 128-128 that all looks share and a last layer for each. Every
 step shows every look at its 256 colours. A mix is the mix of what the looks
-give alone, so that no mix need be trained. The published way, style weights
+give alone, so that no mix need be trained. The published method, style weights
 as inputs of the network, is `--set=model.styles=inputs --set=task.drawn=mixed
 --set=task.blend_points=1`. Figures and their commands stand in docs/results/nilut.md.
 """

@@ -1,10 +1,10 @@
-"""Wide-gamut colours inside ordinary sRGB files, the best code for each image.
+"""Wide-gamut colours stored in ordinary sRGB files, with the best code per image.
 
   python -m launch.fit --config=configs/gamut_mlp.py --images=FOLDER --out=RUN
 
-16-bit ProPhoto images in, others are converted by their ICC profile, and 8-bit ones
-of a wide profile (a phone's Display P3, Adobe RGB) are taken too; RUN/images gets sRGB
-files of the same names, each with a payload of at most 5,120 bytes (`--set
+Inputs are 16-bit ProPhoto images; others are converted by their ICC profile, 8-bit
+images of a wide profile (a phone's Display P3, Adobe RGB) included. RUN/images gets
+sRGB files of the same names, each with a payload of at most 5,120 bytes (`--set
 budget_bytes=1024` for less), from which `python -m launch.apply --expand` gives the
 wide-gamut image back. A payload must gain 0.01 dB over the whole picture for each KB
 (`--set min_gain_db_per_kb=0` for any gain). Figures and their commands stand in

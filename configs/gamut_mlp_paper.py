@@ -1,11 +1,11 @@
-"""The published GamutMLP: one plain network per image, every pixel through it.
+"""The published GamutMLP: one network per image, applied to every pixel.
 
   python -m launch.fit --config=configs/gamut_mlp_paper.py --images=FOLDER --out=RUN
 
 Truncated codes, 32 units, 12 octaves, no gating, Adam 1e-3 for 9,000 steps. Steps
 draw 8,192 pixels of all; the paper draws 65,536 of a fixed pool, which is
 `--set batch_size=65536 --set sampling=strided`. `--set mode=gate` or `project`
-keeps what the codes already tell; `--set start=meta32.npz --set steps=1200 --set
+keeps channels that are not clipped; `--set start=meta32.npz --set steps=1200 --set
 learning_rate=0.005` starts from a published initialisation. Its other rows by
 `--set codec=soft`, `codec=sampled`, or fields of `model.network`.
 """

@@ -1,4 +1,4 @@
-"""Looks as small grids of 8 bits, their nodes by least squares.
+"""Looks as small 8-bit grids, with nodes fitted by least squares.
 
   python -m launch.fit --config=configs/grid.py --luts=FOLDER --out=RUN
 

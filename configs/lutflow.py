@@ -4,8 +4,8 @@
 
 Weights, codes and their rounding steps are trained together against the mean
 CIE76 and an estimate of the bytes; looks are drawn by the root of their error;
-what `model.budget_bytes` leaves is spent on mending. Figures and their commands
-stand in docs/results/lutflow.md.
+the rest of `model.budget_bytes` is spent on residual correction. Figures and their
+commands are in docs/results/lutflow.md.
 """
 
 from lutjax import experiment

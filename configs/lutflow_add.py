@@ -1,4 +1,4 @@
-"""Looks added to a finished LutFlow, or taken out, its network left as it is.
+"""Adds looks to a finished LutFlow, or removes them; the network is unchanged.
 
   python -m launch.fit --config=configs/lutflow_add.py --set base=RUN \
       --luts=NEW.cube --out=RUN2

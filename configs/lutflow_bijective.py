@@ -1,13 +1,13 @@
-"""LutFlow whose looks can be run backwards.
+"""LutFlow whose looks have inverses.
 
   python -m launch.fit --config=configs/lutflow_bijective.py --luts=FOLDER --out=RUN
   python -m launch.export --model=RUN --look=NAME --inverse --out=NAME-inverse.cube
 
 Every layer's spectral norm is held at 0.9 and scales within 1, so that a block
-is a contraction beside the identity, by 0.66. Such layers bend little, so the
-blocks work on a cube that is ten times as large, and a code says which blocks
-serve its look. At a coefficient of 0.97 some looks squeeze colours beyond what
-float32 can tell apart. Looks that fold or clip cannot be met: no invertible
+is the identity plus a contraction, by 0.66. Such layers are nearly linear, so the
+blocks work on a cube that is ten times as large, and a code selects the blocks of
+its look. At a coefficient of 0.97 some looks map colours closer together than
+float32 resolves. Looks that fold or clip cannot be fitted exactly: no invertible
 network maps two colours to one.
 """
 

@@ -4,7 +4,7 @@
       --images=PHOTOS --set budget_bytes=64870 --out=RUN
 
 As `configs/lutflow.py`, but every colour is drawn from the photos, looks are drawn
-by their error itself, and they are mended where those colours are. The run folder
+by their error itself, and they are corrected where those colours are. The run folder
 keeps a histogram of them, `colours.npz`, which `--images` takes in place of the photos.
 """
 

@@ -4,7 +4,7 @@
 
 Three blocks of 32-64-32, a bias per look at the first layer of each, small
 initial weights, squared loss, Adam 0.04 halved every 2,560 of 30,760 steps,
-2,048 uniform colours a step, weights shipped as float32: 248,100 bytes for
+2,048 uniform colours a step, weights exported as float32: 248,100 bytes for
 512 looks. The output is not rescaled, so that the untrained network shrinks
 colours towards grey.
 """

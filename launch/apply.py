@@ -22,28 +22,28 @@ _LUT = flags.DEFINE_string('lut', None, 'LUT file.', allow_override=True)
 _EXPAND = flags.DEFINE_bool(
   'expand',
   False,
-  'Give sRGB files the wide-gamut colours back that they carry.',
+  'Recover the wide-gamut colours that sRGB files carry.',
   allow_override=True,
 )
 _SPACE = flags.DEFINE_string(
   'space',
   'prophoto',
-  'Of the images that --expand writes: prophoto, display_p3, adobe_rgb or rec2020.',
+  'Colour space of --expand: prophoto, display_p3, adobe_rgb or rec2020.',
   allow_override=True,
 )
 _ON_MISMATCH = flags.DEFINE_enum(
   'on_mismatch',
   'warn',
   ['warn', 'refuse'],
-  'Where a payload is missing, damaged or made for other pixels: write the clip '
-  'expansion, or fail.',
+  'If a payload is missing, damaged or made for other pixels: write the image '
+  'without it (clip expansion), or fail.',
   allow_override=True,
 )
-_IMAGES = binary.define_paths('images', 'Image files, folders, globs.')
+_IMAGES = binary.define_paths('images', 'Image files, folders or globs.')
 _OUT = flags.DEFINE_string(
   'out',
   None,
-  'Folder, or a file when there is one image.',
+  'Output folder, or a file when there is one image.',
   required=True,
   allow_override=True,
 )
@@ -54,15 +54,15 @@ _INTERPOLATION = flags.DEFINE_enum(
   'interpolation',
   'tetrahedral',
   list(interpolate.METHODS),
-  'Between the nodes of the lattice; curves are read linearly.',
+  'Interpolation between the nodes of the lattice; curves are always linear.',
   allow_override=True,
 )
 _DECODE = flags.DEFINE_enum(
   'decode',
   'lattice',
   ['lattice', 'exact'],
-  'Of --model: a lattice of 65 nodes per axis, whose error on each image is said, '
-  'or the network at every pixel.',
+  'How --model is evaluated: through a lattice of 65 nodes per axis, whose error on '
+  'each image is printed, or exactly, by the network at every pixel.',
   allow_override=True,
 )
 _STRENGTH = flags.DEFINE_float(
@@ -71,14 +71,15 @@ _STRENGTH = flags.DEFINE_float(
 _BITS = flags.DEFINE_integer(
   'bits',
   None,
-  '8 or 16, by default the own of each image; with --expand 16, or 32 for float TIFF.',
+  'Bit depth, 8 or 16; by default that of each image. With --expand 16, or 32 for '
+  'float TIFF.',
   allow_override=True,
 )
 _BLEND = flags.DEFINE_list(
-  'blend', [], 'NAME:WEIGHT of several looks, instead of --look.', allow_override=True
+  'blend', [], 'NAME:WEIGHT of several looks, in place of --look.', allow_override=True
 )
 _OVERWRITE = flags.DEFINE_bool(
-  'overwrite', False, 'Replace files that are there.', allow_override=True
+  'overwrite', False, 'Replace existing files.', allow_override=True
 )
 
 

@@ -1,8 +1,9 @@
-"""What the launchers share: start-up, manners, exit codes."""
+"""What the launchers share: start-up, parsing of flags, exit codes."""
 
 import ctypes
 import os
 import pathlib
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -45,6 +46,10 @@ def run(main: Callable[[], Sequence[str]]) -> None:
       failures = main()
     except errors.InputError as error:
       sys.exit(_fail(2, [str(error)]))
+    except BrokenPipeError:
+      # Whoever read the output has seen enough, as `head` does.
+      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+      sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
       if error.filename is None:
         raise
@@ -96,7 +101,7 @@ def unread(sources: Sequence[str]) -> list[str]:
 
 
 def refuse_beside(mode: str, names: Sequence[str]) -> None:
-  """Refuses flags that a user has given though they mean nothing in a mode.
+  """Refuses flags that have no meaning in a mode.
 
   Args:
     mode: What is asked for, as the user would write it.

@@ -1,4 +1,4 @@
-"""The main job from end to end, on looks and a photo that the code makes.
+"""A demonstration from end to end, on synthetic looks and a synthetic photo.
 
   python -m launch.demo --out=out/demo
 
@@ -21,7 +21,7 @@ from . import binary
 
 _OUT = flags.DEFINE_string('out', 'out/demo', 'Folder.', allow_override=True)
 _SIZE = flags.DEFINE_integer(
-  'size', 33, 'Nodes per axis of the looks that are made.', allow_override=True
+  'size', 33, 'Nodes per axis of the synthetic looks.', allow_override=True
 )
 _SET = flags.DEFINE_multi_string(
   'set', [], 'Config field, as key=value.', allow_override=True
@@ -41,10 +41,10 @@ def main() -> Sequence[str]:
   images.write(inputs / 'photos' / 'photo.png', photo)
 
   print(f'2. Fitting a network to each look, into {run}')
-  wanted = config.load('configs/nilut.py', [binary.CONFIGS])
-  wanted = config.override(wanted, ['pictures=all', *_SET.value])
+  settings = config.load('configs/nilut.py', [binary.CONFIGS])
+  settings = config.override(settings, ['pictures=all', *_SET.value])
   sources = experiment.Sources(luts=[str(inputs / 'looks')])
-  problems = list(fit.fit(wanted, sources, run, overwrite=True))
+  problems = list(fit.fit(settings, sources, run, overwrite=True))
 
   print(f'3. Exporting each network as a .cube file, to {out / "cubes"}')
   named = selection.named_looks(model=str(run), look='all')

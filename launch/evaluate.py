@@ -23,7 +23,7 @@ _LUTS = binary.define_paths('luts', 'LUT files, folders, globs or .npz archives.
 _PAIRS = binary.define_paths('pairs', 'Pictures: FOLDER, or BEFORE,AFTER.')
 _IMAGES = binary.define_paths(
   'images',
-  'Original images of a gamut run; beside --luts, photos to take colours from.',
+  'Original images of a gamut run; with --luts, photos whose colours are scored.',
 )
 _LOOK = flags.DEFINE_list(
   'look', [], 'Names or numbers of looks; all by default.', allow_override=True
@@ -31,13 +31,13 @@ _LOOK = flags.DEFINE_list(
 _INVERSE = flags.DEFINE_bool(
   'inverse',
   False,
-  'Score how well looks run backwards undo their sources, on --images.',
+  'Score the inverses of looks against their sources, on --images.',
   allow_override=True,
 )
 _OUT = flags.DEFINE_string(
   'out',
   None,
-  'X.json (with X.md beside it), or a folder; by default the table is printed only.',
+  'X.json (with X.md beside it), or a folder; by default the table is only printed.',
   allow_override=True,
 )
 _SET = flags.DEFINE_multi_string(
@@ -47,7 +47,7 @@ _SET = flags.DEFINE_multi_string(
   allow_override=True,
 )
 _OVERWRITE = flags.DEFINE_bool(
-  'overwrite', False, 'Replace files that are there.', allow_override=True
+  'overwrite', False, 'Replace existing files.', allow_override=True
 )
 
 
@@ -63,7 +63,7 @@ def main() -> Sequence[str]:
   config = evaluate.config_for(_MODEL.value, _SET.value, sources)
   _refuse_idle_flags(config)
   if _INVERSE.value:
-    figures, problems = evaluate.undo(
+    figures, problems = evaluate.score_inverse(
       _MODEL.value,
       config,
       sources,
@@ -82,7 +82,7 @@ def main() -> Sequence[str]:
 
 
 def _refuse_idle_flags(config: evaluate.Config) -> None:
-  """Refuses what is not read when the task of `config` is scored."""
+  """Refuses flags that scoring the task of `config` does not read."""
   sources = systems.task_of(config.task).scored
   mode = '--pairs' if _PAIRS.value else f'--model={_MODEL.value}'
   mode += f', scored on --{sources[0]}' if not _PAIRS.value else ''

@@ -25,42 +25,44 @@ _LUT = flags.DEFINE_string(
 _OUT = flags.DEFINE_string(
   'out',
   None,
-  'Folder, or a file when there is one output.',
+  'Output folder, or a file when there is one output.',
   allow_override=True,
 )
 _FORMAT = flags.DEFINE_list(
-  'format', ['cube'], 'Any of cube, hald, npz.', allow_override=True
+  'format', ['cube'], 'Output formats, any of cube, hald and npz.', allow_override=True
 )
 _SIZE = flags.DEFINE_integer(
   'size',
   None,
-  'Nodes per axis; 33 of a model, the own of a LUT file.',
+  'Nodes per axis; by default 33 for a model, its own size for a LUT file.',
   allow_override=True,
 )
-_LEVEL = flags.DEFINE_integer('level', 8, 'Of the Hald image.', allow_override=True)
+_LEVEL = flags.DEFINE_integer(
+  'level', 8, 'Level of the Hald image.', allow_override=True
+)
 _BITS = flags.DEFINE_integer(
-  'bits', 16, 'Of the Hald image, 8 or 16.', allow_override=True
+  'bits', 16, 'Bit depth of the Hald image, 8 or 16.', allow_override=True
 )
 _CLIP = flags.DEFINE_bool(
-  'clip', False, 'Cut values outside [0, 1] for the Hald image.', allow_override=True
+  'clip', False, 'Clip values outside [0, 1] in the Hald image.', allow_override=True
 )
 _LOOK = flags.DEFINE_string(
   'look', 'all', 'Name or number of a look.', allow_override=True
 )
 _BLEND = flags.DEFINE_list(
-  'blend', [], 'NAME:WEIGHT of several looks, instead of --look.', allow_override=True
+  'blend', [], 'NAME:WEIGHT of several looks, in place of --look.', allow_override=True
 )
 _INVERSE = flags.DEFINE_bool(
-  'inverse', False, 'Run looks backwards.', allow_override=True
+  'inverse', False, 'Export the inverses of looks.', allow_override=True
 )
 _INFO = flags.DEFINE_bool(
   'info',
   False,
-  'Print what --model (a run, an artefact, an image with a payload) or --lut holds.',
+  'Describe --model (a run, an artefact, an image with a payload) or --lut.',
   allow_override=True,
 )
 _OVERWRITE = flags.DEFINE_bool(
-  'overwrite', False, 'Replace files that are there.', allow_override=True
+  'overwrite', False, 'Replace existing files.', allow_override=True
 )
 
 

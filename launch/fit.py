@@ -3,7 +3,7 @@
   python -m launch.fit --config=configs/nilut.py --luts=FOLDER --out=RUN
 
 RUN gets the artefacts, `report.html`, `metrics.jsonl` and the checkpoints. The
-same command again goes on where it was stopped.
+same command resumes a run that was stopped.
 """
 
 import dataclasses
@@ -21,34 +21,41 @@ from . import binary
 _CONFIG = flags.DEFINE_string(
   'config',
   'configs/nilut.py',
-  'File with get_config(), or the name of one of ours.',
+  'File with get_config(), or the name of a file in configs/.',
   allow_override=True,
 )
 _LUTS = binary.define_paths('luts', 'LUT files, folders, globs or .npz archives.')
-_IMAGES = binary.define_paths('images', 'Image files, folders, globs.')
-_PAIRS = binary.define_paths('pairs', 'Pictures instead: FOLDER, or BEFORE,AFTER.')
+_IMAGES = binary.define_paths('images', 'Image files, folders or globs.')
+_PAIRS = binary.define_paths(
+  'pairs', 'Pictures in place of LUTs: FOLDER, or BEFORE,AFTER.'
+)
 _OUT = flags.DEFINE_string(
   'out', None, 'Run folder.', required=True, allow_override=True
 )
-_SEED = flags.DEFINE_integer('seed', None, 'Of all random draws.', allow_override=True)
+_SEED = flags.DEFINE_integer(
+  'seed', None, 'Seed of all random draws.', allow_override=True
+)
 _GROUP_SIZE = flags.DEFINE_integer(
   'group_size',
   0,
-  'Models vmapped together on a device; 0: 1 on a CPU, 64 elsewhere.',
+  'Models fitted together on a device by vmap; 0 gives 1 on a CPU, 64 elsewhere.',
   lower_bound=0,
   allow_override=True,
 )
 _PRECISION = flags.DEFINE_string(
-  'precision', None, "Of the artefact's weights: fp32, bf16, int8.", allow_override=True
+  'precision',
+  None,
+  "Precision of the artefact's weights: fp32, bf16 or int8.",
+  allow_override=True,
 )
 _RESUME = flags.DEFINE_bool(
-  'resume', True, 'Go on with the run that --out holds.', allow_override=True
+  'resume', True, 'Resume the run in --out.', allow_override=True
 )
 _OVERWRITE = flags.DEFINE_bool(
-  'overwrite', False, 'Remove the run that --out holds first.', allow_override=True
+  'overwrite', False, 'Remove the run in --out first.', allow_override=True
 )
 _STRICT = flags.DEFINE_bool(
-  'strict', False, 'What is odd in a LUT file is an error.', allow_override=True
+  'strict', False, 'Treat warnings about a LUT file as errors.', allow_override=True
 )
 _ALLOW_NONFINITE = flags.DEFINE_bool(
   'allow_nonfinite', False, 'Read LUTs with NaN or infinity.', allow_override=True
@@ -60,14 +67,14 @@ _SET = flags.DEFINE_multi_string(
 
 def main() -> Sequence[str]:
   """Runs the experiment; returns what failed."""
-  wanted: experiment.Experiment = config.load(_CONFIG.value, [binary.CONFIGS])
+  settings: experiment.Experiment = config.load(_CONFIG.value, [binary.CONFIGS])
   named = {'seed': _SEED.value, 'precision': _PRECISION.value}
   given = [f'{key}={value}' for key, value in named.items() if value is not None]
   if _PAIRS.value:
-    wanted = dataclasses.replace(wanted, task=pairs.from_looks(wanted.task))
-  _refuse_idle_flags(wanted.task)
-  wanted = config.override(wanted, given, flag='--')
-  wanted = config.override(wanted, _SET.value)
+    settings = dataclasses.replace(settings, task=pairs.from_looks(settings.task))
+  _refuse_idle_flags(settings.task)
+  settings = config.override(settings, given, flag='--')
+  settings = config.override(settings, _SET.value)
   sources = experiment.Sources(
     luts=_LUTS.value,
     images=_IMAGES.value,
@@ -76,7 +83,7 @@ def main() -> Sequence[str]:
     allow_nonfinite=_ALLOW_NONFINITE.value,
   )
   return fit.fit(
-    wanted,
+    settings,
     sources,
     _OUT.value,
     resume=_RESUME.value,
@@ -86,7 +93,7 @@ def main() -> Sequence[str]:
 
 
 def _refuse_idle_flags(config: Any) -> None:
-  """Refuses what the task of `config` does not read."""
+  """Refuses flags that the task of `config` does not read."""
   task = systems.task_of(config)
   mode = '--pairs' if _PAIRS.value else f'--config={_CONFIG.value}'
   idle = [*binary.unread(task.sources), *task.idle_flags]

@@ -1,10 +1,10 @@
 """SIGTERM and Ctrl-C end a command at once, with one line.
 
-A thread waits for the signals, which all others leave to it: it comes to its turn
-while the main thread imports, compiles or waits for others, where a handler would
-have to wait, too. Files that are being written are removed; those that are whole,
-and the checkpoints of a run, stay. This module loads nothing else than `lutjax.files`,
-since it is at work before all that takes time to load.
+A thread waits for the signals, which all other threads block: it runs even while the
+main thread imports, compiles or waits, when a signal handler could not run. Files
+that are being written are removed; complete files, and the checkpoints of a run,
+stay. This module imports only `lutjax.files`, since it must be active before the
+slow imports.
 """
 
 import os
@@ -16,15 +16,15 @@ from lutjax import files
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _WORDS = {signal.SIGINT: 'interrupted', signal.SIGTERM: 'terminated'}
-# What was printed may wait for a reader that never comes.
+# Flushing the output may block, if nobody reads it.
 _SECONDS = 1.0
 
 
 def watch() -> None:
-  """Lets the signals end this process, from here on.
+  """Makes the signals end this process.
 
-  Those that whoever started it wants ignored (`nohup`, a job in the background) stay
-  ignored. The exit code is 128 and the signal's number, as shells have it.
+  Signals that are ignored at the start (`nohup`, a background job) stay ignored. The
+  exit code is 128 plus the signal's number, as in shells.
   """
   watched = {s for s in _SIGNALS if signal.getsignal(s) != signal.SIG_IGN}
   if watched:

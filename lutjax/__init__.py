@@ -1,18 +1,18 @@
 """Learned colour look-up tables in JAX.
 
-Rooms, from the ground up; import what is needed, as modules:
+Packages, lowest layer first; import what is needed, as modules:
 
 * `lut`: lattices, interpolation, `.cube` and Hald pictures.
 * `color`: transfer functions, spaces, differences, gamuts.
 * `nn`: small networks as plain pytrees.
 * `codec`: rounding of weights, the artefact format, metadata in images.
-* `metrics`: PSNR, SSIM, colour differences with exactly named statistics.
-* `data`: images, looks from files, looks and photos made by code.
-* `fit`: one model by one scan, many by one program; checkpoints, run folders.
+* `metrics`: PSNR, SSIM, statistics of colour differences.
+* `data`: images, looks from files, synthetic looks and photos.
+* `fit`: fits of one model and of many; checkpoints, run folders.
 * `report`: pages and plots.
 * `looks`: what the systems that learn looks share.
 * `systems`: one folder each; `systems.make(config)`, `systems.load(artefact)`.
-* `baselines`: classical rivals behind the same contract.
+* `baselines`: classical methods behind the same contract.
 * `commands`: fit, evaluate, export, apply, from files to files.
 
 Importing starts no device and defines no flag.
@@ -46,7 +46,7 @@ __all__ = (
 
 
 def __getattr__(name: str) -> ModuleType:
-  """Imports a room when it is first asked for."""
+  """Imports a package when it is first used."""
   if name not in __all__:
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
   return importlib.import_module(f'{__name__}.{name}')

@@ -50,18 +50,18 @@ def load(path: str | os.PathLike, folders: Sequence[pathlib.Path] = ()) -> Any:
   Raises:
     InputError: when no such file exists, or it has no `get_config`.
   """
-  wanted = pathlib.Path(path)
+  given = pathlib.Path(path)
   # A path into another folder means that file, whatever else bears its name.
-  own = str(wanted.parent) in ('.', 'configs')
-  names = [wanted.name, f'{wanted.name}.py'] if own else []
-  candidates = [wanted, *[folder / name for folder in folders for name in names]]
+  own = str(given.parent) in ('.', 'configs')
+  names = [given.name, f'{given.name}.py'] if own else []
+  candidates = [given, *[folder / name for folder in folders for name in names]]
   found = next((c for c in candidates if c.is_file()), None)
   if found is None:
     names = sorted(p.stem for folder in folders for p in folder.glob('*.py'))
     names = [name for name in names if not name.startswith('_')]
     raise errors.InputError(
       f'--config={path}: no such file; there are {", ".join(names) or "none"}'
-      f'{nearest(wanted.stem, names)}'
+      f'{nearest(given.stem, names)}'
     )
   try:
     namespace = runpy.run_path(str(found))
@@ -186,7 +186,13 @@ def renamed(record: Any) -> Any:
 def differences(
   before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = ''
 ) -> Iterator[str]:
-  """Yields `path: before, now after` for each leaf that differs."""
+  """Yields `path: before, now after` for each leaf that differs.
+
+  Args:
+    before: Nested fields.
+    after: Nested fields, of the same or another form.
+    prefix: Put before each path.
+  """
   for name in sorted({*before, *after}):
     old, new = before.get(name), after.get(name)
     if isinstance(old, Mapping) and isinstance(new, Mapping):
@@ -196,13 +202,23 @@ def differences(
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
-  """Returns `; did you mean X?` for the closest of `names`, or nothing."""
+  """Returns `; did you mean X?` for the closest of `names`, or nothing.
+
+  Args:
+    name: As the user wrote it.
+    names: The valid ones.
+  """
   close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
   return f'; did you mean {close[0]}?' if close else ''
 
 
 def paths(config: Any, prefix: str = '') -> Iterator[str]:
-  """Yields the dotted path of every leaf field."""
+  """Yields the dotted path of every leaf field.
+
+  Args:
+    config: A dataclass, of which dataclasses may be fields.
+    prefix: Put before each path.
+  """
   for field in dataclasses.fields(config):
     value = getattr(config, field.name)
     path = f'{prefix}{field.name}'

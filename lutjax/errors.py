@@ -1,7 +1,7 @@
-"""Errors that a user can mend.
+"""Errors that a user can correct.
 
 Launchers print the message of an `InputError` as one line and exit with 2;
-anything else is a defect of lutjax and keeps its traceback.
+any other exception is a defect of lutjax and keeps its traceback.
 """
 
 
@@ -9,7 +9,7 @@ class InputError(ValueError):
   """A file, flag or field that cannot be used; the message is one line.
 
   The message names where (file, line or field), what was found and what was
-  wanted, in that order.
+  expected, in that order.
   """
 
 

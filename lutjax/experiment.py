@@ -1,4 +1,4 @@
-"""An experiment: one frozen value that says all that a run depends on."""
+"""An experiment: one frozen value that holds everything a run depends on."""
 
 import dataclasses
 import pathlib
@@ -35,7 +35,12 @@ class Experiment:
 
 
 def labelled(model: Any, labels: tuple) -> Any:
-  """Returns a model's config with the looks that its artefact will hold."""
+  """Returns a model's config with the looks that its artefact will hold.
+
+  Args:
+    model: Config of a model, with a field `looks`.
+    labels: Of the looks, in their order in the model.
+  """
   return dataclasses.replace(model, looks=labels)
 
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writing of files."""
 
 import contextlib
 import hashlib
@@ -68,7 +68,13 @@ def remove_unfinished() -> None:
 def write_bytes(
   path: str | os.PathLike, content: bytes, *, overwrite: bool = True
 ) -> None:
-  """Writes `content` to `path`, whole or not at all (see `replacing`)."""
+  """Writes `content` to `path`, whole or not at all (see `replacing`).
+
+  Args:
+    path: Of the file.
+    content: What it shall hold.
+    overwrite: Whether an existing file may be replaced.
+  """
   with replacing(path, overwrite=overwrite) as temporary:
     temporary.write_bytes(content)
 
@@ -76,7 +82,13 @@ def write_bytes(
 def write_text(
   path: str | os.PathLike, content: str, *, overwrite: bool = True
 ) -> None:
-  """Writes `content` to `path` as UTF-8, whole or not at all."""
+  """Writes `content` to `path` as UTF-8, whole or not at all.
+
+  Args:
+    path: Of the file.
+    content: What it shall hold.
+    overwrite: Whether an existing file may be replaced.
+  """
   write_bytes(path, content.encode('utf-8'), overwrite=overwrite)
 
 

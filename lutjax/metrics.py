@@ -1,9 +1,9 @@
 """How close two images, or two colour maps, are.
 
-Two groups. PSNR, RMSE and SSIM compare images. The others judge LUTs: colours
-to ask them (`node_colours`, `uniform_colours`, `photo_colours`, `every_code`),
-the differences in delta E of what comes back (`colour_errors`, in chunks), what
-those say of one LUT (`lut_statistics`) and of many (`summarize`).
+Two groups. PSNR, RMSE and SSIM compare images. The others evaluate LUTs: sets of
+colours (`node_colours`, `uniform_colours`, `photo_colours`, `every_code`), errors
+in delta E (`colour_errors`, in chunks), statistics of one LUT (`lut_statistics`)
+and of many (`summarize`).
 
 Colours are sRGB, `[..., 3]`, 1 at white, and are not clipped here. Errors are in
 delta E with the Lab of `color.spaces`. Statistics end in numpy, in float64.
@@ -168,7 +168,12 @@ def node_colours(size: int = 33) -> np.ndarray:
 
 
 def uniform_colours(key: Key, count: int) -> Array:
-  """Returns colours drawn uniformly from the cube, `[count, 3]` in [0, 1)."""
+  """Returns colours drawn uniformly from the cube, `[count, 3]` in [0, 1).
+
+  Args:
+    key: Used once.
+    count: How many.
+  """
   return jax.random.uniform(key, (count, 3))
 
 

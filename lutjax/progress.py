@@ -1,4 +1,4 @@
-"""How far a long work is: a bar on a terminal, plain lines elsewhere."""
+"""Progress of long tasks: a bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -67,5 +67,5 @@ class _Stripped:
       sys.stderr.write(f'{line}\n')
 
   def flush(self) -> None:
-    """Hands on what was written."""
+    """Flushes the text."""
     sys.stderr.flush()

@@ -1,8 +1,8 @@
-"""The words that every room uses, and the contracts between rooms.
+"""Types that every package uses, and the contracts between packages.
 
-A system is what learns colour maps of one kind. It registers an `Entry`: its
-`Model`, which is pure functions of a config, and its `Task`s, which lead from users'
-files to jobs, samples and scores. An optional part is None where a system has none.
+A system learns colour maps of one kind. It registers an `Entry`: its `Model`, which
+is pure functions of a config, and its `Task`s, which turn users' files into jobs,
+samples and scores. An optional part is None where a system does not have it.
 """
 
 import functools
@@ -96,7 +96,7 @@ class Linearization(NamedTuple):
 
 
 class Model(NamedTuple):
-  """What a kind of model offers, as functions of its config.
+  """A kind of model, as functions of its config.
 
   Attributes:
     name: As its artefacts carry it.
@@ -187,7 +187,7 @@ class Task(NamedTuple):
 
 
 class Published(NamedTuple):
-  """Weights in a format of others.
+  """Weights in a published format.
 
   Attributes:
     claims: `content -> bool`, whether a file is one.
@@ -199,12 +199,12 @@ class Published(NamedTuple):
 
 
 class ImageFiles(NamedTuple):
-  """What a system does with image files that carry its payload.
+  """The functions of a system for image files that carry its payload.
 
   Attributes:
     task: Config of the task that scores them, its defaults.
     describe: `path -> lines` that say what a file carries.
-    expand: Writes the images that payloads stand for; see `commands.apply.expand`.
+    expand: Writes the wide-gamut images of payloads; see `commands.apply.expand`.
     spaces: Colour spaces that `expand` writes, the default first.
   """
 

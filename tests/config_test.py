@@ -66,8 +66,8 @@ class OverrideTest(parameterized.TestCase):
 
 class ExperimentTest(parameterized.TestCase):
   def test_a_choice_called_none_is_a_word(self):
-    wanted = experiment.Experiment(nilut.Config(), looks.Config())
-    self.assertEqual(config.override(wanted, ['pictures=none']).pictures, 'none')
+    settings = experiment.Experiment(nilut.Config(), looks.Config())
+    self.assertEqual(config.override(settings, ['pictures=none']).pictures, 'none')
 
   @parameterized.parameters(
     'steps=0',
@@ -83,11 +83,11 @@ class ExperimentTest(parameterized.TestCase):
     'widths=(0, 8)',
   )
   def test_refuses_what_cannot_be_run(self, assignment):
-    wanted = experiment.Experiment(nilut.Config(), looks.Config())
+    settings = experiment.Experiment(nilut.Config(), looks.Config())
     with self.assertRaisesRegex(
       errors.InputError, f'--set=.*{assignment.split("=")[0]}'
     ):
-      config.override(wanted, [assignment])
+      config.override(settings, [assignment])
 
 
 class RecordTest(absltest.TestCase):

@@ -1,7 +1,7 @@
 """Run folders and artefacts of version 0.1 still load.
 
 `tests/cases/before_0_2` was written by the code of that version: two looks, x^0.8 and
-x^1.3 at 5 nodes, and a made-up wide-gamut picture.
+x^1.3 at 5 nodes, and a synthetic wide-gamut picture.
 """
 
 import json
@@ -24,8 +24,8 @@ class EarlierVersionsTest(parameterized.TestCase):
   @parameterized.parameters(*RUNS)
   def test_a_run_tells_what_it_was(self, name):
     record = runs.read_record(FOLDER / name)
-    wanted = config.from_dict(record['config'], name)
-    self.assertIsInstance(wanted, experiment.Experiment)
+    settings = config.from_dict(record['config'], name)
+    self.assertIsInstance(settings, experiment.Experiment)
     lines = list(describe.describe(str(FOLDER / name)))
     self.assertIn('artefacts', '\n'.join(lines))
 

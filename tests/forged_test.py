@@ -55,8 +55,8 @@ def _artefacts() -> dict[str, bytes]:
   order = residual_correction.ORDER
   spectra = np.zeros((2, order, order, order, 3), np.int16)
   spectra[0, :3, :3, :3] = np.random.default_rng(0).integers(-3, 4, (3, 3, 3, 3))
-  mending = {'mending': {'levels': np.array([5, 0]), 'spectra': spectra}}
-  for precision, stats in (('bf16', {}), ('int8', mending), ('learned', mending)):
+  correction = {'correction': {'levels': np.array([5, 0]), 'spectra': spectra}}
+  for precision, stats in (('bf16', {}), ('int8', correction), ('learned', correction)):
     config = lutflow.Config(
       flow=residual_flow.Shape(1, (8, 8), (1,), (2,), 'rational', turned=True),
       looks=_LOOKS,
@@ -67,7 +67,7 @@ def _artefacts() -> dict[str, bytes]:
     if 'steps' in params:
       params['steps'] = jax.tree.map(lambda leaf: leaf * 0.0 - 6.0, params['steps'])
     content = lutflow.export(config, Variables(params, stats))
-    made[f'lutflow {precision}{" mended" * bool(stats)}'] = content
+    made[f'lutflow {precision}{" corrected" * bool(stats)}'] = content
   return made
 
 

@@ -70,7 +70,7 @@ class RegistryTest(parameterized.TestCase):
     self.sources = experiment.Sources(luts=[str(self.folder / 'turned.cube')])
 
   def fit(self, model, task, steps):
-    wanted = experiment.Experiment(
+    settings = experiment.Experiment(
       model=model,
       task=task,
       fit=loop.Config(
@@ -82,7 +82,7 @@ class RegistryTest(parameterized.TestCase):
       pictures='none',
     )
     run = self.folder / 'run'
-    self.assertEmpty(fit.fit(wanted, self.sources, run, say=lambda line: None))
+    self.assertEmpty(fit.fit(settings, self.sources, run, say=lambda line: None))
     (look,) = selection.named_looks(model=str(run)).values()
     return np.asarray(look.decode(3).table)
 
@@ -119,10 +119,10 @@ class RegistryTest(parameterized.TestCase):
     matrix = importlib.import_module('matrix_example')
     namespace = {'matrix': matrix}
     exec(code[1].replace('from lutjax.systems import matrix\n', ''), namespace)
-    wanted = namespace['get_config']()
-    self.assertIsInstance(wanted.task, looks.Config)
+    settings = namespace['get_config']()
+    self.assertIsInstance(settings.task, looks.Config)
     task = looks.Config(nodes=3, random_colours=64, photo_colours=64)
-    got = self.fit(wanted.model, task, wanted.fit.steps)
+    got = self.fit(settings.model, task, settings.fit.steps)
     # Channels are turned round: a matrix can do that.
     np.testing.assert_allclose(got, self.look.table, atol=0.02)
 

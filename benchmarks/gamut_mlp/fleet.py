@@ -1,7 +1,7 @@
-"""Memory and pace of the gamut task, on images made by the code.
+"""Memory and throughput of the gamut task, on synthetic images.
 
-python benchmarks/gamut_fleet.py --count=5000 --side=256
-python benchmarks/gamut_fleet.py --count=1 --megapixels=100
+python -m benchmarks.gamut_mlp.fleet --count=5000 --side=256
+python -m benchmarks.gamut_mlp.fleet --count=1 --megapixels=100
 
 Runs `launch.fit` on them and watches it from outside. Prints images per second, the
 most resident memory while the first 500 are worked on, its largest rise until the

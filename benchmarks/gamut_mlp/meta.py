@@ -1,7 +1,7 @@
-"""What a meta-initialisation is worth on images that it has not seen.
+"""The gain of a meta-initialisation on images that it was not trained on.
 
-  python benchmarks/gamut_meta.py --out=out/meta --published=META/meta32.npz
-  python benchmarks/gamut_meta.py --held_out=carrots,stilllife --steps=300
+  python -m benchmarks.gamut_mlp.meta --out=out/meta --published=META/meta32.npz
+  python -m benchmarks.gamut_mlp.meta --held_out=carrots,stilllife --steps=300
 
 Trains by Reptile on the images that are not held out, then fits the paper's
 network to those that are, from random numbers, from what was trained and from a
@@ -49,11 +49,11 @@ def main(argv: list[str]) -> None:
   kept = [str(f.path) for f in found if f.path.stem not in _HELD_OUT.value]
   held = [str(f.path) for f in found if f.path.stem in _HELD_OUT.value]
 
-  wanted = config_lib.load(_CONFIGS / 'gamut_meta.py')
+  settings = config_lib.load(_CONFIGS / 'gamut_meta.py')
   fields = ['test_share=0', 'quantiser=truncate', *_SET.value]
-  wanted = config_lib.override(wanted, fields)
+  settings = config_lib.override(settings, fields)
   began, cpu = time.perf_counter(), time.process_time()
-  fit.fit(wanted, experiment.Sources(images=kept), out / 'training')
+  fit.fit(settings, experiment.Sources(images=kept), out / 'training')
   print(
     f'training: {time.process_time() - cpu:.0f} core-seconds, '
     f'{time.perf_counter() - began:.0f} seconds'
@@ -73,11 +73,11 @@ def main(argv: list[str]) -> None:
 
 def _row(folder: pathlib.Path, held: list[str], start: str, steps: str) -> str:
   """Fits the held-out images and returns the cells of their means."""
-  wanted = config_lib.load(_CONFIGS / 'gamut_mlp_paper.py')
+  settings = config_lib.load(_CONFIGS / 'gamut_mlp_paper.py')
   fields = [f'steps={steps}', f'segment_steps={steps}', 'pictures=none', *_FIT.value]
-  wanted = config_lib.override(wanted, [*fields, f'start={start}'])
+  settings = config_lib.override(settings, [*fields, f'start={start}'])
   sources = experiment.Sources(images=held)
-  failed = fit.fit(wanted, sources, folder, say=lambda line: None)
+  failed = fit.fit(settings, sources, folder, say=lambda line: None)
   if failed:
     raise SystemExit('\n'.join(failed))
   events = [e for e in runs.read_events(folder) if e['event'] == 'model']

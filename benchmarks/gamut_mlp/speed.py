@@ -1,4 +1,4 @@
-"""Fitting and decoding pace of the gamut codecs, beside the network in torch.
+"""Fitting and decoding times of the gamut codecs, compared with torch.
 
   taskset -c 0 python -m benchmarks.gamut_mlp.speed --images=FOLDER
 
@@ -51,29 +51,29 @@ def main(argv: list[str]) -> None:
   jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
   programs = gamut_programs.Programs()
   alone = mesh.make_mesh(mesh.make_mesh().devices.flatten()[:1].tolist())
-  wanted = config_lib.load(_ROOT / 'configs/gamut_mlp.py')
-  wanted = config_lib.override(wanted, _SET.value)
+  settings = config_lib.load(_ROOT / 'configs/gamut_mlp.py')
+  settings = config_lib.override(settings, _SET.value)
   fits: dict[str, list[float]] = {'waves': [], 'network': []}
   gains: dict[str, list[np.ndarray]] = {'waves': [], 'network': []}
   for path, _ in images.find_images(_IMAGES.value):
     prepared = preparing.prepare(programs, path, 'PNG', 95, 'round')
 
     def solve(ready: preparing.Prepared = prepared) -> np.ndarray:
-      waves = wanted.model.waves
+      waves = settings.model.waves
       return programs.solve(waves, (1.0,), [ready.samples], alone, 1)[0]
 
     def train(ready: preparing.Prepared = prepared) -> PyTree:
-      network = wanted.model.network
-      return network_fitting.solve_network(programs, wanted, network, ready, 'x')
+      network = settings.model.network
+      return network_fitting.solve_network(programs, settings, network, ready, 'x')
 
     for name, codec, fit in (('waves', 'seeded', solve), ('network', 'mlp', train)):
-      config = dataclasses.replace(wanted.model, codec=codec)
-      choosing = fitting.Choosing(programs, config, prepared)
+      config = dataclasses.replace(settings.model, codec=codec)
+      selection = fitting.CodeSelection(programs, config, prepared)
       found = fit()
       waves, layers = (found, None) if name == 'waves' else (None, found)
-      best, _ = choosing.best(waves, layers)
+      best, _ = selection.best(waves, layers)
       fits[name].append(_seconds(fit))
-      scored = _decoded(programs, prepared, best.stored, wanted)
+      scored = _decoded(programs, prepared, best.stored, settings)
       gains[name].append(np.array(scored['psnr'][:2], float))
       pixels = prepared.codes.size / 3e6
       rate = pixels / scored['seconds']
@@ -95,13 +95,13 @@ def _decoded(
   programs: gamut_programs.Programs,
   prepared: preparing.Prepared,
   stored: codecs.Stored,
-  wanted: experiment.Experiment,
+  settings: experiment.Experiment,
 ) -> dict[str, Any]:
   """Returns the scores of a code, and how long its decoding takes."""
   number = codecs.NUMBERS.index(stored.codec)
   height, width, _ = prepared.codes.shape
   block = payload.Payload(
-    number, width, height, 0, stored.body, wanted.model.waves.seed
+    number, width, height, 0, stored.body, settings.model.waves.seed
   )
 
   def decoder() -> decoding.Decoder:

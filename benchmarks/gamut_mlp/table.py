@@ -176,14 +176,14 @@ def _row(
     row = json.loads(done.read_text())
     if row['request'] == request:
       return row
-  wanted = config_lib.load(_ROOT / f'configs/{config}.py')
-  wanted = config_lib.override(wanted, ['pictures=none', *fields, *_SET.value])
-  fit.fit(wanted, experiment.Sources(images=_IMAGES.value), folder)
+  settings = config_lib.load(_ROOT / f'configs/{config}.py')
+  settings = config_lib.override(settings, ['pictures=none', *fields, *_SET.value])
+  fit.fit(settings, experiment.Sources(images=_IMAGES.value), folder)
   images = [item for item in runs.read_events(folder) if item['event'] == 'model']
-  moved = wanted.model.codec == 'mlp'
+  moved = settings.model.codec == 'mlp'
   row = {
     'request': request,
-    'work': f'{wanted.fit.steps:,} x {wanted.fit.batch_size:,}' if moved else '',
+    'work': f'{settings.fit.steps:,} x {settings.fit.batch_size:,}' if moved else '',
     'bytes': float(np.mean([item['size_bytes'] for item in images])),
     'psnr': [item['psnr'] for item in images],
   }

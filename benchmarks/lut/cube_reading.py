@@ -1,6 +1,6 @@
 """Reading 65^3 `.cube` files: ours, OpenColorIO and colour-science.
 
-  python benchmarks/cube_reading.py [--size=65] [--rounds=7] [--nocolour]
+  python -m benchmarks.lut.cube_reading [--size=65] [--rounds=7] [--nocolour]
 
 The three readers alternate in this process, on files of random numbers:
 

@@ -39,9 +39,9 @@ def main(argv):
     lut = cube.read(path).lut
     rng = np.random.default_rng(0)
     rgb = rng.uniform(*lut.domain, (_COLOURS.value, 3)).astype(np.float32)
-    got = opencolorio.through(path, rgb)
+    got = opencolorio.apply(path, rgb)
     try:
-      want = opencolorio.through(original, rgb)
+      want = opencolorio.apply(original, rgb)
     except ocio.Exception:
       print(f'{path.stem:40s} OpenColorIO does not read the original')
       continue

@@ -1,6 +1,6 @@
 """Applying a 3D LUT to a 12-megapixel float32 image: ours and four engines.
 
-  python benchmarks/interpolation.py [--size=33] [--rounds=7] [--noise=0.02]
+  python -m benchmarks.lut.interpolation [--size=33] [--rounds=7] [--noise=0.02]
 
 One thread, pinned to one core. The engines alternate in this process (ffmpeg in
 its own) on a smooth image with noise and a table of random numbers, and every

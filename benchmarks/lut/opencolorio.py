@@ -1,4 +1,4 @@
-"""OpenColorIO as the reader of what was written."""
+"""Reading exported files with OpenColorIO."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ import numpy as np
 import PyOpenColorIO as ocio
 
 
-def through(path: pathlib.Path, rgb: np.ndarray) -> np.ndarray:
+def apply(path: pathlib.Path, rgb: np.ndarray) -> np.ndarray:
   """Returns what a LUT file makes of colours `[P, 3]` float32, tetrahedrally.
 
   Raises:

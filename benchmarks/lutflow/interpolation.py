@@ -1,4 +1,4 @@
-"""One LutFlow against its looks, truth and model read in three ways each.
+"""One LutFlow against its looks, both interpolated in three ways.
 
   python -m benchmarks.lutflow.interpolation --model=RUN
 

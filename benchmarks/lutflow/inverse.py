@@ -1,4 +1,4 @@
-"""Looks run backwards: a bijective LutFlow beside a free one, by class of look.
+"""Inverses of looks: a bijective LutFlow and a free one, by class of look.
 
   python -m benchmarks.lutflow.inverse --model=BIJECTIVE_RUN --free=FREE_RUN
 

@@ -7,14 +7,14 @@ Reads `luts/dev512.npz` under `LUTJAX_DATA`. What has to be fitted is fitted int
 done; folders of `launch.fit` may be put there as `default`, `paper` or a number of
 bytes. Curves:
 
-* ours: the default network mended at every one of `--budgets` of its size or
+* ours: the default network corrected at every one of `--budgets` of its size or
   more, and fits of smaller budgets, each as fitted. Bytes leave out names.
-* short fits: a third of the steps at half the batch, nothing mended; trained for
+* short fits: a third of the steps at half the batch, nothing corrected; trained for
   4, 5 and 6 bits, and ours at learned steps.
 * the paper's recipe, in float32 and rounded after training.
 * one small NILUT per look, and one CNILUT with a head per look: tensors alone,
   since a header for each look would be most of it.
-* classical coders and Gaussian mixtures of `lutflow_rivals`; mixtures of some
+* classical coders and Gaussian mixtures of `rivals`; mixtures of some
   looks only, their bytes scaled to all.
 
 Colours are uniform, truth and grids trilinear, errors means over the colours of a
@@ -72,27 +72,27 @@ _BRIEF = ('nodes=2', 'random_colours=64', 'photo_colours=64', 'pictures=none')
 
 def ours(bench: rate_bench.Bench) -> None:
   """Adds the default network at many sizes, and networks of smaller budgets."""
-  wanted = dataclasses.replace(lutflow_config.get_config(), pictures='none')
-  (opened,) = bench.fit('default', wanted)
+  settings = dataclasses.replace(lutflow_config.get_config(), pictures='none')
+  (opened,) = bench.fit('default', settings)
   bench.add_model('ours', 'default', opened.path.read_bytes)
   share = len(bench.labels) / 512
   for budget in [int(float(text) * share) for text in _SMALL.value]:
     names = lutflow.names_bytes(opened.loaded.config)
-    smaller = config_lib.override(wanted, [f'budget_bytes={budget + names}', *_BRIEF])
+    smaller = config_lib.override(settings, [f'budget_bytes={budget + names}', *_BRIEF])
     (found,) = bench.fit(f'{budget}', smaller)
     bench.add_model('ours', f'{budget:,} B', found.path.read_bytes)
-  _mended(bench, opened, [int(float(text) * share) for text in _BUDGETS.value])
+  _corrected(bench, opened, [int(float(text) * share) for text in _BUDGETS.value])
 
 
-def _mended(
+def _corrected(
   bench: rate_bench.Bench, opened: decoding.Opened, budgets: list[int]
 ) -> None:
-  """Adds one network at many sizes: the mending alone differs."""
+  """Adds one network at many sizes: the residual correction alone differs."""
   loaded = opened.loaded
   bare = lutflow.Variables(loaded.variables.params, {})
   config = dataclasses.replace(loaded.config, mended=True)
   alone = lutflow.export(config, bare)
-  bench.add_model('ours, not mended', 'default', lambda: alone)
+  bench.add_model('ours, not corrected', 'default', lambda: alone)
 
   room = {b: b + lutflow.names_bytes(config) - len(alone) for b in budgets}
   room = {budget: left for budget, left in room.items() if left > 64}
@@ -101,27 +101,29 @@ def _mended(
   }
 
   @functools.cache
-  def climb(searched: tuple[int, ...]) -> residual_correction.Rungs:
+  def search_levels(searched: tuple[int, ...]) -> residual_correction.Candidates:
     most = max(correction.looks_for(room[b]) for b in room if levels[b] == searched)
-    return correction.climb(config, bare, bench.data, levels=searched, most=most)
+    return correction.search_levels(
+      config, bare, bench.data, levels=searched, most=most
+    )
 
-  def mend(budget: int) -> bytes:
-    rungs = climb(levels[budget])
+  def correct(budget: int) -> bytes:
+    candidates = search_levels(levels[budget])
     return lutflow.export(
-      config, correction.spend(config, bare, rungs, room[budget], print)
+      config, correction.allocate(config, bare, candidates, room[budget], print)
     )
 
   for budget in room:
-    bench.add_model('ours', f'{budget:,} B', functools.partial(mend, budget))
+    bench.add_model('ours', f'{budget:,} B', functools.partial(correct, budget))
 
 
 def fixed_bits(bench: rate_bench.Bench) -> None:
   """Adds networks trained for so many bits a number, beside learned steps."""
   for precision in _BITS:
-    wanted = config_lib.override(
+    settings = config_lib.override(
       lutflow_config.get_config(), [f'precision={precision}', *_SHORT, *_BRIEF]
     )
-    (found,) = bench.fit(f'bits-{precision}', wanted)
+    (found,) = bench.fit(f'bits-{precision}', settings)
     learned = precision == 'learned'
     curve = 'ours, short fit' if learned else 'fixed bits, short fit'
     bench.add_model(curve, precision, found.path.read_bytes)
@@ -129,8 +131,8 @@ def fixed_bits(bench: rate_bench.Bench) -> None:
 
 def paper(bench: rate_bench.Bench) -> None:
   """Adds the paper's recipe, as it is and rounded after training."""
-  wanted = config_lib.override(lutflow_paper.get_config(), _BRIEF)
-  (opened,) = bench.fit('paper', wanted)
+  settings = config_lib.override(lutflow_paper.get_config(), _BRIEF)
+  (opened,) = bench.fit('paper', settings)
   for precision in ('fp32', 'bf16', 'int8', 'int6'):
     config = dataclasses.replace(opened.loaded.config, precision=precision, aware=True)
     export = functools.partial(lutflow.export, config, opened.loaded.variables)
@@ -141,19 +143,19 @@ def paper(bench: rate_bench.Bench) -> None:
 def niluts(bench: rate_bench.Bench) -> None:
   """Adds a network for each look, and one network with a head for each."""
   for widths in _NILUTS:
-    wanted = config_lib.override(
+    settings = config_lib.override(
       nilut.get_config(), [f'widths={widths}', *_ROUNDED, *_BRIEF]
     )
     name = '-'.join(map(str, widths))
-    fit = functools.partial(bench.fit, f'nilut-{name}', wanted)
+    fit = functools.partial(bench.fit, f'nilut-{name}', settings)
     bench.add_tensors('NILUT for each', f'{name} int6', fit)
   for width in _CNILUTS:
-    wanted = config_lib.override(
+    settings = config_lib.override(
       cnilut.get_config(),
       [f'widths=({width}, {width})', 'precision=int8', 'batch_size=64', *_BRIEF],
     )
     name = f'{width}-{width}'
-    fit = functools.partial(bench.fit, f'cnilut-{name}', wanted)
+    fit = functools.partial(bench.fit, f'cnilut-{name}', settings)
     bench.add_tensors('one CNILUT', f'{name} int8', fit)
 
 
@@ -210,7 +212,7 @@ def main(argv: list[str]) -> None:
     raise app.UsageError(f'Unexpected arguments: {argv[1:]}.')
   unknown = set(_ONLY.value) - set(_CURVES)
   if unknown:
-    raise app.UsageError(f'--only: found {sorted(unknown)}, wanted {[*_CURVES]}.')
+    raise app.UsageError(f'--only: found {sorted(unknown)}, expected {[*_CURVES]}.')
   bench = rate_bench.Bench(_LOOKS.value, pathlib.Path(_OUT.value), _HASTEN.value)
   print(rate_bench.HEAD)
   for name, curve in _CURVES.items():

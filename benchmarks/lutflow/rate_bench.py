@@ -1,4 +1,4 @@
-"""What `lutflow_rate` measures its curves with: looks, colours, runs, the table.
+"""The bench of `rate`: looks, colours, runs and the table of results.
 
 A bench scores what any coder gives for the looks, keeps a row for each point and
 writes table, figures and plots anew after every row.
@@ -132,17 +132,17 @@ class Bench:
 
     self.add(curve, name, coded)
 
-  def fit(self, name: str, wanted: experiment.Experiment) -> list[decoding.Opened]:
+  def fit(self, name: str, settings: experiment.Experiment) -> list[decoding.Opened]:
     """Returns the models of a run of that name, which is made if it is not there."""
     folder = self.out / 'runs' / name
     if not (folder / f'model{decoding.SUFFIX}').is_file():
-      fit = wanted.fit
+      fit = settings.fit
       shorter = max(1, fit.steps // self._hasten)
       fit = dataclasses.replace(
         fit, steps=shorter, segment_steps=min(fit.segment_steps, shorter)
       )
       problems = fit_command.fit(
-        dataclasses.replace(wanted, fit=fit), self.sources, folder
+        dataclasses.replace(settings, fit=fit), self.sources, folder
       )
       if problems:
         raise SystemExit('\n'.join(problems))

@@ -1,7 +1,7 @@
-"""Coders of single looks that `lutflow_rate` draws beside LutFlow.
+"""Coders of single looks, which `rate` compares with LutFlow.
 
-Each function codes all looks it is given and returns the bytes that they take
-together and what each gives for the same colours. Tables are `[L, 33, 33, 33,
+Each function codes all looks and returns their total bytes and the output of each
+look for the same colours. Tables are `[L, 33, 33, 33,
 3]` float32, colours `[M, 3]`.
 """
 
@@ -67,7 +67,7 @@ def sketch(tables: np.ndarray, rgb: Array, step: float) -> Coded:
 
 
 def searched(tables: np.ndarray, rgb: Array, level: int) -> Coded:
-  """Codes looks by what mends a LutFlow, without a network, at one level."""
+  """Codes looks by residual correction at one level, without a network."""
   nodes = jnp.asarray(lattice.identity(_SIZE))
 
   @jax.jit
@@ -76,8 +76,8 @@ def searched(tables: np.ndarray, rgb: Array, level: int) -> Coded:
       0
     ]
     held = {'levels': jnp.full(1, level), 'spectra': found[None]}
-    mended = nodes + residual_correction.lattice(held, jnp.int32(0), _SIZE)
-    return found, jnp.clip(mended, 0.0, 1.0)
+    corrected = nodes + residual_correction.lattice(held, jnp.int32(0), _SIZE)
+    return found, jnp.clip(corrected, 0.0, 1.0)
 
   found = [jax.device_get(one(table)) for table in tables]
   size = len(spectrum.pack(np.stack([spectra for spectra, _ in found]))) + 2

@@ -4,7 +4,7 @@
 
 Reads `luts/dev512.npz` under `LUTJAX_DATA`, every fourth look. Each row trains
 the form of `configs/lutflow.py` at learned steps towards the same bytes, nothing
-mended, and scores the artefact on 4,096 uniform colours: bytes without names, mean
+corrected, and scores the artefact on 4,096 uniform colours: bytes without names, mean
 CIE76, p95 and worst look. What is kept of this is the default; the rest is tried
 here alone. All rows see as many samples.
 """
@@ -206,20 +206,20 @@ def _bench() -> Bench:
   sources = experiment.Sources(luts=[str(folder / 'dev512.npz')])
   gathered = looks.gather(lutflow_task.Config(), sources, print)
   (job,) = gathered.jobs
-  wanted = lutflow_config.get_config()
+  settings = lutflow_config.get_config()
   some = slice(None, None, _EVERY.value)
-  share = _STEPS.value / wanted.fit.steps
+  share = _STEPS.value / settings.fit.steps
   model = dataclasses.replace(
-    wanted.model,
+    settings.model,
     looks=gathered.labels[job.name][some],
     mended=False,
-    patience=max(1, int(wanted.model.patience * share)),
+    patience=max(1, int(settings.model.patience * share)),
   )
   fit = dataclasses.replace(
-    wanted.fit, steps=_STEPS.value, warmup_steps=max(1, int(480 * share))
+    settings.fit, steps=_STEPS.value, warmup_steps=max(1, int(480 * share))
   )
   data = jax.tree.map(lambda leaf: jnp.asarray(leaf[some]), job.data)
-  return Bench(model, fit, data, wanted.task.balance)
+  return Bench(model, fit, data, settings.task.balance)
 
 
 def _score(bench: Bench, variables: Variables) -> list[str]:
@@ -249,7 +249,7 @@ def main(argv: list[str]) -> None:
     raise app.UsageError(f'Unexpected arguments: {argv[1:]}.')
   unknown = set(_ONLY.value) - set(_ROWS)
   if unknown:
-    raise app.UsageError(f'--only: found {sorted(unknown)}, wanted {[*_ROWS]}.')
+    raise app.UsageError(f'--only: found {sorted(unknown)}, expected {[*_ROWS]}.')
   bench = _bench()
   print('| row | seed | bytes | mean CIE76 | p95 | worst | core-seconds |')
   print('|---' * 7 + '|')

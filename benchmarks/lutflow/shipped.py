@@ -1,4 +1,4 @@
-"""Looks out of a LutFlow on photos, by OpenColorIO and by us: the same figures.
+"""Exported looks of a LutFlow on photos: OpenColorIO and lutjax give equal errors.
 
   python -m benchmarks.lutflow.shipped --model=RUN --luts=dev512.npz --images=PHOTOS
 
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> None:
     named = selection.named_looks(model=_MODEL.value, look=name)
     with tempfile.TemporaryDirectory() as folder:
       (path,) = export.write_all(named, pathlib.Path(folder) / 'look.cube', ['cube'])
-      theirs = opencolorio.through(path, rgb)
+      theirs = opencolorio.apply(path, rgb)
     apply = apply_command.applier(
       named[name], interpolation='tetrahedral', strength=1.0
     )

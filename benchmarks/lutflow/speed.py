@@ -1,4 +1,4 @@
-"""How fast LutFlow trains, loads, decodes and maps pixels; torch beside it.
+"""Times of LutFlow to train, load, decode and map pixels, compared with torch.
 
   python -m benchmarks.lutflow.speed [--model=RUN] [--rounds=5]
 

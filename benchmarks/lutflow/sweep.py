@@ -1,4 +1,4 @@
-"""What each part of a LutFlow is worth: depth, width, number of looks, forms.
+"""Ablation of LutFlow: depth, width, number of looks, form of the network.
 
   python -m benchmarks.lutflow.sweep [--steps=2000] [--only=depth,forms]
 
@@ -60,12 +60,12 @@ def variants() -> dict[str, dict[str, tuple[dict[str, Any], dict[str, Any], int]
 
 def fit(model: lutflow.Config, data: Any) -> tuple[Any, float]:
   """Returns a trained model and the process seconds after compilation."""
-  wanted = lutflow_paper.get_config()
-  halving = max(1, wanted.fit.halving_steps * _STEPS.value // wanted.fit.steps)
-  config = dataclasses.replace(wanted.fit, steps=_STEPS.value, halving_steps=halving)
+  settings = lutflow_paper.get_config()
+  halving = max(1, settings.fit.halving_steps * _STEPS.value // settings.fit.steps)
+  config = dataclasses.replace(settings.fit, steps=_STEPS.value, halving_steps=halving)
   system = lutflow.make(model)
   method = methods.make(config, system)
-  sample = lutflow_task.sampler(wanted.task)
+  sample = lutflow_task.sampler(settings.task)
   advance = functools.partial(
     loop.advance, method, sample, steps=config.steps, batch_size=config.batch_size
   )

@@ -1,6 +1,6 @@
 """Looks fitted from three photos before and after, scored on other photos.
 
-  python benchmarks/nilut_photos.py [--out=FOLDER]
+  python -m benchmarks.nilut.photos [--out=FOLDER]
 
 Reads `photos/p512` and `luts/dev512.npz` under `LUTJAX_DATA`. Four colour
 looks (dev512, seed 2) are applied to photos (trilinear, float); the three

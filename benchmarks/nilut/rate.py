@@ -1,6 +1,6 @@
 """Quality against bytes on LUT01, beside classical coders and published points.
 
-  python benchmarks/nilut_rate.py [--only=rate|networks] [--out=FOLDER]
+  python -m benchmarks.nilut.rate [--only=rate|networks] [--out=FOLDER]
 
 Reads `nilut_published/` under `LUTJAX_DATA`. One thread. Sizes are those of
 whole artefacts; quality is over all colours of the published Hald pair, float

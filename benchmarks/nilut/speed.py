@@ -1,6 +1,6 @@
 """NILUT on the published Hald pair: quality against core-seconds, beside torch.
 
-  python benchmarks/nilut.py [--seeds=5] [--torch_steps=40]
+  python -m benchmarks.nilut.speed [--seeds=5] [--torch_steps=40]
 
 Reads `nilut_published/` under `LUTJAX_DATA`. One thread, pinned to one core;
 process time without compilation; PSNR over the whole Hald, float outputs. Ours

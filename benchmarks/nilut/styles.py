@@ -1,6 +1,6 @@
 """Several looks in one network: error at mixes, beside the published way.
 
-  python benchmarks/nilut_styles.py [--only=mixes|bytes|published]
+  python -m benchmarks.nilut.styles [--only=mixes|bytes|published]
 
 Reads `luts/dev512.npz` and `nilut_published/` under `LUTJAX_DATA`. One thread.
 

@@ -1,1 +1,1 @@
-"""Classical rivals of the networks, behind the same contracts."""
+"""Classical methods to compare networks with, behind the same contracts."""

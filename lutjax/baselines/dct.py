@@ -1,10 +1,10 @@
-"""A lattice as its quantised 3D cosine spectrum: the classical rival.
+"""A lattice as its quantised 3D cosine spectrum: the classical baseline.
 
-What a look adds to the identity, on opponent axes, is transformed (DCT-II),
-rounded with a dead zone to multiples of a step that grows with frequency,
-and entropy coded (`codec.cosines`). Nothing is trained: `from_lattice` takes
-the look as it is, and `export` searches the step and its growth that lose
-least within the bytes that it may spend.
+The difference of a look from the identity, on opponent axes, is transformed
+(DCT-II), rounded with a dead zone to multiples of a step that grows with
+frequency, and entropy coded (`codec.cosines`). Nothing is trained: `from_lattice`
+takes the look as it is, and `export` searches the step and the growth with the
+smallest error within the budget in bytes.
 """
 
 import dataclasses
@@ -74,13 +74,23 @@ class Config:
 
 
 def init(config: Config, key: Key) -> Variables:
-  """Returns the identity."""
+  """Returns the identity.
+
+  Args:
+    config: `size`, nodes per axis.
+    key: Not used: the identity has nothing random.
+  """
   del key
   return Variables({'table': jnp.asarray(lattice.identity(config.size))})
 
 
 def from_lattice(config: Config, table: np.ndarray) -> Variables:
-  """Returns the model of a look `[N, N, N, 3]`, taken at its own nodes."""
+  """Returns the model of a look `[N, N, N, 3]`, taken at its own nodes.
+
+  Args:
+    config: `size` and `interpolation`.
+    table: `[N, N, N, 3]` in [0, 1]; resampled where N is not `config.size`.
+  """
   if len(table) != config.size:
     nodes = jnp.asarray(lattice.identity(config.size))
     method = interpolate.METHODS[config.interpolation]
@@ -89,13 +99,25 @@ def from_lattice(config: Config, table: np.ndarray) -> Variables:
 
 
 def apply(config: Config, variables: Variables, batch: Batch) -> Array:
-  """Maps colours `rgb` `[..., 3]`, interpolating the lattice."""
+  """Maps colours `rgb` `[..., 3]`, interpolating the lattice.
+
+  Args:
+    config: `interpolation`, `trilinear` or `tetrahedral`.
+    variables: `table` `[N, N, N, 3]`.
+    batch: `rgb` `[..., 3]` in [0, 1].
+  """
   method = interpolate.METHODS[config.interpolation]
   return jnp.clip(method(variables.params['table'], batch['rgb']), 0.0, 1.0)
 
 
 def query(config: Config, rgb: Array, weights: Array) -> Batch:
-  """Returns the batch that asks for colours; there is one look."""
+  """Returns the batch that asks for colours; there is one look.
+
+  Args:
+    config: Not used.
+    rgb: `[..., 3]` in [0, 1].
+    weights: Not used: there is one look.
+  """
   del config, weights
   return {'rgb': rgb}
 
@@ -103,7 +125,15 @@ def query(config: Config, rgb: Array, weights: Array) -> Batch:
 def loss(
   config: Config, params: PyTree, stats: PyTree, batch: Batch, key: Key
 ) -> tuple[Array, tuple[PyTree, Batch]]:
-  """Returns the mean absolute residual, for fits from scattered colours."""
+  """Returns the mean absolute residual, for fits from scattered colours.
+
+  Args:
+    config: As `apply` takes it.
+    params: `table` `[N, N, N, 3]`.
+    stats: Empty, returned as it is.
+    batch: `rgb` and `target`, both `[B, 3]`.
+    key: Not used.
+  """
   del key
   residual = apply(config, Variables(params), batch) - batch['target']
   return jnp.mean(jnp.abs(residual)), (stats, {})
@@ -165,7 +195,11 @@ def restore(config: Config, content: bytes, source: str = 'artefact') -> Variabl
 
 
 def config_of(artefact: container.Artefact, source: str) -> Config:
-  """Reads the config that an artefact carries, checking it whole.
+  """Reads and checks the config in an artefact.
+
+  Args:
+    artefact: As unpacked, of this system.
+    source: Named in errors.
 
   Raises:
     ArtefactError: when a field is missing or out of range.

@@ -1,7 +1,7 @@
-"""A lattice of a few nodes in a few bits: the trivial rival, done well.
+"""A lattice of few nodes in few bits: the simplest baseline.
 
-Nodes are not the look's own values there but those whose interpolation comes
-closest to all of the look, by least squares.
+The nodes are not samples of the look: their interpolation is fitted to the whole
+look by least squares.
 """
 
 import dataclasses
@@ -55,7 +55,12 @@ class Config:
 
 
 def init(config: Config, key: Key) -> Variables:
-  """Returns the identity."""
+  """Returns the identity.
+
+  Args:
+    config: `size`, nodes per axis.
+    key: Not used: the identity has nothing random.
+  """
   del key
   return Variables({'table': jnp.asarray(lattice.identity(config.size))})
 
@@ -84,14 +89,26 @@ def from_lattice(config: Config, table: np.ndarray) -> Variables:
 
 
 def apply(config: Config, variables: Variables, batch: Batch) -> Array:
-  """Maps colours `rgb` `[..., 3]`, interpolating trilinearly."""
+  """Maps colours `rgb` `[..., 3]`, interpolating trilinearly.
+
+  Args:
+    config: Not used.
+    variables: `table` `[N, N, N, 3]`.
+    batch: `rgb` `[..., 3]` in [0, 1].
+  """
   del config
   table = variables.params['table']
   return jnp.clip(interpolate.trilinear(table, batch['rgb']), 0.0, 1.0)
 
 
 def query(config: Config, rgb: Array, weights: Array) -> Batch:
-  """Returns the batch that asks for colours; there is one look."""
+  """Returns the batch that asks for colours; there is one look.
+
+  Args:
+    config: Not used.
+    rgb: `[..., 3]` in [0, 1].
+    weights: Not used: there is one look.
+  """
   del config, weights
   return {'rgb': rgb}
 
@@ -99,14 +116,27 @@ def query(config: Config, rgb: Array, weights: Array) -> Batch:
 def loss(
   config: Config, params: PyTree, stats: PyTree, batch: Batch, key: Key
 ) -> tuple[Array, tuple[PyTree, Batch]]:
-  """Returns the mean absolute residual, for fits from scattered colours."""
+  """Returns the mean absolute residual, for fits from scattered colours.
+
+  Args:
+    config: As `apply` takes it.
+    params: `table` `[N, N, N, 3]`.
+    stats: Empty, returned as it is.
+    batch: `rgb` and `target`, both `[B, 3]`.
+    key: Not used.
+  """
   del key
   residual = apply(config, Variables(params), batch) - batch['target']
   return jnp.mean(jnp.abs(residual)), (stats, {})
 
 
 def export(config: Config, variables: Variables) -> bytes:
-  """Packs the grid, rounded to `bits`; differences along blue are stored."""
+  """Packs the grid, rounded to `bits`; differences along blue are stored.
+
+  Args:
+    config: `bits` of a value, and the labels of the looks.
+    variables: `table` `[N, N, N, 3]`, clipped to [0, 1].
+  """
   top = 2**config.bits - 1
   table = np.asarray(variables.params['table'], np.float32)
   codes = np.rint(np.clip(table, 0.0, 1.0) * top).astype(np.uint8)
@@ -123,6 +153,11 @@ def export(config: Config, variables: Variables) -> bytes:
 def restore(config: Config, content: bytes, source: str = 'artefact') -> Variables:
   """Unpacks what `export` packed.
 
+  Args:
+    config: From `config_of`; its `bits` scale the codes.
+    content: The artefact.
+    source: Named in errors.
+
   Raises:
     ArtefactError: when the artefact is damaged or of another system.
   """
@@ -134,7 +169,11 @@ def restore(config: Config, content: bytes, source: str = 'artefact') -> Variabl
 
 
 def config_of(artefact: container.Artefact, source: str) -> Config:
-  """Reads the config that an artefact carries, checking it whole.
+  """Reads and checks the config in an artefact.
+
+  Args:
+    artefact: As unpacked, of this system.
+    source: Named in errors.
 
   Raises:
     ArtefactError: when a field is missing or at odds with the tensor.

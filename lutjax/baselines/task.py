@@ -1,6 +1,6 @@
 """Coding looks as they are: for models that take a lattice and are not trained.
 
-As `looks.task`, but after no steps at all the look itself is handed over.
+As `looks.task`, but with zero steps: the model is made from the look itself.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from lutjax.types import Loaded, Variables
 
 @dataclasses.dataclass(frozen=True)
 class Config(looks.Config):
-  """How looks are presented and scored."""
+  """How looks are normalised and scored."""
 
   def on_pictures(self) -> dict[str, Any] | None:
     return None
@@ -23,7 +23,14 @@ class Config(looks.Config):
 def finish(
   config: Config, loaded: Loaded, job: fleet.Job, say: Callable[[str], None]
 ) -> tuple[Variables, Mapping[str, Any]]:
-  """Hands the look over, at its own nodes."""
+  """Returns the model of the look itself, at its own nodes.
+
+  Args:
+    config: Not used.
+    loaded: A model that has `from_lattice`.
+    job: Its data, `table` `[N, N, N, 3]`.
+    say: Not used.
+  """
   del config, say
   if loaded.model.from_lattice is None:
     raise ValueError(f'Expected a model of a lattice, got {loaded.model.name}.')

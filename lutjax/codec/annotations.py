@@ -1,7 +1,7 @@
-"""What an image file says beside its pixels, profile and EXIF, in one form for all.
+"""Metadata of image files beside profile and EXIF, in one form for all formats.
 
-What one format alone knows is kept in that format's own records: colour and text are
-PNG chunks. `fit` takes out what another format cannot hold, and names it.
+What only one format has is kept as records of that format: colour and text are PNG
+chunks. `fit` removes what another format cannot hold, and names it.
 """
 
 import re
@@ -31,7 +31,7 @@ _XMP_LEFT_OUT = re.compile(
 
 
 class Annotations(NamedTuple):
-  """What is said beside pixels, profile and EXIF.
+  """Metadata of an image file other than its profile and EXIF.
 
   Attributes:
     colour: The PNG chunks that say what the codes mean, but for iCCP.
@@ -53,10 +53,10 @@ class Annotations(NamedTuple):
 def fit(
   found: Annotations, exif: bytes | None, kind: str
 ) -> tuple[Annotations, bytes | None, list[str]]:
-  """Takes out what a format cannot hold.
+  """Removes what a format cannot hold.
 
   Args:
-    found: What a file said.
+    found: What a file holds.
     exif: Its EXIF stream.
     kind: The format to write, `PNG`, `JPEG`, `TIFF` or `WebP`.
 
@@ -93,22 +93,27 @@ def fit(
   return kept, exif, dropped
 
 
-def with_xmp(said: Annotations, xmp: bytes | None) -> Annotations:
-  """Adds an XMP packet, without its pictures and its pointers to further parts."""
+def with_xmp(annotations: Annotations, xmp: bytes | None) -> Annotations:
+  """Adds an XMP packet, without its thumbnails and its references to other packets.
+
+  Args:
+    annotations: What is added to.
+    xmp: The packet; None or empty adds nothing.
+  """
   if not xmp:
-    return said
+    return annotations
   if max(xmp.count(b':Thumbnails'), xmp.count(b':HasExtendedXMP')) > _MAX_LEFT_OUT:
-    return said._replace(lost=(*said.lost, 'XMP'))
-  return said._replace(xmp=_XMP_LEFT_OUT.sub(b'', xmp) or None)
+    return annotations._replace(lost=(*annotations.lost, 'XMP'))
+  return annotations._replace(xmp=_XMP_LEFT_OUT.sub(b'', xmp) or None)
 
 
 def keyword(chunk: metadata.Chunk) -> str:
-  """Returns the keyword of a text chunk, fit to be printed."""
+  """Returns the keyword of a text chunk, made printable."""
   return printable(bytes(chunk.data[:80]).partition(b'\0')[0])
 
 
 def printable(name: bytes) -> str:
-  """Returns a name that a file holds, fit to be printed."""
+  """Returns a name from a file, made printable."""
   return ''.join(c if c.isprintable() else '?' for c in name.decode('latin-1'))
 
 

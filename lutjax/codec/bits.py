@@ -56,5 +56,10 @@ def needed(codes: np.ndarray) -> int:
 
 
 def size_bytes(count: int, bits: int) -> int:
-  """Returns the size of `count` packed codes."""
+  """Returns the size of `count` packed codes.
+
+  Args:
+    count: Codes, 0 or more.
+    bits: Of one code, 2 to 8.
+  """
   return (count * bits + 7) // 8

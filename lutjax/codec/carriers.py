@@ -1,8 +1,8 @@
 """Putting a payload into an image file and finding it again.
 
-Each format gets the payload twice where it can: in a place of its own (PNG
-text, JPEG comment, TIFF image resource) and in EXIF, since tools that drop the
-one often keep the other. Pixels, profiles and other metadata stay byte for byte.
+Where a format allows it, the payload is stored twice: in a field of the format
+(PNG text, JPEG comment, TIFF image resource) and in EXIF, since tools that drop
+the one often keep the other. Pixels, profiles and other metadata stay byte for byte.
 
 The places are those that exiftool, exiv2 and ImageMagick keep when they edit
 something else. Earlier versions wrote a private PNG chunk, a private TIFF tag
@@ -125,7 +125,7 @@ def _embed_png(content: bytes, blob: bytes, source: str) -> bytes:
 
 
 def _from_text(chunk: metadata.Chunk) -> bytes:
-  """Returns the blob of an own chunk; of damaged text, nothing."""
+  """Returns the payload in a chunk of ours, or nothing if its text is damaged."""
   data = bytes(chunk.data)
   if chunk.kind == _FORMER_CHUNK:
     return data

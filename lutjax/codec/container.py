@@ -15,8 +15,8 @@ All integers are little-endian; a varint holds 7 bits per byte, lowest first.
           the header: MessagePack of [system, map]
           the payload: the tensors one after another
 
-How tensors become bytes is told in `codec.tensors`, how bytes are packed in
-`codec.packing`; the writer keeps the smallest of its options.
+`codec.tensors` converts tensors to bytes, `codec.packing` compresses bytes; the
+writer keeps the smallest of its options.
 
 Nothing in a file is trusted before it is checked, and no claim makes the reader
 allocate more than a small multiple of `max_bytes`.
@@ -90,7 +90,7 @@ class _Parts(NamedTuple):
 def pack(
   system: str, header: Mapping[str, Any], tensors: Sequence[np.ndarray] = ()
 ) -> bytes:
-  """Packs a model into the bytes that are shipped.
+  """Packs a model into the bytes of an artefact.
 
   The same input gives the same bytes: no time, no machine, no random choice.
 
@@ -119,10 +119,10 @@ def pack(
   if options[0] == options[1]:
     options.pop()
   specs, method, payload = min(
-    ((specs, *packing.squeeze(payload)) for specs, payload in options),
+    ((specs, *packing.compress(payload)) for specs, payload in options),
     key=lambda option: len(option[2]),
   )
-  head_method, stored_head = packing.squeeze(head)
+  head_method, stored_head = packing.compress(head)
   body = b''.join(
     [
       bytes([head_method | method << 2]),
@@ -157,10 +157,10 @@ def unpack(
       altered, or claims what its bytes do not hold.
   """
   parts = _split(content, source, max_bytes)
-  head = packing.inflate(parts.header, parts.methods[0], parts.header_size, source)
+  head = packing.decompress(parts.header, parts.methods[0], parts.header_size, source)
   system, header = _head_from_bytes(head, source)
   size = sum(spec.size_bytes for spec in parts.specs)
-  payload = packing.inflate(parts.payload, parts.methods[1], size, source)
+  payload = packing.decompress(parts.payload, parts.methods[1], size, source)
   ends = list(itertools.accumulate(spec.size_bytes for spec in parts.specs))
   tensors = [
     tensors_codec.from_bytes(payload[end - spec.size_bytes : end], spec)
@@ -170,7 +170,11 @@ def unpack(
 
 
 def layout(content: bytes, source: str = 'artefact') -> Layout:
-  """Returns where the bytes of an artefact go.
+  """Returns the sizes of the parts of an artefact.
+
+  Args:
+    content: The artefact.
+    source: Named in errors.
 
   Raises:
     ArtefactError: see `unpack`.
@@ -188,7 +192,11 @@ def layout(content: bytes, source: str = 'artefact') -> Layout:
 
 
 def describe(content: bytes, source: str = 'artefact') -> str:
-  """Returns a few lines on what an artefact holds, for people.
+  """Describes an artefact in a few lines, for people.
+
+  Args:
+    content: The artefact.
+    source: Its name, which the first line and errors begin with.
 
   Raises:
     ArtefactError: see `unpack`.

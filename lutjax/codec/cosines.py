@@ -1,4 +1,4 @@
-"""The quantised cosine spectrum of one lattice, coded alone.
+"""The quantised cosine spectrum of a single lattice.
 
 Coefficients go in shells of total frequency i + j + k, the three opponent
 axes of a shell one after another, so that all lower frequencies, and the same
@@ -50,7 +50,7 @@ _SEEN = """
 
 
 class _Scan(NamedTuple):
-  """Where coefficients stand while they are coded.
+  """The order in which coefficients are coded.
 
   Attributes:
     shape: Steps and lanes.
@@ -127,14 +127,19 @@ def transform(table: np.ndarray) -> np.ndarray:
 
 
 def restore(coefficients: np.ndarray, nodes: int | None = None) -> np.ndarray:
-  """Returns the lattice of a spectrum `[N, N, N, 3]`, at any number of nodes."""
+  """Returns the lattice of a spectrum.
+
+  Args:
+    coefficients: `[N, N, N, 3]`, from the transform of this module.
+    nodes: Per axis of the lattice; N by default.
+  """
   size = len(coefficients)
   waves = spectrum.basis(size, size, nodes)
   return _separable(coefficients, waves.T) @ spectrum.OPPONENT
 
 
 def steps(size: int, step: float, slope: float) -> np.ndarray:
-  """Returns what each coefficient is rounded to multiples of.
+  """Returns the quantisation step of each coefficient.
 
   Args:
     size: N.
@@ -149,7 +154,7 @@ def steps(size: int, step: float, slope: float) -> np.ndarray:
 
 
 def count_contexts(values: np.ndarray) -> np.ndarray:
-  """Returns what each context meets in a spectrum: how the prior is made."""
+  """Counts the values of each context in a spectrum, from which the prior is made."""
   _, _, scan, grid = _laid_out(values)
   contexts, table = _contexts(scan), np.zeros((_COUNT, 5), np.int64)
   for step in range(scan.shape[0]):
@@ -163,7 +168,7 @@ def count_contexts(values: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _prior() -> np.ndarray:
-  """Returns what contexts start from, `[contexts, 5]` int64."""
+  """Returns the initial counts of contexts, `[contexts, 5]` int64."""
   rows = [[int(count) for count in row.split(',')] for row in _SEEN.split()]
   seen = np.array(rows, np.int64)
   return np.concatenate([seen[:, :3].sum(axis=1, keepdims=True), seen], axis=1)

@@ -1,11 +1,10 @@
-"""Curves in front of a network, as few whole numbers.
+"""Curves in front of a network, as a few integers.
 
-A curve is piecewise linear between knots, which lie among even samples. It is
-made by walking along the samples: a segment ends where no line from its start
-passes within the tolerance of all the samples that it spans. In a header a knot
-takes the distance to the one before it, and how far its value is from the line
-through the two before it: numbers that are small and alike, which containers
-pack well.
+A curve is piecewise linear between knots, which are a subset of evenly spaced
+samples. Segments are made from left to right: a segment ends where no line from
+its start passes within the tolerance of all the samples that it spans. A header
+stores each knot as its distance from the previous one, and its value as the
+difference from the line through the previous two: small numbers that compress well.
 """
 
 import dataclasses
@@ -118,7 +117,7 @@ def from_header(header: Any) -> Curve:
 
 
 def _bounded(values: np.ndarray) -> np.ndarray:
-  """Puts samples onto the bound of the unit cube where none next to them is inside.
+  """Moves samples outside the unit cube to its boundary, if no neighbour is inside.
 
   The others keep their values: they say where the curve leaves the cube.
   """
@@ -169,7 +168,7 @@ def _to_numbers(channel: Sequence[tuple[int, int]]) -> list[list[int]]:
 
 
 def _from_numbers(numbers: Any, samples: int, most: int) -> tuple[tuple[int, int], ...]:
-  """Undoes `_to_numbers`, checking all of it."""
+  """Inverts `_to_numbers`, checking all of it."""
   if not isinstance(numbers, list) or len(numbers) != 2:
     raise ValueError('found no channel of a curve')
   gaps, added = numbers
@@ -191,7 +190,7 @@ def _from_numbers(numbers: Any, samples: int, most: int) -> tuple[tuple[int, int
 
 
 def _expected(values: Sequence[int], gaps: Sequence[int]) -> int:
-  """Goes on from up to two values in a line, in whole numbers."""
+  """Extrapolates up to two values linearly, in integers."""
   if len(values) < 2:
     return values[-1] if values else 0
   before, last = values

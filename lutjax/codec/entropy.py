@@ -1,15 +1,14 @@
-"""Range coding of small integers, under models that learn as they go.
+"""Range coding of small integers, with adaptive models.
 
 Values are `[steps, lanes]`: the lanes of a step are coded together, and every
-value is coded under a context, a number that the caller makes of steps that
-are already known. A context counts what it has seen (zeros, ones, the mean of
-what is larger) and gives zeros, ones and a geometric tail with even signs, so
-that no table is ever sent. Counts are integers and probabilities are made of
-sums, products and quotients alone: the same everywhere, to the last bit. The
-coder itself is constriction's range coder.
+value is coded under a context, a number that the caller computes from steps that
+are already known. A context counts the values that it has coded (zeros, ones, the
+mean of larger ones) and predicts zeros, ones and a geometric tail with both signs
+equally likely, so that no table is stored. Counts are integers and probabilities
+use only sums, products and quotients: the same on every machine, to the last bit.
+The coder itself is constriction's range coder.
 
-A lane whose context is negative is not there in that step: it costs nothing
-and is 0.
+A lane whose context is negative is absent in that step: it takes no bits and is 0.
 """
 
 import functools
@@ -142,12 +141,22 @@ def _next(decoder: Any, *model: Any) -> Any:
 
 
 def by_lane(step: int, values: np.ndarray) -> np.ndarray:
-  """Contexts for values whose lanes differ in scale: one for each lane."""
+  """Returns one context for each lane: its values differ in scale.
+
+  Args:
+    step: Not used: contexts are the same at every step.
+    values: `[steps, lanes]` integers.
+  """
   return np.arange(values.shape[1])
 
 
 def pooled(step: int, values: np.ndarray) -> np.ndarray:
-  """Contexts for values that are all alike: one for all."""
+  """Returns one context for all values: they have the same scale.
+
+  Args:
+    step: Not used.
+    values: `[steps, lanes]` integers.
+  """
   return np.zeros(values.shape[1], np.int64)
 
 

@@ -52,7 +52,12 @@ def byte_order(exif: bytes) -> Literal['<', '>'] | None:
 
 
 def main_values(stream: bytes, tags: Collection[int]) -> dict[int, bytes]:
-  """Returns the values of some fields of the main directory, as they are stored."""
+  """Returns the values of some fields of the main directory, as they are stored.
+
+  Args:
+    stream: EXIF, from its byte order mark on.
+    tags: Numbers of the fields to return; fields that are missing are left out.
+  """
   order = byte_order(stream)
   if order is None:
     return {}

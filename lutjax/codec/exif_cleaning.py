@@ -1,4 +1,4 @@
-"""EXIF that goes into a new file: without thumbnails, true about its storage.
+"""EXIF for a new file: without thumbnails, and with correct storage fields.
 
 The stream is changed in place: values stay where they are, since camera maker notes
 hold offsets that nobody else can renumber.
@@ -34,7 +34,7 @@ class _Directory(NamedTuple):
 
 
 def clean(exif: bytes, *, kind: str, height: int, width: int) -> bytes:
-  """Makes an EXIF stream fit a picture that was made anew.
+  """Makes an EXIF stream valid for a new picture.
 
   The directory of the thumbnail is removed and its pixels are blanked; so is every
   other JPEG file inside, the previews that cameras put in their maker notes. Fields of

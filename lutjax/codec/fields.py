@@ -1,7 +1,7 @@
 """Adding one blob to a TIFF stream, be it EXIF or a TIFF file.
 
-The stream is only appended to, and a pointer or two in it renewed: offsets
-that other programs hid in it (camera maker notes) stay right. The places are
+The stream is only appended to, and one or two pointers in it are updated: offsets
+that other programs wrote into it (camera maker notes) stay valid. The places are
 those that exiftool, exiv2 and ImageMagick keep when they edit something else: a
 private field of the Exif directory, and in a TIFF file an image resource.
 """
@@ -93,7 +93,7 @@ def without_blob(exif: bytes, magic: bytes) -> bytes:
 
 
 def blobs(stream: bytes) -> list[bytes]:
-  """Returns the values at our places in a TIFF or EXIF stream, untrusted.
+  """Returns the values in our fields of a TIFF or EXIF stream, unchecked.
 
   Args:
     stream: Anything.

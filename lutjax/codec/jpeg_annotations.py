@@ -1,4 +1,4 @@
-"""What a JPEG file says beside its pixels: from and to its segments."""
+"""Annotations of JPEG files: from segments and to segments."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ _PART_BYTES = 65000
 def read(
   segments: Sequence[metadata.Segment], exif: bytes | None
 ) -> annotations_lib.Annotations:
-  """Reads what a JPEG file says.
+  """Reads the annotations of a JPEG file.
 
   Args:
     segments: The file's.
@@ -45,21 +45,23 @@ def read(
     elif 0xE0 <= marker < 0xF0 and not _is_known(marker, data):
       lost.append(_name(marker, data))
   resources, payloads = annotations_lib.split_resources(block)
-  said = annotations_lib.Annotations(
+  annotations = annotations_lib.Annotations(
     text=tuple(texts),
     resources=resources,
     resolution=resolution or resolution_lib.from_exif(exif or b''),
     lost=tuple(dict.fromkeys(lost + payloads)),
   )
-  return annotations_lib.with_xmp(said, xmp)
+  return annotations_lib.with_xmp(annotations, xmp)
 
 
-def put(content: bytes, said: annotations_lib.Annotations, exif: bytes | None) -> bytes:
-  """Puts what is said into a JPEG file that says nothing.
+def put(
+  content: bytes, annotations: annotations_lib.Annotations, exif: bytes | None
+) -> bytes:
+  """Writes annotations into a JPEG file that has none.
 
   Args:
     content: A file with a JFIF segment.
-    said: What `annotations.fit` left for JPEG.
+    annotations: What `annotations.fit` left for JPEG.
     exif: The EXIF stream.
 
   Returns:
@@ -67,19 +69,19 @@ def put(content: bytes, said: annotations_lib.Annotations, exif: bytes | None) -
   """
   segments, scans = metadata.jpeg_to_segments(content, 'image')
   head = segments[0]
-  if said.resolution is not None:
-    density = resolution_lib.to_jfif(said.resolution) or head.data[7:12]
+  if annotations.resolution is not None:
+    density = resolution_lib.to_jfif(annotations.resolution) or head.data[7:12]
     head = head._replace(data=head.data[:7] + density + head.data[12:])
   own = []
   if exif is not None:
     own.append(metadata.Segment(_APP1, _EXIF + exif))
-  if said.xmp is not None:
-    own.append(metadata.Segment(_APP1, _XMP + said.xmp))
-  block = photoshop.join(said.resources)
+  if annotations.xmp is not None:
+    own.append(metadata.Segment(_APP1, _XMP + annotations.xmp))
+  block = photoshop.join(annotations.resources)
   for at in range(0, len(block), _PART_BYTES):
     part = _PHOTOSHOP + block[at : at + _PART_BYTES]
     own.append(metadata.Segment(_APP13, part))
-  comments = [metadata.png_text(chunk) or b'' for chunk in said.text]
+  comments = [metadata.png_text(chunk) or b'' for chunk in annotations.text]
   own += [metadata.Segment(_COMMENT, comment) for comment in comments]
   return metadata.segments_to_jpeg([head, *own, *segments[1:]], content[scans:])
 

@@ -1,4 +1,4 @@
-"""What an artefact says of the looks it holds."""
+"""Labels of looks: what an artefact stores about the looks that it holds."""
 
 import dataclasses
 import math
@@ -14,7 +14,7 @@ UNIT_RANGE = (0.0, 1.0)
 
 @dataclasses.dataclass(frozen=True)
 class Label:
-  """A look as its owner knows it; networks only see the unit cube.
+  """Name, domain, range and curve of a look; networks work on the unit cube.
 
   A colour passes the domain, the curve, the network and the range.
 
@@ -34,12 +34,12 @@ class Label:
   curve: curves.Curve | None = None
 
   @property
-  def usual(self) -> bool:
-    """Whether there is no more to say than the name."""
+  def is_default(self) -> bool:
+    """Whether everything but the name has its default value."""
     return self == Label(self.name)
 
   def mixes_with(self, other: 'Label') -> bool:
-    """Whether a mix of what networks give is a mix of the looks."""
+    """Whether a mix of network outputs is a mix of the looks."""
     return dataclasses.replace(self, name=other.name) == other
 
 
@@ -47,7 +47,7 @@ def to_header(looks: Sequence[Label]) -> list[Any]:
   """Returns what a container header holds: a bare name where the rest is usual."""
   header: list[Any] = []
   for look in looks:
-    if look.usual:
+    if look.is_default:
       header.append(look.name)
     else:
       flat = [float(value) for row in look.domain for value in row]

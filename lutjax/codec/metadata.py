@@ -1,7 +1,7 @@
-"""What image files are made of: chunks of PNG and WebP, segments of JPEG.
+"""The structure of image files: chunks of PNG and WebP, segments of JPEG.
 
-These formats are lists of tagged records. Walking them needs neither a decoder
-nor an encoder, so profiles and EXIF survive where those would drop them.
+These formats are lists of tagged records. Reading them needs neither a decoder
+nor an encoder, so profiles and EXIF are kept where those would drop them.
 EXIF here is the bare TIFF stream, starting with its byte order mark.
 """
 
@@ -92,6 +92,10 @@ def chunks_to_png(chunks: Sequence[Chunk]) -> bytes:
 def png_icc(chunks: Sequence[Chunk], source: str) -> bytes | None:
   """Returns the profile of chunk iCCP.
 
+  Args:
+    chunks: Of a PNG file.
+    source: Named in errors.
+
   Raises:
     ImageError: if it does not inflate, or to more than 64 MiB.
   """
@@ -154,7 +158,12 @@ def png_bare(chunks: Sequence[Chunk]) -> list[Chunk]:
 
 
 def png_with(content: bytes, extra: Sequence[Chunk]) -> bytes:
-  """Puts chunks behind the header of a PNG file."""
+  """Puts chunks behind the header of a PNG file.
+
+  Args:
+    content: A PNG file.
+    extra: Chunks to insert after chunk IHDR.
+  """
   head = len(PNG_SIGNATURE) + 25  # IHDR has 13 bytes of data.
   inserted = chunks_to_png(extra)[len(PNG_SIGNATURE) :]
   return content[:head] + inserted + content[head:]
@@ -202,7 +211,12 @@ def jpeg_to_segments(content: bytes, source: str) -> tuple[list[Segment], int]:
 
 
 def segments_to_jpeg(segments: Sequence[Segment], scans: bytes) -> bytes:
-  """Joins segments and the scans that follow them to a JPEG file."""
+  """Joins segments and the scans that follow them to a JPEG file.
+
+  Args:
+    segments: Marker and content of each, content without its length.
+    scans: The bytes after the last segment, to the end of the file.
+  """
   parts = [b'\xff\xd8']
   for marker, data in segments:
     parts += [struct.pack('>BBH', 0xFF, marker, len(data) + 2), data]
@@ -211,6 +225,10 @@ def segments_to_jpeg(segments: Sequence[Segment], scans: bytes) -> bytes:
 
 def jpeg_frame(segments: Sequence[Segment], source: str) -> tuple[int, int, int]:
   """Returns bits per sample, height and width as the frame header claims them.
+
+  Args:
+    segments: Of a JPEG file.
+    source: Named in errors.
 
   Raises:
     ImageError: if there is no frame header.
@@ -254,6 +272,10 @@ def jpeg_bare(segments: Sequence[Segment]) -> list[Segment]:
 
 def webp_to_chunks(content: bytes, source: str) -> list[tuple[bytes, bytes]]:
   """Splits a WebP file into kinds and contents of its chunks.
+
+  Args:
+    content: A WebP file.
+    source: Named in errors.
 
   Raises:
     ImageError: if a chunk is cut short, or if there is none.

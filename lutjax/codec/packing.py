@@ -1,4 +1,4 @@
-"""General-purpose compression with a bound on what comes out.
+"""General-purpose compression with a bound on the decompressed size.
 
 Three methods: raw, deflate (with and without matching), and LZMA2 without a
 container. Small weights have little to match, so plain Huffman coding often
@@ -17,8 +17,8 @@ _FILTERS = [{'id': lzma.FILTER_LZMA2, 'dict_size': 1 << 22, 'lc': 0, 'lp': 0, 'p
 _MAX_LZMA_BYTES = 1 << 22
 
 
-def squeeze(content: bytes) -> tuple[int, bytes]:
-  """Packs by whichever method gives the fewest bytes.
+def compress(content: bytes) -> tuple[int, bytes]:
+  """Compresses with the method that gives the fewest bytes.
 
   Args:
     content: Any bytes.
@@ -36,12 +36,12 @@ def squeeze(content: bytes) -> tuple[int, bytes]:
   return min(options, key=lambda option: len(option[1]))
 
 
-def inflate(data: bytes, method: int, size: int, source: str) -> bytes:
-  """Unpacks what `squeeze` packed.
+def decompress(data: bytes, method: int, size: int, source: str) -> bytes:
+  """Unpacks what `compress` packed.
 
   Args:
     data: The packed bytes.
-    method: As `squeeze` gave it.
+    method: As `compress` gave it.
     size: Of the content in bytes; no more than one byte beyond is unpacked.
     source: Named in errors.
 

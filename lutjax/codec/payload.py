@@ -1,7 +1,7 @@
-"""The block of bytes that an image carries: `LJXG`, version 1.
+"""The payload of an image, a block of bytes: `LJXG`, version 1.
 
-All numbers are little-endian and nothing points anywhere, so the block means
-the same wherever it lies:
+All numbers are little-endian and there are no offsets, so the block can be stored
+anywhere:
 
 | bytes | field |
 |---|---|
@@ -40,7 +40,7 @@ _MAX_SIDE = 1 << 20
 
 
 class Payload(NamedTuple):
-  """What a block says.
+  """The fields of a payload.
 
   Attributes:
     codec: Number of the codec.
@@ -93,7 +93,7 @@ def pack(payload: Payload) -> bytes:
 
 
 def unpack(content: bytes, source: str = 'payload') -> Payload:
-  """Reads a block, trusting nothing before it is checked.
+  """Reads and checks a block.
 
   Args:
     content: The block and nothing else.

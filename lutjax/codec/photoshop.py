@@ -1,4 +1,4 @@
-"""Photoshop's image resources, the block in which IPTC travels.
+"""Photoshop's image resources, the block that holds IPTC.
 
 JPEG has it in APP13, TIFF in a field, PNG as text in hexadecimal. Each resource is
 `8BIM`, a number, a name padded to even length, and its data, padded likewise.
@@ -62,7 +62,12 @@ def join(resources: Sequence[Resource]) -> bytes:
 
 
 def with_iptc(resources: Sequence[Resource], iptc: bytes) -> tuple[Resource, ...]:
-  """Returns the resources with IPTC added, unless they hold some."""
+  """Returns the resources with IPTC added, unless they hold some.
+
+  Args:
+    resources: Photoshop image resources.
+    iptc: Content of the IPTC resource.
+  """
   if any(resource.number == IPTC for resource in resources):
     return tuple(resources)
   return (Resource(IPTC, b'', iptc), *resources)

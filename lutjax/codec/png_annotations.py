@@ -1,4 +1,4 @@
-"""What a PNG file says beside its pixels: from and to its chunks.
+"""Annotations of PNG files: from chunks and to chunks.
 
 Tools older than chunk eXIf, and all of them for IPTC, write profiles as text: keyword
 `Raw profile type NAME`, then a name, a length and hexadecimal digits.
@@ -26,7 +26,7 @@ _KNOWN = (b'iCCP', b'eXIf', b'tRNS', b'sBIT', b'acTL', b'fcTL', b'fdAT', b'hIST'
 
 
 class Found(NamedTuple):
-  """What chunks say.
+  """What the chunks of a PNG file hold.
 
   Attributes:
     annotations: Colour, text, XMP, IPTC, resolution.
@@ -40,7 +40,7 @@ class Found(NamedTuple):
 
 
 def read(chunks: Sequence[metadata.Chunk], source: str) -> Found:
-  """Reads what a PNG file says.
+  """Reads the annotations of a PNG file.
 
   Args:
     chunks: The file's.
@@ -72,34 +72,40 @@ def read(chunks: Sequence[metadata.Chunk], source: str) -> Found:
       lost.append(annotations_lib.printable(kind))
   exif, xmp, resources, unread = _from_raw(raw, metadata.png_exif(chunks), xmp)
   icc = metadata.png_icc(chunks, source) or raw.get(b'icc') or raw.get(b'icm')
-  said = annotations_lib.Annotations(
+  annotations = annotations_lib.Annotations(
     colour=tuple(chunk for chunk in chunks if chunk.kind in COLOUR),
     text=tuple(texts),
     resources=resources,
     resolution=resolution or resolution_lib.from_exif(exif or b''),
     lost=tuple(dict.fromkeys(lost + unread)),
   )
-  return Found(annotations_lib.with_xmp(said, xmp), icc, exif)
+  return Found(annotations_lib.with_xmp(annotations, xmp), icc, exif)
 
 
 def to_chunks(
-  said: annotations_lib.Annotations, icc: bytes | None, exif: bytes | None
+  annotations: annotations_lib.Annotations, icc: bytes | None, exif: bytes | None
 ) -> list[metadata.Chunk]:
-  """Makes the chunks that go between the header and the pixels."""
-  chunks = list(said.colour)
+  """Makes the chunks that go between the header and the pixels.
+
+  Args:
+    annotations: From `annotations.fit`, for PNG.
+    icc: Profile, or None.
+    exif: EXIF stream, or None.
+  """
+  chunks = list(annotations.colour)
   if icc is not None:
     chunks.append(metadata.Chunk(b'iCCP', b'ICC profile\0\0' + zlib.compress(icc, 9)))
-  if said.resolution is not None:
+  if annotations.resolution is not None:
     chunks.append(
-      metadata.Chunk(b'pHYs', resolution_lib.to_png(said.resolution) or b'')
+      metadata.Chunk(b'pHYs', resolution_lib.to_png(annotations.resolution) or b'')
     )
   if exif is not None:
     chunks.append(metadata.Chunk(b'eXIf', exif))
-  if said.xmp is not None:
-    chunks.append(metadata.Chunk(b'iTXt', _XMP + b'\0\0\0\0\0' + said.xmp))
-  if said.resources:
-    chunks.append(_to_hexadecimal(b'iptc', photoshop.join(said.resources)))
-  return chunks + list(said.text)
+  if annotations.xmp is not None:
+    chunks.append(metadata.Chunk(b'iTXt', _XMP + b'\0\0\0\0\0' + annotations.xmp))
+  if annotations.resources:
+    chunks.append(_to_hexadecimal(b'iptc', photoshop.join(annotations.resources)))
+  return chunks + list(annotations.text)
 
 
 def _from_raw(

@@ -1,4 +1,4 @@
-"""Weights in few bits, and the same float32 weights back everywhere.
+"""Quantisation of weights to few bits, decoded bit for bit the same everywhere.
 
 Integer codes are symmetric about zero, one scale per output column (the last
 axis). The scale is rounded before codes are chosen, so the scale that is
@@ -58,14 +58,19 @@ def quantize(
 
 
 def dequantize(codes: np.ndarray, scale: np.ndarray) -> np.ndarray:
-  """Returns the float32 weights `[..., C]` that codes `[..., C]` stand for."""
+  """Returns the float32 weights `[..., C]` that codes `[..., C]` stand for.
+
+  Args:
+    codes: `[..., C]` integers.
+    scale: `[C]`, the step of each column.
+  """
   return codes.astype(np.float32) * scale.astype(np.float32)
 
 
 def fake_quantize(
   array: Array, bits: int, *, scale_dtype: type[np.floating] = np.float16
 ) -> Array:
-  """Rounds weights as export will, for training that is aware of it.
+  """Rounds weights as export does, for quantisation-aware training.
 
   The gradient passes straight through, as if nothing was rounded (Bengio et
   al., arXiv 1308.3432, section 4).

@@ -1,4 +1,4 @@
-"""How many pixels lie on an inch, in the form of each image format.
+"""Pixel density, in the form of each image format.
 
 PNG counts whole pixels per metre, JFIF whole pixels per inch or centimetre, TIFF and
 EXIF fractions per inch or centimetre. Without a unit only the ratio of the two numbers
@@ -34,7 +34,13 @@ class Resolution(NamedTuple):
 
 
 def make(x: Fraction, y: Fraction, unit: int) -> Resolution | None:
-  """Returns a resolution, or None if the numbers say nothing."""
+  """Returns a resolution, or None if the numbers do not define one.
+
+  Args:
+    x: Pixels per unit, across.
+    y: Pixels per unit, down.
+    unit: `NO_UNIT`, `INCH` or `CENTIMETRE`; others give None.
+  """
   known = unit in _JFIF_UNITS and x > 0 and y > 0
   return Resolution(x, y, unit) if known and (unit != NO_UNIT or x != y) else None
 
@@ -53,7 +59,7 @@ def from_png(data: bytes) -> Resolution | None:
 
 
 def to_png(resolution: Resolution) -> bytes | None:
-  """Makes chunk pHYs, or None if its whole numbers cannot tell."""
+  """Makes chunk pHYs, or None if its integers cannot hold the resolution."""
   scale = {NO_UNIT: Fraction(1), INCH: _INCHES_PER_METRE, CENTIMETRE: Fraction(100)}
   x, y = (count * scale[resolution.unit] for count in resolution[:2])
   whole = _rounded(x, y, 0x7FFFFFFF)
@@ -74,7 +80,7 @@ def from_jfif(data: bytes) -> Resolution | None:
 
 
 def to_jfif(resolution: Resolution) -> bytes | None:
-  """Makes unit and density of a JFIF segment, or None if they cannot tell."""
+  """Makes unit and density of a JFIF segment, or None if they cannot hold it."""
   if resolution.unit == NO_UNIT:
     whole, unit = _ratio(resolution, 0xFFFF), NO_UNIT
   else:
@@ -107,7 +113,12 @@ def from_exif(exif: bytes) -> Resolution | None:
 def exif_fields(
   resolution: Resolution, order: str
 ) -> list[tuple[int, int, int, bytes]]:
-  """Returns tag, kind, count and value of the fields that hold a resolution."""
+  """Returns tag, kind, count and value of the fields that hold a resolution.
+
+  Args:
+    resolution: To store.
+    order: Byte order as `struct` names it, `<` or `>`.
+  """
   x, y = (
     struct.pack(f'{order}II', count.numerator, count.denominator)
     for count in (resolution.x, resolution.y)

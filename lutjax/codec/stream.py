@@ -1,4 +1,4 @@
-"""Reading fields off the front of bytes that are not to be trusted."""
+"""Reading fields one after another from untrusted bytes."""
 
 from lutjax import errors
 
@@ -6,7 +6,7 @@ _MAX_VARINT_BYTES = 5
 
 
 class Reader:
-  """Takes fields off the front, refusing to read past the end.
+  """Reads fields one after another, and refuses to read past the end.
 
   Attributes:
     content: The bytes.

@@ -1,9 +1,8 @@
 """Tensors as bytes: a description of a few bytes each, then the values.
 
 Values are stored byte plane by byte plane, highest bytes last: the exponents of
-many weights together pack better than mixed with their fractions. int8 tensors
-may be stored in as few bits as their values need; that is a matter of the
-file, they come back as int8.
+all weights together compress better than mixed with their fractions. int8 tensors
+may be stored in as few bits as their values need, and are read as int8.
 """
 
 import math
@@ -85,7 +84,12 @@ def to_bytes(arrays: Sequence[np.ndarray], *, narrow: bool) -> tuple[list[Spec],
 
 
 def from_bytes(content: bytes, spec: Spec) -> np.ndarray:
-  """Returns the tensor that `spec.size_bytes` bytes stand for."""
+  """Returns the tensor that `spec.size_bytes` bytes stand for.
+
+  Args:
+    content: `spec.size_bytes` bytes.
+    spec: Kind, bits and shape of the tensor.
+  """
   if spec.kind not in _DTYPES:
     count = math.prod(spec.shape)
     return bits_codec.unpack(content, spec.bits, count).reshape(spec.shape)

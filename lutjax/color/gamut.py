@@ -1,4 +1,4 @@
-"""Fitting wide-gamut colours into sRGB: which leave it, and two ways to cut.
+"""Reducing wide-gamut colours to sRGB: the out-of-gamut mask, hard and soft clip.
 
 Colours are linear sRGB, `[..., 3]`, unbounded: `spaces.convert` brings ProPhoto
 here and back. The mask and both reductions are those that GamutMLP (Le, Price,
@@ -17,7 +17,7 @@ HIGH_KNEE = 0.9
 
 
 class SoftClipBounds(NamedTuple):
-  """What a soft clip must store beside the image to be undone, two floats.
+  """What a soft clip must store beside the image to be inverted, two floats.
 
   Attributes:
     low: Scalar, at most 0: the value that became 0.
@@ -29,7 +29,7 @@ class SoftClipBounds(NamedTuple):
 
 
 def out_of_gamut(linear: Array, *, epsilon: float = 1e-6) -> Array:
-  """Marks the colours that clipping to sRGB would change in kind.
+  """Marks the colours outside the sRGB gamut.
 
   One channel below 0 or above 1 suffices, but colours with all three below 0
   (black) or all three above 1 (white) do not count.
@@ -77,7 +77,7 @@ def soft_clip_bounds(linear: Array) -> SoftClipBounds:
 
 
 def soft_clip(linear: Array, bounds: SoftClipBounds) -> Array:
-  """Squeezes what lies outside the gamut into the ends of the range.
+  """Compresses out-of-gamut colours into the ends of the range.
 
   Channel by channel, [low, 0.05] goes to [0, 0.05] and [0.9, high] to [0.9, 1],
   linearly. Pixels that are dark in all three channels, or bright in all three,
@@ -98,7 +98,7 @@ def soft_clip(linear: Array, bounds: SoftClipBounds) -> Array:
 
 
 def soft_expand(inside: Array, bounds: SoftClipBounds) -> Array:
-  """Undoes `soft_clip`, except where all channels were dark or bright.
+  """Inverts `soft_clip`, except where all channels were dark or bright.
 
   Args:
     inside: `[..., 3]` float in [0, 1], linear sRGB.

@@ -1,4 +1,4 @@
-"""Matrices between colour spaces: how they are derived and how applied.
+"""Matrices between colour spaces: derivation and application.
 
 Derivations are numpy in float64; `apply` computes in the dtype of the colours.
 """

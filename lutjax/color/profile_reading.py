@@ -1,8 +1,8 @@
-"""What an ICC profile says of RGB colours: primaries, white and curves.
+"""Reading ICC profiles of RGB colours: primaries, white and curves.
 
 Profiles of a matrix and three curves (ICC.1:2022, 8.3.3) are read; those of lookup
-tables are not. LittleCMS, through Pillow, reads the tags; the curves it does not
-hand out, so `curv` and `para` are decoded here.
+tables are not. LittleCMS, through Pillow, reads the tags, but not the curves, so
+`curv` and `para` are decoded here.
 """
 
 import io
@@ -41,7 +41,7 @@ def read(icc: bytes) -> RgbProfile:
   """Reads a profile.
 
   White goes to white by CAT02 as in `spaces.convert`: what the profile did to
-  bring its own white to D50 is undone first, so that sRGB and its kin get the
+  bring its own white to D50 is inverted first, so that sRGB and its kin get the
   matrices of the house.
 
   Args:
@@ -72,7 +72,7 @@ def read(icc: bytes) -> RgbProfile:
 
 
 def is_prophoto(profile: RgbProfile) -> bool:
-  """Tells whether codes under a profile mean what ROMM-encoded codes mean.
+  """Tells whether a profile gives codes the meaning of ROMM-encoded codes.
 
   The widely used file has a bare power of 1.8; ROMM's short toe is not missed.
   """
@@ -83,7 +83,12 @@ def is_prophoto(profile: RgbProfile) -> bool:
 
 
 def find_tag(icc: bytes, name: bytes) -> bytes | None:
-  """Returns the content of a tag of a profile, or None if it has none."""
+  """Returns the content of a tag of a profile, or None if it has none.
+
+  Args:
+    icc: The profile.
+    name: Of the tag, 4 bytes.
+  """
   (count,) = struct.unpack_from('>I', icc.ljust(132, b'\0'), 128)
   for at in range(132, min(132 + 12 * min(count, 1000), len(icc) - 11), 12):
     found, offset, size = struct.unpack_from('>4sII', icc, at)

@@ -1,4 +1,4 @@
-"""ICC profiles of the house's RGB spaces, made from their own numbers.
+"""ICC profiles of the RGB spaces of `color.spaces`, made from their definitions.
 
 Matrix and curve profiles of version 4.3 (ICC.1:2010), which every colour-managed
 program reads: primaries adapted to D50 by Bradford, curves as parametric type 3.

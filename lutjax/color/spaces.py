@@ -179,12 +179,22 @@ def convert(linear: Array | np.ndarray, source: str, target: str) -> Array:
 
 
 def encode(linear: Array | np.ndarray, space: str) -> Array:
-  """Encodes linear RGB of a named space by its own curve; `transfer.encode`."""
+  """Encodes linear RGB of a named space by its own curve; `transfer.encode`.
+
+  Args:
+    linear: `[..., 3]` float.
+    space: Name, as in `SPACES`.
+  """
   return transfer.encode(linear, _space(space).curve)
 
 
 def decode(encoded: Array | np.ndarray, space: str) -> Array:
-  """Decodes RGB of a named space to linear by its own curve; `transfer.decode`."""
+  """Decodes RGB of a named space to linear by its own curve; `transfer.decode`.
+
+  Args:
+    encoded: `[..., 3]` float.
+    space: Name, as in `SPACES`.
+  """
   return transfer.decode(encoded, _space(space).curve)
 
 

@@ -1,4 +1,4 @@
-"""Transfer functions: what is stored in a file against linear light.
+"""Transfer functions between stored values and linear light.
 
 `encoded` values are what files hold, `linear` values are proportional to light;
 both are 1 at the white of the space. Every curve here is a straight toe that
@@ -121,7 +121,7 @@ def linear_to_romm(linear: Array) -> Array:
 
 
 def rec709_to_linear(rec709: Array) -> Array:
-  """Undoes the camera curve of ITU-R BT.709; see `decode`."""
+  """Inverts the camera curve of ITU-R BT.709; see `decode`."""
   return decode(rec709, REC709)
 
 

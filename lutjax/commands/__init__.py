@@ -1,1 +1,1 @@
-"""What the launchers call; systems are known by the registry only."""
+"""The commands behind the launchers; they use systems through the registry only."""

@@ -1,4 +1,4 @@
-"""A look over images and folders of images."""
+"""Applying a look to images and folders of images."""
 
 import collections
 import concurrent.futures
@@ -52,7 +52,7 @@ def applier(lut: lattice.Lut, *, interpolation: str, strength: float) -> Mapped:
 
 
 def exact_applier(network: Callable[[Array], Array], *, strength: float) -> Mapped:
-  """Returns the function that asks a network for each pixel of an image.
+  """Returns the function that evaluates a network at each pixel of an image.
 
   Args:
     network: `[P, 3]` to `[P, 3]` float32.
@@ -193,7 +193,7 @@ def apply_to_images(
 def expand(
   patterns: Sequence[str], out: str | os.PathLike, *, space: str, **options: Any
 ) -> Sequence[str]:
-  """Writes the images that payloads in image files stand for.
+  """Writes the wide-gamut images of sRGB files with a payload.
 
   Args:
     patterns: Files, folders, globs.
@@ -233,7 +233,7 @@ def _functions(
 
 
 def _decoding_error(image: images.Image, graded: np.ndarray, network: Mapped) -> str:
-  """Says what a lattice is off the network, on colours of an image."""
+  """Reports the error of a lattice against the network, on colours of an image."""
   rgb = image.pixels[..., :3].reshape(-1, 3)
   step = -(-len(rgb) // _COLOURS)
   want = network(images.to_float(rgb[::step]))

@@ -1,4 +1,4 @@
-"""What a run, an artefact, an image with a payload or a LUT file holds, in lines."""
+"""Descriptions of runs, artefacts, images with a payload and LUT files, as lines."""
 
 import pathlib
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from lutjax.lut import cube
 
 
 def describe(path: str) -> Iterator[str]:
-  """Yields lines that say what a run folder, an artefact or an image holds.
+  """Describes a run folder, an artefact or an image in lines.
 
   Args:
     path: As `--model` takes it.
@@ -40,7 +40,7 @@ def describe(path: str) -> Iterator[str]:
 
 
 def describe_lut(path: str) -> Iterator[str]:
-  """Yields lines that say what a LUT file holds.
+  """Describes a LUT file in lines.
 
   Raises:
     InputError: where it cannot be read.
@@ -70,13 +70,13 @@ def describe_lut(path: str) -> Iterator[str]:
 def _run(folder: pathlib.Path) -> Iterator[str]:
   record = runs.read_record(folder)
   source = str(folder / runs.RECORD)
-  wanted = config_lib.from_dict(record['config'], source)
+  settings = config_lib.from_dict(record['config'], source)
   done = {e['name']: e for e in runs.read_events(folder) if e['event'] == 'model'}
-  task = systems.task_of(wanted.task).name
-  yield f'{folder}: a run of {_system(wanted.model) or task} for {task}'
+  task = systems.task_of(settings.task).name
+  yield f'{folder}: a run of {_system(settings.model) or task} for {task}'
   for part in ('model', 'task', 'fit'):
-    yield f'{part}: {_fields(getattr(wanted, part))}'
-  yield f'pictures={wanted.pictures}, seed={wanted.seed}'
+    yield f'{part}: {_fields(getattr(settings, part))}'
+  yield f'pictures={settings.pictures}, seed={settings.seed}'
   inputs = record.get('inputs') or {}
   yield f'{len(inputs)} inputs'
   yield from (f'  {name}: sha256 {digest}' for name, digest in inputs.items())

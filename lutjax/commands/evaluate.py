@@ -1,4 +1,4 @@
-"""Reprinting every figure of saved artefacts against their sources."""
+"""Scoring saved artefacts against the sources that they were fitted to."""
 
 import dataclasses
 import os
@@ -50,7 +50,7 @@ class Config:
     colours: `sampled`, those that the task scores, and with images the natural
       ones and those outside (`scoring.colour_sets`); or `hald256`, all 256^3 of 8 bits.
     read: With `hald256`, what a model is taken for; see `every_colour`.
-    size: Nodes per axis of lattices that are run backwards.
+    size: Nodes per axis of inverse lattices.
   """
 
   task: Any = looks.Config()  # noqa: RUF009
@@ -65,7 +65,7 @@ class Config:
 def config_for(
   model: str, assignments: Sequence[str], sources: experiment.Sources
 ) -> Config:
-  """Returns what a model's run was given to do, or the usual, with fields set.
+  """Returns the task of a model's run, or the default task, with fields set.
 
   A model that was fitted to LUTs can be scored on pictures, and the other way
   round.
@@ -145,20 +145,25 @@ def evaluate(
     found, problems = _of_pictures(opened, config, gathered)
     figures = _figures(model, opened, {'': 'the pixels'}, found, problems)
     return figures, [*gathered.problems, *problems]
-  presented, broken = _read(config, sources, say)
-  wanted, problems = _matched(opened, presented, only, say)
-  found, sets = _of_luts(config, sources, presented, wanted, say)
+  references, broken = _read(config, sources, say)
+  matches, problems = _matched(opened, references, only, say)
+  found, sets = _of_luts(config, sources, references, matches, say)
   figures = _figures(model, opened, sets, found, problems)
-  return figures | {'sources': matching.record(wanted)}, [*broken, *problems]
+  return figures | {'sources': matching.record(matches)}, [*broken, *problems]
 
 
 def render(config: Config, figures: Mapping[str, Any]) -> str:
-  """Returns the figures of `evaluate` or `undo` as Markdown."""
+  """Returns the figures of `evaluate` or `score_inverse` as Markdown.
+
+  Args:
+    config: From `config_for`; its task may have a table of its own.
+    figures: From `evaluate` or `score_inverse`.
+  """
   own = systems.task_of(config.task).render
   return own(figures) if own is not None else scorecard.render(figures)
 
 
-def undo(
+def score_inverse(
   model: str,
   config: Config,
   sources: experiment.Sources,
@@ -167,13 +172,13 @@ def undo(
   pictures: str | os.PathLike | None = None,
   say: Callable[[str], None] = print,
 ) -> tuple[dict[str, Any], Sequence[str]]:
-  """Scores how well looks that are run backwards undo their sources, on photos.
+  """Scores the inverses of looks on photos: a source, then the model's inverse.
 
   Args:
     model: A bijective LutFlow: artefact or run folder.
     config: From `config_for`.
-    sources: As `evaluate` takes them; images are what is graded and brought back,
-      by default a photo that is made up.
+    sources: As `evaluate` takes them; images are graded and then inverted, by
+      default a synthetic photo.
     only: As `evaluate` takes it.
     pictures: A folder, which gets `NAME-inverse.png` of each look, on the first
       image.
@@ -187,9 +192,9 @@ def undo(
   """
   opened = selection.find_models(model)
   only = _full_names(opened, only)
-  presented, broken = _read(config, sources, say)
-  wanted, problems = _matched(opened, presented, only, say)
-  for item in {id(match.model): match.model for match in wanted}.values():
+  references, broken = _read(config, sources, say)
+  matches, problems = _matched(opened, references, only, say)
+  for item in {id(match.model): match.model for match in matches}.values():
     decoding.check_invertible(item)
   photos = [synthetic.photo(0, 373, 560)]
   if sources.images:
@@ -199,7 +204,7 @@ def undo(
   pixels = np.concatenate([photo.reshape(-1, 3) for photo in photos])
   rgb = pixels[:: -(-len(pixels) // _POOL)]
   found = {}
-  for match in progress.bar(wanted, unit='look'):
+  for match in progress.bar(matches, unit='look'):
     item, name = match.model, match.name
     held = item.loaded.config.looks
     try:
@@ -216,14 +221,14 @@ def undo(
       drawn = round_trip.picture(name, original, back, photos[0], stats)
       plots.write_png(pathlib.Path(pictures) / f'{name}-inverse.png', drawn)
   figures = _figures(model, opened, {}, found, problems)
-  return figures | {'sources': matching.record(wanted)}, [*broken, *problems]
+  return figures | {'sources': matching.record(matches)}, [*broken, *problems]
 
 
 def _of_luts(
   config: Config,
   sources: experiment.Sources,
-  presented: Mapping[str, normalized.Presented],
-  wanted: Sequence[matching.Match],
+  references: Mapping[str, normalized.NormalizedLook],
+  matches: Sequence[matching.Match],
   say: Callable[[str], None],
 ) -> tuple[dict[str, Any], dict[str, str]]:
   """Returns the statistics of looks, and the sets of colours."""
@@ -233,7 +238,7 @@ def _of_luts(
     named = natural_colours.find(sources.images, say)
     pool = natural_colours.draw([*named.values()], _POOL)
     more = scoring.colour_sets(pool, config.task.random_colours)
-  score = looks.look_scorer(config.task, presented, more)
+  score = looks.look_scorer(config.task, references, more)
   sets = {key: _SETS[key] for key in ('', 'nodes_', 'photo_', *more)}
   if not sampled:
     sets = {'': f'every colour of 8 bits, read as {every_colour.describe(config.read)}'}
@@ -242,9 +247,9 @@ def _of_luts(
   loaded, placed = None, None
   unit = 1 if sampled else every_colour.COUNT
   with progress.bar(
-    total=len(wanted) * unit, unit='look' if sampled else 'colour', unit_scale=True
+    total=len(matches) * unit, unit='look' if sampled else 'colour', unit_scale=True
   ) as bar:
-    for item, index, source, _ in wanted:
+    for item, index, source, _ in matches:
       if loaded is not item.loaded:
         loaded = item.loaded
         placed = loaded._replace(variables=jax.device_put(loaded.variables))
@@ -295,23 +300,23 @@ def _figures(
 
 def _read(
   config: Config, sources: experiment.Sources, say: Callable[[str], None]
-) -> tuple[dict[str, normalized.Presented], list[str]]:
+) -> tuple[dict[str, normalized.NormalizedLook], list[str]]:
   """Returns the looks of the sources by name, and what is broken."""
-  presented, broken = looks.read(config.task, sources, say)
-  return {look.label.name: look for look in presented}, broken
+  references, broken = looks.read(config.task, sources, say)
+  return {look.label.name: look for look in references}, broken
 
 
 def _matched(
   opened: Sequence[decoding.Opened],
-  presented: Mapping[str, normalized.Presented],
+  references: Mapping[str, normalized.NormalizedLook],
   only: Sequence[str],
   say: Callable[[str], None],
 ) -> tuple[list[matching.Match], list[str]]:
   """Returns each look that has a source, and a line for those that have none."""
-  wanted, problems = matching.find(opened, presented, only)
-  for line in matching.remarks(wanted, presented) if wanted else ():
+  matches, problems = matching.find(opened, references, only)
+  for line in matching.remarks(matches, references) if matches else ():
     say(line)
-  return wanted, problems
+  return matches, problems
 
 
 def _of_pictures(
@@ -338,13 +343,13 @@ def _of_pictures(
 
 
 def _names_bytes(item: decoding.Opened) -> int:
-  """Returns what the names take in an artefact that tells, else nothing."""
+  """Returns the bytes of the names in an artefact, or 0 where they are not known."""
   names_bytes = item.loaded.model.names_bytes
   return names_bytes(item.loaded.config) if names_bytes is not None else 0
 
 
 def _of_images(path: str) -> ImageFiles:
-  """Returns what is done with image files, or says that nothing here does."""
+  """Returns the functions for image files, or raises an error if there are none."""
   found = systems.image_files()
   if found is None:
     raise errors.InputError(f'--model={path}: found an image, expected an artefact')

@@ -1,8 +1,8 @@
-"""Looks as files: `.cube` text, Hald images, `.npz`.
+"""Exporting looks to files: `.cube` text, Hald images, `.npz`.
 
 A file keeps what its format can hold. Where it cannot hold the curves, the size,
 the domain or the values of a look, the look is evaluated at the nodes of the file,
-and a line says what was lost and how far off the file is between its nodes.
+and a message tells what was lost and the error of the file between its nodes.
 """
 
 import pathlib
@@ -161,7 +161,7 @@ def write(
 
 
 def _check(formats: Sequence[str], options: Options) -> None:
-  """Raises an `InputError` where formats or options mean nothing."""
+  """Raises an `InputError` for invalid formats or options."""
   for form in formats:
     if form not in EXTENSIONS:
       raise errors.InputError(
@@ -220,14 +220,14 @@ def _same_nodes(lut: lattice.Lut, size: int) -> bool:
 def _baked(
   look: selection.Look, lut: lattice.Lut, size: int, path: pathlib.Path, say: Say
 ) -> lattice.Lut:
-  """Returns the look of a LUT file at other nodes, and says what that costs."""
+  """Returns the look of a LUT file at other nodes, and reports the error."""
   baked = look.decode(size)
   _tell(lut, baked, path, say)
   return baked
 
 
 def _tell(lut: lattice.Lut, baked: lattice.Lut, path: pathlib.Path, say: Say) -> None:
-  """Says how far a LUT at other nodes is from what it was."""
+  """Reports the error of a LUT at other nodes against the original."""
   rgb = tabulate.probes(lut, baked)
   was, now = (np.asarray(_read(one, rgb)) for one in (lut, baked))
   error = float(np.max(np.abs(was - now)))

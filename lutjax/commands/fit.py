@@ -27,7 +27,7 @@ def fit(
   group_size: int = 0,
   say: Say = print,
 ) -> Sequence[str]:
-  """Runs an experiment into a run folder, or goes on with it.
+  """Runs an experiment in a run folder, or resumes it.
 
   A task whose jobs are too many to gather first has a `run` of its own, with
   these arguments, which then does it all.
@@ -100,8 +100,8 @@ def programs_for(
   devices = mesh.make_mesh()
   group_size = group_size or mesh.default_group_size(devices)
   group_size = min(group_size, jobs)
-  wanted = max(1, min(devices.size, jobs // group_size))
-  devices = mesh.make_mesh(list(devices.devices.flat)[:wanted])
+  count = max(1, min(devices.size, jobs // group_size))
+  devices = mesh.make_mesh(list(devices.devices.flat)[:count])
   model = systems.model_of(experiment.model)
   system = model.make(experiment.model)
   linearize = None
@@ -182,7 +182,7 @@ def _fit_pending(
 def _progress(
   bar: progress.Bar, run: runs.Run, block: Sequence[fleet.Job], steps: int
 ) -> Callable[[int, np.ndarray], None]:
-  """Returns what is told of each segment of a block."""
+  """Returns the function that reports progress after each segment of a block."""
   shown = 0
 
   def on_segment(done: int, losses: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""The figures of artefacts, as text and as files."""
+"""Scores of artefacts as text and as files."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def render(figures: Mapping[str, Any]) -> str:
   columns = [c for c in _COLUMNS if all(c[0] in record for record in records)]
   backwards = not sets
   rank = 'undone_cie76_mean' if backwards else 'cie76_mean'
-  heading = 'Pixels of the images, brought back' if backwards else sets['']
+  heading = 'Pixels of the images, after look and inverse' if backwards else sets['']
   sources = figures.get('sources', {})
   names = figures['names_bytes']
   lines = [
@@ -78,7 +78,7 @@ def render(figures: Mapping[str, Any]) -> str:
 
 
 def _against(source: Mapping[str, str] | None) -> str:
-  """Says what a look is compared with, unless it is what it was fitted to."""
+  """Names the file that a look is compared with, if it was not fitted to it."""
   if source is None or source['matched'] == 'content':
     return ''
   if source['matched'] == 'name':
@@ -117,6 +117,12 @@ def write(
   overwrite: bool = False,
 ) -> pathlib.Path:
   """Writes figures as JSON, and `text`, their Markdown; see `check_out`.
+
+  Args:
+    figures: What is written as JSON.
+    text: The same as Markdown.
+    out: Path of the JSON file, or of a folder; see `check_out`.
+    overwrite: Whether existing files may be replaced.
 
   Returns:
     The path of the JSON file.

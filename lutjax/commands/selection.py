@@ -1,4 +1,4 @@
-"""What `--model`, `--lut`, `--look` and `--blend` point at."""
+"""The looks that `--model`, `--lut`, `--look` and `--blend` select."""
 
 import functools
 import pathlib
@@ -63,7 +63,7 @@ def named_looks(
   inverse: bool = False,
   say: Callable[[str], None] = print,
 ) -> Mapping[str, Look]:
-  """Returns the looks that flags point at, by the names they will be given.
+  """Returns the looks that flags select, by their output names.
 
   Args:
     model: Artefact or run folder.
@@ -86,30 +86,30 @@ def named_looks(
     return {pathlib.Path(lut).stem: _of_file(lut)}
   opened = find_models(model or '')
   looks = [label for item in opened for label in item.loaded.config.looks]
-  wanted = mix(looks, look=look, blend=blend)
+  mixes = mix(looks, look=look, blend=blend)
   if not inverse:
     return {
       name: Look(
         functools.partial(_mixed, opened, weights),
         network=functools.partial(_per_pixel, opened, weights),
       )
-      for name, weights in wanted.items()
+      for name, weights in mixes.items()
     }
   if blend:
     raise errors.InputError('--inverse: found --blend, expected one look or all')
-  for item, share in _shares(opened, np.sum(list(wanted.values()), axis=0)):
+  for item, share in _shares(opened, np.sum(list(mixes.values()), axis=0)):
     if np.any(share):
       decoding.check_invertible(item)
   return {
-    f'{name}-inverse': Look(functools.partial(_undone, name, opened, weights, say))
-    for name, weights in wanted.items()
+    f'{name}-inverse': Look(functools.partial(_inverse_of, name, opened, weights, say))
+    for name, weights in mixes.items()
   }
 
 
 def mix(
   looks: Sequence[labels.Label], *, look: str = '', blend: Sequence[str] = ()
 ) -> Mapping[str, np.ndarray]:
-  """Reads which looks are wanted.
+  """Reads which looks are selected.
 
   Args:
     looks: Of a model.
@@ -180,11 +180,11 @@ def _shares(
 def _per_pixel(
   opened: Sequence[decoding.Opened], weights: np.ndarray, rgb: Array
 ) -> Array:
-  """Asks the networks themselves, as `_mixed` asks their lattices."""
+  """Evaluates the networks themselves, as `_mixed` does their lattices."""
   total: Any = 0.0
   for item, share in _shares(opened, weights):
     if np.any(share):
-      total += float(np.sum(share)) * decoding.ask(
+      total += float(np.sum(share)) * decoding.evaluate(
         item.loaded, share / np.sum(share), rgb
       )
   return total
@@ -206,17 +206,17 @@ def _mixed(
     if (label.domain, label.curve) != (first.domain, first.curve):
       raise errors.InputError('--blend: the looks have different domains or curves')
   outputs = [total * unit_cube.from_unit(label, table) for total, label, table in parts]
-  return unit_cube.behind(first, np.sum(outputs, axis=0))
+  return unit_cube.to_lut_with_curve(first, np.sum(outputs, axis=0))
 
 
-def _undone(
+def _inverse_of(
   name: str,
   opened: Sequence[decoding.Opened],
   weights: np.ndarray,
   say: Callable[[str], None],
   size: int,
 ) -> lattice.Lut:
-  """Returns the inverse of a look, and says how good it is."""
+  """Returns the inverse of a look, and reports its error."""
   item, share = next(found for found in _shares(opened, weights) if np.any(found[1]))
   back = decoding.invert(item.loaded, int(np.argmax(share)), size)
   forward = decoding.decode(item.loaded, share, size)

@@ -65,7 +65,7 @@ def encode(lut: lattice.Lut) -> bytes:
 
 
 def decode(content: bytes, source: str) -> Archive:
-  """Reads the arrays of an archive; runs no code that it may hold.
+  """Reads the arrays of an archive, without unpickling.
 
   Args:
     content: The file.

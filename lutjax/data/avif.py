@@ -1,8 +1,8 @@
-"""What the boxes of an AVIF file say of its pixels: depth and colour space.
+"""Depth and colour space of AVIF files, from their boxes.
 
-Pillow and imagecodecs decode the pixels, but hand out neither the depth nor the
-code points (ITU-T H.273) by which most AVIF files name their colours instead of
-carrying an ICC profile.
+Pillow and imagecodecs decode the pixels, but return neither the depth nor the
+code points (ITU-T H.273) by which most AVIF files name their colour space instead
+of an ICC profile.
 """
 
 import struct
@@ -67,7 +67,7 @@ def read_head(content: bytes, source: str) -> Head:
 
 
 def space_of(head: Head) -> str | None:
-  """Returns what `colr` says: a name in `spaces.SPACES`, or None for another."""
+  """Returns the colour space of box `colr`, as in `spaces.SPACES`, or None."""
   if head.primaries in (_SRGB_PRIMARIES, _UNSPECIFIED):
     plain = (_UNSPECIFIED, _SRGB_CURVE, *_BROADCAST_CURVES)
     return 'srgb' if head.transfer in plain else None

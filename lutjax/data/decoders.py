@@ -70,7 +70,13 @@ class Decoded(NamedTuple):
 
 
 def from_png(content: bytes, source: str, say: Say) -> Decoded:
-  """Decodes by libpng, which keeps 16 bits; chunks are walked here."""
+  """Decodes by libpng, which keeps 16 bits; chunks are read here.
+
+  Args:
+    content: The file.
+    source: Named in messages and errors.
+    say: Told what is not read, such as further frames.
+  """
   chunks = metadata.png_to_chunks(content, source)
   head = png.read_head(chunks, source)
   _check_size(head.height, head.width, source)
@@ -83,9 +89,15 @@ def from_png(content: bytes, source: str, say: Say) -> Decoded:
 
 
 def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
-  """Decodes the first page by tifffile, at 8 or 16 bits or as float."""
-  heard: list[str] = []
-  with _listening(heard), tifffile.TiffFile(io.BytesIO(content)) as file:
+  """Decodes the first page by tifffile, at 8 or 16 bits or as float.
+
+  Args:
+    content: The file.
+    source: Named in messages and errors.
+    say: Told what is not read, such as further pages.
+  """
+  messages: list[str] = []
+  with _listening(messages), tifffile.TiffFile(io.BytesIO(content)) as file:
     page = file.pages.first
     _check_tiff(page, len(content), source)
     if len(file.pages) > 1:
@@ -93,11 +105,11 @@ def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
     colours = _tiff_colours(page)
     icc = page.tags.valueof(_TIFF_ICC)
     exif = exif_codec.tiff_to_exif(content)
-    said = tiff_annotations.read(page, content)
+    annotations = tiff_annotations.read(page, content)
     lossless = page.compression not in _LOSSY
     pixels = page.asarray()
-  if heard:
-    say(f'{source}: {heard[0]} ({len(heard)} such remarks)')
+  if messages:
+    say(f'{source}: {messages[0]} ({len(messages)} such remarks)')
   if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == 3:
     pixels = np.moveaxis(pixels, 0, -1)
   if pixels.dtype == np.float16:
@@ -107,11 +119,17 @@ def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
       f'{source}: found {pixels.dtype} samples, expected 8 or 16 bits or float'
     )
   pixels = pixels.astype(pixels.dtype.newbyteorder('='), copy=False)
-  return Decoded(pixels, colours, icc, exif, said, lossless)
+  return Decoded(pixels, colours, icc, exif, annotations, lossless)
 
 
 def from_jpeg(content: bytes, source: str, say: Say) -> Decoded:
-  """Decodes by libjpeg; segments are walked here."""
+  """Decodes by libjpeg; segments are read here.
+
+  Args:
+    content: The file.
+    source: Named in errors.
+    say: Not used.
+  """
   del say
   segments, scan = metadata.jpeg_to_segments(content, source)
   bits, height, width = metadata.jpeg_frame(segments, source)
@@ -123,35 +141,46 @@ def from_jpeg(content: bytes, source: str, say: Say) -> Decoded:
   decoder = JpegImagePlugin.JpegImageFile(io.BytesIO(bare))
   colours = _PILLOW_COLOURS.get(decoder.mode, decoder.mode)
   icc, exif = metadata.jpeg_icc(segments), metadata.jpeg_exif(segments)
-  said = jpeg_annotations.read(segments, exif)
-  return Decoded(np.array(decoder), colours, icc, exif, said)
+  annotations = jpeg_annotations.read(segments, exif)
+  return Decoded(np.array(decoder), colours, icc, exif, annotations)
 
 
 def from_webp(content: bytes, source: str, say: Say) -> Decoded:
-  """Decodes by libwebp."""
+  """Decodes by libwebp.
+
+  Args:
+    content: The file.
+    source: Named in messages and errors.
+    say: Told what is not read, such as further frames.
+  """
   decoder = WebPImagePlugin.WebPImageFile(io.BytesIO(content))
   _check_size(decoder.height, decoder.width, source)
   if decoder.is_animated:
     say(f'{source}: animated, only the first frame is read')
   colours = _PILLOW_COLOURS.get(decoder.mode, decoder.mode)
-  icc, exif, said = _from_info(decoder.info)
+  icc, exif, annotations = _from_info(decoder.info)
   chunks = metadata.webp_to_chunks(content, source)
   # A frame of an animation has a header of 16 bytes before its own chunks.
   kinds = [data[16:20] if kind == b'ANMF' else kind for kind, data in chunks]
-  return Decoded(np.array(decoder), colours, icc, exif, said, b'VP8L' in kinds)
+  return Decoded(np.array(decoder), colours, icc, exif, annotations, b'VP8L' in kinds)
 
 
 def from_avif(content: bytes, source: str, say: Say) -> Decoded:
   """Decodes by libavif; 10 and 12 bits are scaled to 16.
 
   Without an ICC profile, the code points of Display P3 or Rec. 2020 give one.
+
+  Args:
+    content: The file.
+    source: Named in messages and errors.
+    say: Told what is not read or changed.
   """
   decoder = AvifImagePlugin.AvifImageFile(io.BytesIO(content))
   _check_size(decoder.height, decoder.width, source)
   if decoder.is_animated:
     say(f'{source}: animated, only the first frame is read')
   head = avif.read_head(content, source)
-  icc, exif, said = _from_info(decoder.info)
+  icc, exif, annotations = _from_info(decoder.info)
   space = avif.space_of(head)
   if icc is None and space is None:
     say(
@@ -160,7 +189,7 @@ def from_avif(content: bytes, source: str, say: Say) -> Decoded:
     )
     if max(head.primaries, head.transfer) < 256:
       points = bytes([head.primaries, head.transfer, 0, 1])  # RGB, full range.
-      said = said._replace(colour=(metadata.Chunk(b'cICP', points),))
+      annotations = annotations._replace(colour=(metadata.Chunk(b'cICP', points),))
   elif icc is None and space != 'srgb':
     icc = profiles.icc_profile(str(space))
   pixels = imagecodecs.avif_decode(content, index=0)
@@ -169,11 +198,11 @@ def from_avif(content: bytes, source: str, say: Say) -> Decoded:
     whole = (1 << head.bits) - 1
     pixels = ((pixels * np.uint32(65535) + whole // 2) // whole).astype(np.uint16)
   colours = 'rgb' if pixels.ndim == 3 and pixels.shape[2] > 2 else 'grey'
-  return Decoded(pixels, colours, icc, exif, said)
+  return Decoded(pixels, colours, icc, exif, annotations)
 
 
 def to_rgb(found: Decoded, source: str, *, convert: bool, say: Say) -> Decoded:
-  """Converts what has a plain RGB meaning, or names what was found.
+  """Converts to RGB, or names colours that cannot be converted.
 
   Grey is repeated; CMYK is mixed as `(1 - ink) (1 - black)`, without colour
   management; premultiplied colours are divided by their alpha.
@@ -211,9 +240,9 @@ def _from_info(
   """Returns profile, EXIF and the rest of what Pillow hands out of WebP and AVIF."""
   exif = info.get('exif', b'').removeprefix(b'Exif\0\0') or None
   resolution = resolution_lib.from_exif(exif or b'')
-  said = annotations_lib.Annotations(resolution=resolution)
-  said = annotations_lib.with_xmp(said, info.get('xmp'))
-  return info.get('icc_profile'), exif, said
+  annotations = annotations_lib.Annotations(resolution=resolution)
+  annotations = annotations_lib.with_xmp(annotations, info.get('xmp'))
+  return info.get('icc_profile'), exif, annotations
 
 
 def _check_size(height: int, width: int, source: str) -> None:
@@ -240,13 +269,13 @@ def _check_tiff(page: tifffile.TiffPage, size_bytes: int, source: str) -> None:
 
 
 @contextlib.contextmanager
-def _listening(heard: list[str]) -> Generator[None]:
+def _listening(messages: list[str]) -> Generator[None]:
   """Collects what tifffile logs on this thread, which else goes to stderr."""
   thread = threading.get_ident()
 
   def keep(record: logging.LogRecord) -> bool:
     if record.thread == thread:
-      heard.append(' '.join(record.getMessage().split()))
+      messages.append(' '.join(record.getMessage().split()))
     return record.thread != thread
 
   logger = logging.getLogger('tifffile')

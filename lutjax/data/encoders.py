@@ -51,7 +51,13 @@ class Content(NamedTuple):
 
 
 def to_png(content: Content, quality: int, lossless: bool) -> bytes:
-  """Encodes exactly, at 8 or 16 bits."""
+  """Encodes exactly, at 8 or 16 bits.
+
+  Args:
+    content: Pixels uint8 or uint16, and metadata.
+    quality: Not used.
+    lossless: Not used: PNG is always lossless.
+  """
   del quality, lossless
   pixels = np.ascontiguousarray(content.pixels)
   encoded = bytes(imagecodecs.png_encode(pixels, **_PNG_OPTIONS))
@@ -64,13 +70,20 @@ def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
 
   The file takes the byte order of the EXIF stream, so that its values can be
   moved without knowing what they mean.
+
+  Args:
+    content: Pixels uint8, uint16 or float32, and metadata.
+    quality: Not used.
+    lossless: Not used: this TIFF is always lossless.
   """
   del quality, lossless
-  pixels, said = content.pixels, content.annotations
+  pixels, annotations = content.pixels, content.annotations
   order = exif_codec.byte_order(content.exif or b'') or '<'
-  iptc = photoshop.iptc(said.resources)
-  others = photoshop.join([r for r in said.resources if r.number != photoshop.IPTC])
-  blobs = ((_XMP, said.xmp), (_IPTC, iptc), (_PHOTOSHOP, others))
+  iptc = photoshop.iptc(annotations.resources)
+  others = photoshop.join(
+    [r for r in annotations.resources if r.number != photoshop.IPTC]
+  )
+  blobs = ((_XMP, annotations.xmp), (_IPTC, iptc), (_PHOTOSHOP, others))
   buffer = io.BytesIO()
   tifffile.imwrite(
     buffer,
@@ -88,13 +101,19 @@ def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
   )
   encoded = buffer.getvalue()
   exif = content.exif
-  if said.resolution is not None:
-    exif = exif_cleaning.with_resolution(exif, said.resolution)
+  if annotations.resolution is not None:
+    exif = exif_cleaning.with_resolution(exif, annotations.resolution)
   return encoded if exif is None else exif_codec.tiff_with_exif(encoded, exif)
 
 
 def to_jpeg(content: Content, quality: int, lossless: bool) -> bytes:
-  """Encodes with colour at full resolution."""
+  """Encodes with colour at full resolution.
+
+  Args:
+    content: Pixels uint8, and metadata.
+    quality: 1 to 100.
+    lossless: Not used: JPEG is always lossy.
+  """
   del lossless
   encoded = _by_pillow(
     content.pixels,
@@ -108,7 +127,13 @@ def to_jpeg(content: Content, quality: int, lossless: bool) -> bytes:
 
 
 def to_webp(content: Content, quality: int, lossless: bool) -> bytes:
-  """Encodes exactly at quality 100 or where asked for, else with loss."""
+  """Encodes exactly at quality 100 or where asked for, else with loss.
+
+  Args:
+    content: Pixels uint8, and metadata.
+    quality: 1 to 100.
+    lossless: Whether to encode exactly at any quality.
+  """
   exif = content.exif
   if content.annotations.resolution is not None:
     exif = exif_cleaning.with_resolution(exif, content.annotations.resolution)

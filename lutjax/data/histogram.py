@@ -1,4 +1,4 @@
-"""How often colours occur: a stored stand-in for a folder of photos.
+"""Colour histograms, which can be stored in place of a folder of photos.
 
 A histogram is `counts` `[N, N, N]`, indexed `[r, g, b]`: how many of the pixels
 seen lie in each cell of the unit cube. On disk it is an `.npz` with that one
@@ -51,7 +51,12 @@ def draw(rng: np.random.Generator, counts: np.ndarray, count: int) -> np.ndarray
 
 
 def write(path: str | os.PathLike, counts: np.ndarray) -> None:
-  """Writes a histogram, whole or not at all."""
+  """Writes a histogram to a file, atomically.
+
+  Args:
+    path: Of the file; replaced if it exists.
+    counts: `[N, N, N]` integers.
+  """
   content = io.BytesIO()
   np.savez_compressed(content, counts=counts)
   files.write_bytes(path, content.getvalue())
@@ -69,16 +74,16 @@ def read(path: str | os.PathLike) -> np.ndarray:
       counts = archive.get('counts')
   except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
     raise errors.InputError(f'{path}: cannot be read: {error}') from error
-  wanted = f'counts [N, N, N] of 2 to {_LARGEST} cells per axis, none negative'
+  expected = f'counts [N, N, N] of 2 to {_LARGEST} cells per axis, none negative'
   if counts is None:
-    raise errors.InputError(f'{path}: found no counts, expected {wanted}')
+    raise errors.InputError(f'{path}: found no counts, expected {expected}')
   shape = counts.shape
   if len(shape) != 3 or len(set(shape)) > 1 or not 2 <= shape[0] <= _LARGEST:
-    raise errors.InputError(f'{path}: found counts {list(shape)}, expected {wanted}')
+    raise errors.InputError(f'{path}: found counts {list(shape)}, expected {expected}')
   real = counts.dtype.kind in 'uif'
   if not real or not np.isfinite(counts).all() or counts.min() < 0 or not counts.any():
     raise errors.InputError(
       f'{path}: found {counts.dtype} counts that are negative, not finite or all '
-      f'zero, expected {wanted}'
+      f'zero, expected {expected}'
     )
   return counts

@@ -1,4 +1,4 @@
-"""Image files in and out, at the depth that they have.
+"""Reading and writing image files at their own bit depth.
 
 Pixels are `[H, W, C]`, C = 3 (red, green, blue) or 4 (with straight alpha),
 uint8, uint16 or float32, as stored: no gamma, no rotation by the EXIF
@@ -93,7 +93,7 @@ def read(
   Args:
     path: The file; its extension must tell its format.
     convert: Whether grey, palette, CMYK and premultiplied images are turned
-      into RGB with straight alpha (and said) instead of refused.
+      into RGB with straight alpha (with a message) instead of refused.
     say: Gets one line for each thing that is converted or left out.
 
   Returns:
@@ -251,8 +251,8 @@ def recoloured(image: Image, pixels: np.ndarray, icc: bytes) -> Image:
   lost = tuple(
     name for name in image.annotations.lost if name != annotations_lib.PAYLOAD
   )
-  said = image.annotations._replace(colour=(), lost=lost)
-  return Image(pixels, icc, image.exif, said)
+  annotations = image.annotations._replace(colour=(), lost=lost)
+  return Image(pixels, icc, image.exif, annotations)
 
 
 def to_float(pixels: np.ndarray) -> np.ndarray:
@@ -298,7 +298,12 @@ def from_float(pixels: np.ndarray, bits: int, *, source: str = 'image') -> np.nd
 def find_images(
   patterns: Sequence[str], *, say: Callable[[str], None] = print
 ) -> list[listing.Found]:
-  """Lists image files by name, folder or glob (see `listing.find`)."""
+  """Lists image files by name, folder or glob (see `listing.find`).
+
+  Args:
+    patterns: Files, folders and globs.
+    say: Told what is skipped.
+  """
   return listing.find(patterns, EXTENSIONS, error=errors.ImageError, say=say)
 
 
@@ -343,8 +348,8 @@ def _fitted(image: Image, kind: str) -> tuple[encoders.Content, list[str]]:
   height, width = image.pixels.shape[:2]
   if exif is not None:
     exif = exif_cleaning.clean(exif, kind=kind, height=height, width=width)
-  said, exif, dropped = annotations_lib.fit(image.annotations, exif, kind)
-  return encoders.Content(image.pixels, image.icc, exif, said), unread + dropped
+  annotations, exif, dropped = annotations_lib.fit(image.annotations, exif, kind)
+  return encoders.Content(image.pixels, image.icc, exif, annotations), unread + dropped
 
 
 @contextlib.contextmanager

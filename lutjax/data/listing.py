@@ -1,4 +1,4 @@
-"""Which files a user means by a name, a folder or a pattern."""
+"""Listing the files that a name, a folder or a pattern stands for."""
 
 import glob
 import os
@@ -33,7 +33,7 @@ def find(
 ) -> list[Found]:
   """Lists the files that the patterns mean, each once, in a stable order.
 
-  A folder gives its files of the wanted extensions, at any depth. A file that
+  A folder gives its files with these extensions, at any depth. A file that
   is named itself is taken whatever its extension, so that reading it says what
   it is. A glob is expanded first and its matches are treated as folders are.
 
@@ -67,8 +67,8 @@ def find(
     if skipped:
       say(f'{pattern}: skipped {_summary(skipped)}')
     if not listed:
-      wanted = ' '.join(sorted(extensions))
-      raise error(f'{pattern}: found no file to use, expected {wanted}')
+      expected = ' '.join(sorted(extensions))
+      raise error(f'{pattern}: found no file to use, expected {expected}')
     for item in listed:
       found.setdefault(item.path.resolve(), item)
   return list(found.values())

@@ -1,7 +1,7 @@
 """Looks from files: `.cube` text, Hald pictures, numpy archives.
 
 A look is one colour map with a name. A file that is named must be readable;
-in a folder, files of other kinds are left out and said so, and a LUT that
+in a folder, files of other kinds are skipped with a message, and a LUT that
 cannot be read is reported while the rest is loaded.
 """
 
@@ -107,8 +107,8 @@ def load(
     paths += [item.relative] * len(loaded)
   if not looks:
     more = f' (and {len(problems) - 1} more like it)' if len(problems) > 1 else ''
-    wanted = f'{", ".join(patterns)}: found no LUT, expected {" ".join(EXTENSIONS)}'
-    raise errors.LutError(f'{problems[0]}{more}' if problems else wanted)
+    expected = f'{", ".join(patterns)}: found no LUT, expected {" ".join(EXTENSIONS)}'
+    raise errors.LutError(f'{problems[0]}{more}' if problems else expected)
   names = unique_names([look.name for look in looks], paths)
   _tell_renamed(looks, names, say)
   looks = [look._replace(name=name) for look, name in zip(looks, names)]
@@ -116,7 +116,7 @@ def load(
 
 
 def _tell_renamed(looks: Sequence[Look], names: Sequence[str], say: Say) -> None:
-  """Says which names were given to several looks, and what those are called."""
+  """Reports the names that several looks had, and their new names."""
   count = collections.Counter(look.name for look in looks)
   for wished, number in count.items():
     given = [name for look, name in zip(looks, names) if look.name == wished]
@@ -171,8 +171,8 @@ def _read(
   """Reads the looks of one file."""
   suffix = path.suffix.lower()
   if suffix not in (*EXTENSIONS, *_LOSSY):
-    wanted = ' '.join((*EXTENSIONS, *_LOSSY))
-    raise errors.LutError(f'{path}: found extension {suffix!r}, expected {wanted}')
+    expected = ' '.join((*EXTENSIONS, *_LOSSY))
+    raise errors.LutError(f'{path}: found extension {suffix!r}, expected {expected}')
   size = path.stat().st_size
   if size > cube.MAX_FILE_BYTES:
     message = f'{path}: found {size} bytes, expected {cube.MAX_FILE_BYTES} at most'
@@ -237,7 +237,7 @@ def _from_archive(
 
 
 def _safe(name: str) -> str:
-  """Returns `name` with only what any file system takes in a file name."""
+  """Returns `name` with only the characters that every file system allows."""
   short = _UNSAFE.sub('_', name).encode('utf-8')[:_NAME_BYTES]
   kept = short.decode('utf-8', 'ignore').strip(' .')
   return f'{kept}_' if not kept or _RESERVED.fullmatch(kept) else kept

@@ -1,9 +1,10 @@
-"""What keeps every LUT from bringing pictures before and after together.
+"""Causes of the error that no LUT can remove between pictures before and after.
 
-The residual of the best colour map (`pair_floor.spread`) is asked, in this order:
-does it go when one picture is moved (phase correlation finds by how much), does it
-depend on the picture or on the place in it, does it depend on the neighbours of a
-pixel, and does it jump along the edges of JPEG's blocks. What is left is noise.
+The residual of the best colour map (`pair_floor.spread`) is tested in this order:
+does it vanish when one picture is shifted (phase correlation finds by how much),
+does it depend on the picture or on the position in it, does it depend on the
+neighbours of a pixel, and does it jump at the edges of JPEG blocks. The rest is
+noise.
 """
 
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ _JUMP = 0.06
 
 
 class Cause(NamedTuple):
-  """What a residual looks like.
+  """The cause of a residual.
 
   Attributes:
     kind: `rounding` (there is hardly any), `shift`, `picture` (differs from one to
@@ -92,7 +93,13 @@ def measure(
 
 
 def describe(name: str, floor: pair_floor.Floor, cause: Cause) -> str:
-  """Returns a line on a look for the console and the report."""
+  """Returns a line on a look for the console and the report.
+
+  Args:
+    name: Of the look.
+    floor: Its error floor.
+    cause: What the floor comes from.
+  """
   if floor.psnr >= _ROUNDING:
     return f'{name}: floor {floor.psnr:.1f} dB: what no LUT can remove is negligible'
   told = '' if floor.covered > 0.5 else f', told from {floor.covered:.0%} of the pixels'

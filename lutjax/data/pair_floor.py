@@ -4,10 +4,9 @@ A LUT gives equal colours equal results, so the spread of the results of equal
 colours stays whatever the LUT. Pixels of equal 8-bit codes are compared where there
 are enough of them, else those of one small cell of the cube, about the quadratic
 function of the colour that fits them best: a smooth look, however steep, has no
-spread. Of a fit with n pixels and k coefficients, squares count n / (n - k) times, so
-that the floor is not lowered by learning pixels by heart, which a LUT of very many
-nodes can do where each colour is seen once. `pair_causes` tells what the spread looks
-like.
+spread. In a fit with n pixels and k coefficients, squares count n / (n - k) times, so
+that the floor is not lowered by overfitting, which a LUT of very many nodes can do
+where each colour is seen once. `pair_causes` finds the cause of the spread.
 """
 
 from collections.abc import Sequence
@@ -50,7 +49,7 @@ class Picture(NamedTuple):
 
 
 class Spread(NamedTuple):
-  """What is left of the results when the best colour map is taken off.
+  """The residual of the best colour map.
 
   Attributes:
     fitted: `[P, 3]` float32, the results of the best colour map.
@@ -79,7 +78,7 @@ class Floor(NamedTuple):
 
 
 def spread(before: np.ndarray, after: np.ndarray) -> Spread:
-  """Takes the best colour map off the results.
+  """Subtracts the best colour map from the results.
 
   Args:
     before: `[P, 3]` float32 in [0, 1].
@@ -125,7 +124,7 @@ def floor_of(found: Spread) -> Floor | None:
 
 
 def thinned(pictures: Sequence[Picture]) -> list[Picture]:
-  """Leaves out tiles of large pictures, so that about 2^19 pixels are looked at."""
+  """Leaves out tiles of large pictures, so that about 2^19 pixels are used."""
   total = sum(int(np.count_nonzero(picture.kept)) for picture in pictures)
   share = _PIXELS / max(total, 1)
   if share >= 1.0:

@@ -1,6 +1,6 @@
 """Pictures before and after, brought to one orientation, colour space and size.
 
-Nothing is rounded on the way, and each step says what it did.
+Nothing is rounded in between, and each step reports what it changed.
 """
 
 import io
@@ -38,7 +38,7 @@ _BLOCK = 1 << 20
 
 
 class Picture(NamedTuple):
-  """A picture as it is looked at.
+  """A picture in display orientation.
 
   Attributes:
     path: The file.
@@ -54,7 +54,7 @@ class Picture(NamedTuple):
 
 
 def read(path: pathlib.Path, say: Say) -> Picture:
-  """Reads a picture of any colours, and turns it as its EXIF asks.
+  """Reads a picture of any colour type, and applies its EXIF orientation.
 
   Args:
     path: The file.

@@ -19,7 +19,7 @@ BLEND = 'blend'
 
 
 class Pair(NamedTuple):
-  """A picture, and what became of it.
+  """A picture before and its versions after.
 
   Attributes:
     before: The file.
@@ -126,8 +126,13 @@ def read(pair: Pair, *, say: Callable[[str], None] = print) -> Colours:
   )
 
 
-def laid_out(colours: Colours, name: str) -> pair_floor.Picture:
-  """Returns a pair with its pixels in their places, black where they are left out."""
+def to_picture(colours: Colours, name: str) -> pair_floor.Picture:
+  """Returns a pair as pictures; pixels that were left out are black.
+
+  Args:
+    colours: Of the pair, with the mask `kept` `[H, W]`.
+    name: Of the pair.
+  """
 
   def lay(pixels: np.ndarray) -> np.ndarray:
     if colours.kept.all():

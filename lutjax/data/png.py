@@ -50,6 +50,10 @@ class Head(NamedTuple):
 def read_head(chunks: Sequence[metadata.Chunk], source: str) -> Head:
   """Reads chunk IHDR.
 
+  Args:
+    chunks: Of a PNG file, IHDR first.
+    source: Named in errors.
+
   Raises:
     ImageError: if it claims what PNG does not know.
   """

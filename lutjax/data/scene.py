@@ -1,4 +1,4 @@
-"""A made-up photograph: fruit and clay on a terrace above a lake at dusk.
+"""A synthetic photograph: fruit and clay on a terrace above a lake at dusk.
 
 Painted from back to front in linear Rec.2020 (light, not codes), then exposed
 and rolled off as a camera does. Places are in picture heights, `x` to the right

@@ -1,8 +1,8 @@
-"""Made-up looks and photographs, for demonstrations, tests and timing.
+"""Synthetic looks and photographs, for demonstrations, tests and timing.
 
 Looks map display-encoded RGB in the unit cube. They are smooth in places and
 rough in others, as real ones are: they clip, fold, lose colour, or expect the
-flat picture of a camera. All of it follows from a seed; nothing is read.
+flat picture of a camera. Everything follows from a seed; no file is read.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,7 +50,7 @@ def looks(
 def photo(
   seed: int, height: int, width: int, *, wide_gamut: bool = False
 ) -> np.ndarray:
-  """Makes a photograph of a scene that never was (`data.scene`).
+  """Makes a photograph of a synthetic scene (`data.scene`).
 
   Args:
     seed: Of the scene.

@@ -1,4 +1,4 @@
-"""What a TIFF file says beside its pixels: from the fields of its first page."""
+"""Annotations of TIFF files: from the fields of the first page."""
 
 from fractions import Fraction
 
@@ -16,7 +16,7 @@ _PICTURES = frozenset({330, 37724})
 
 
 def read(page: tifffile.TiffPage, content: bytes) -> annotations_lib.Annotations:
-  """Reads what a TIFF page says, and names the fields that no file gets.
+  """Reads the annotations of a TIFF page, and names the fields that are not kept.
 
   Args:
     page: By tifffile.
@@ -44,12 +44,12 @@ def read(page: tifffile.TiffPage, content: bytes) -> annotations_lib.Annotations
       lost.append(annotations_lib.PAYLOAD)
     elif tag.code in _PICTURES or tag.code not in held:
       lost.append(tag.name if not tag.name.isdigit() else f'TIFF field {tag.code}')
-  said = annotations_lib.Annotations(
+  annotations = annotations_lib.Annotations(
     resources=resources,
     resolution=_resolution(page),
     lost=tuple(dict.fromkeys(lost)),
   )
-  return annotations_lib.with_xmp(said, raw(_XMP))
+  return annotations_lib.with_xmp(annotations, raw(_XMP))
 
 
 def _resolution(page: tifffile.TiffPage) -> resolution_lib.Resolution | None:

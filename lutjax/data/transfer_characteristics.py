@@ -1,4 +1,4 @@
-"""What an image file says of its codes, where that is not what LUTs are made for.
+"""Detection of image files whose transfer function is not one that LUTs expect.
 
 A look for display-referred pictures expects codes like those of sRGB. Files of PQ, HLG,
 logarithmic or linear light look alike to a program that sees pixels only.
@@ -17,7 +17,7 @@ _CLOSE = 2e-3
 
 
 def describe(image: images.Image) -> str | None:
-  """Says that codes are not like those of sRGB, if the file says so.
+  """Describes the transfer function of a file, if it is not like that of sRGB.
 
   As PNG has it, chunk cICP counts before the ICC profile, that before sRGB, and that
   before gAMA. A profile is judged by its tag `cicp`, or by straight curves; one of
@@ -27,7 +27,7 @@ def describe(image: images.Image) -> str | None:
     image: An image as it was read.
 
   Returns:
-    For example `PQ (chunk cICP)`; None where codes are like sRGB or nothing is said.
+    For example `PQ (chunk cICP)`; None for sRGB codes, or where the file does not say.
   """
   chunks = {chunk.kind: bytes(chunk.data) for chunk in image.annotations.colour}
   if len(chunks.get(b'cICP', b'')) == 4:

@@ -37,7 +37,12 @@ def manager(folder: pathlib.Path) -> Iterator[ocp.CheckpointManager]:
 
 
 def save(opened: ocp.CheckpointManager, state: _State) -> None:
-  """Saves stacked states under the step that they have reached."""
+  """Saves stacked states under the step that they have reached.
+
+  Args:
+    opened: The manager of the run's checkpoints.
+    state: Stacked states `[M, ...]`, on host or devices.
+  """
   host = _to_host(state)
   step = int(np.max(host.step))
   if step not in opened.all_steps():

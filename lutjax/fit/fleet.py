@@ -1,9 +1,9 @@
 """Fitting many models in blocks: one compiled program, resumable, bounded.
 
-A block is what one call of the device program fits. Blocks are made of jobs
-in their order, all of one shape; the last is filled up with repeats, so that
-the number of compilations does not depend on the number of models, and
-neither does the memory.
+A block is the set of models that one call of the device program fits. Blocks are
+made of jobs in their order, all of one shape; the last is filled with repeats, so
+that neither the number of compilations nor the memory depends on the number of
+models.
 """
 
 import hashlib
@@ -95,7 +95,13 @@ class Programs:
   def advance(
     self, state: loop.State, data: PyTree, steps: int
   ) -> tuple[loop.State, jax.Array]:
-    """Moves stacked states by `steps`; returns them and the mean losses `[M]`."""
+    """Runs `steps` steps on stacked states; returns them and mean losses `[M]`.
+
+    Args:
+      state: Stacked states `[M, ...]`.
+      data: Stacked data `[M, ...]` of the same models.
+      steps: Steps to take.
+    """
 
     def one(state: loop.State, data: PyTree) -> tuple[loop.State, jax.Array]:
       state, losses = loop.advance(
@@ -144,12 +150,22 @@ def block_size(jobs: int, devices: jax.sharding.Mesh, group_size: int) -> int:
 
 
 def blocks(jobs: Sequence[Job], size: int) -> list[Sequence[Job]]:
-  """Splits jobs, in their order, into blocks of at most `size`."""
+  """Splits jobs, in their order, into blocks of at most `size`.
+
+  Args:
+    jobs: Of a run.
+    size: Models of a block, at least 1.
+  """
   return [jobs[i : i + size] for i in range(0, len(jobs), size)]
 
 
 def padded(array: np.ndarray, shape: Sequence[int] | np.ndarray) -> np.ndarray:
-  """Returns an array whose first axes are as long as said, its edge repeated."""
+  """Returns an array with its first axes padded by repeating the edge.
+
+  Args:
+    array: `[..., C]`, of any number of axes.
+    shape: Lengths of the first axes, none below the array's own.
+  """
   missing = [(0, want - have) for want, have in zip(shape, array.shape)]
   if not any(after for _, after in missing):
     return array
@@ -163,7 +179,12 @@ def largest_shapes(jobs: Sequence[Job]) -> PyTree:
 
 
 def model_key(seed: int, name: str) -> jax.Array:
-  """Returns the key of a model, the same whatever else a run holds."""
+  """Returns the key of a model, which does not depend on the other models of a run.
+
+  Args:
+    seed: Of the run.
+    name: Of the model.
+  """
   return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
 
 

@@ -88,7 +88,7 @@ class State(NamedTuple):
 
 
 class Method(NamedTuple):
-  """One way to move a model on a batch.
+  """One optimisation method.
 
   Attributes:
     init: `params -> opt_state`.
@@ -134,7 +134,7 @@ def advance(
   batch_size: int,
   survey: Survey | None = None,
 ) -> tuple[State, Array]:
-  """Moves a model by `steps` steps in one scan.
+  """Runs `steps` optimisation steps in one scan.
 
   Without a survey, two calls of n steps give the bits of one call of 2n: each
   step's draws depend on the key and the step's own number only. With one they

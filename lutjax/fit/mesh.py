@@ -57,7 +57,12 @@ def over_models(
 
 
 def place(stacked: PyTree, mesh: jax.sharding.Mesh) -> PyTree:
-  """Puts stacked models onto the devices that will fit them."""
+  """Puts stacked models onto the devices that will fit them.
+
+  Args:
+    stacked: Leaves `[M, ...]`, M a multiple of the devices.
+    mesh: From `make_mesh`.
+  """
   return jax.device_put(stacked, jax.NamedSharding(mesh, jax.P(MODEL_AXIS)))
 
 

@@ -1,4 +1,4 @@
-"""The ways a model is moved: gradient descent, and kernel-form Gauss-Newton."""
+"""Optimisation methods: gradient descent, and kernel-form Gauss-Newton."""
 
 from collections.abc import Callable
 
@@ -95,6 +95,10 @@ def gradient(
 
   The loss that is told is the metric `error` where the system has one: what
   its loss is made of besides is no error.
+
+  Args:
+    system: Its `loss` is followed.
+    transformation: An optax optimizer.
   """
 
   def step(

@@ -1,4 +1,4 @@
-"""The folder of a run: what was asked, what is done, and who is writing.
+"""The run folder: config, finished models, and a lock for the process that writes.
 
 `run.json` holds the config and the digests of the inputs, `metrics.jsonl`
 one line per event, `models/NAME.lutjax` (or `model.lutjax`) the artefacts. A
@@ -76,6 +76,10 @@ class Run:
   def log(self, event: str, **fields: Any) -> None:
     """Appends one line to `metrics.jsonl` and flushes it to the disk.
 
+    Args:
+      event: Kind of the line.
+      **fields: Its other fields, as JSON can hold them.
+
     Raises:
       InputError: if it cannot be written, for instance because the disk is full.
     """
@@ -91,7 +95,13 @@ class Run:
       raise errors.InputError(f'{path}: cannot be written: {reason}') from error
 
   def commit(self, name: str, artefact: bytes, record: Mapping[str, Any]) -> None:
-    """Writes the artefact of a model, then the line that makes it count."""
+    """Writes the artefact of a model, then the line that makes it count.
+
+    Args:
+      name: Of the model.
+      artefact: Its bytes.
+      record: Further fields of its line.
+    """
     files.write_bytes(self.artefact_path(name), artefact)
     fields = {'name': name, 'digest': files.digest(artefact), **record}
     self.log('model', **fields)
@@ -156,7 +166,7 @@ def open_run(
   }
   try:
     _admit(folder, record, resume=resume, overwrite=overwrite)
-    _mend_last_line(folder, say)
+    _drop_partial_line(folder, say)
     _sweep(folder)
     if artefact_name is None:
       artefact_name = _single_name if single else _own_name
@@ -167,7 +177,7 @@ def open_run(
 
 
 def read_record(folder: str | os.PathLike) -> dict[str, Any]:
-  """Returns `run.json` of a run folder.
+  """Reads `run.json` of a run folder.
 
   Raises:
     InputError: when it is missing or damaged.
@@ -259,7 +269,7 @@ def _sweep(folder: pathlib.Path) -> None:
       path.unlink(missing_ok=True)
 
 
-def _mend_last_line(folder: pathlib.Path, say: Callable[[str], None]) -> None:
+def _drop_partial_line(folder: pathlib.Path, say: Callable[[str], None]) -> None:
   path = folder / METRICS
   if not path.is_file():
     return

@@ -1,4 +1,4 @@
-"""Models as LUTs, forwards and backwards."""
+"""Decoding models to LUTs, and to inverse LUTs."""
 
 import dataclasses
 import functools
@@ -18,7 +18,7 @@ from lutjax.types import Array, Loaded, Model, Variables
 
 SUFFIX = '.lutjax'
 
-# Nodes per axis of a model that is exported, where nobody said, and applied.
+# Default nodes per axis of a model that is exported, and that is applied.
 EXPORT_SIZE = 33
 APPLY_SIZE = 65
 # Of the iteration that runs looks backwards, at most.
@@ -86,7 +86,12 @@ def load_as(model: Model, content: bytes, source: str) -> Loaded:
 
 
 def checked(loaded: Loaded, source: str) -> Loaded:
-  """Returns a model, or raises an `ArtefactError` where its numbers are not finite."""
+  """Returns a model, or raises an `ArtefactError` where its numbers are not finite.
+
+  Args:
+    loaded: The model.
+    source: Named in errors.
+  """
   for leaf in jax.tree.leaves(loaded.variables):
     if not np.isfinite(leaf).all():
       raise errors.ArtefactError(
@@ -98,7 +103,7 @@ def checked(loaded: Loaded, source: str) -> Loaded:
 def decoder(
   model: Model, config: Any, size: int
 ) -> Callable[[Variables, Array], Array]:
-  """Returns `(variables, weights) -> lattice`, for the caller to jit.
+  """Returns `(variables, weights) -> lattice`, which the caller may jit.
 
   Args:
     model: What the model offers.
@@ -165,8 +170,8 @@ def decoded(
   return used[0], np.asarray(table)
 
 
-def ask(loaded: Loaded, weights: np.ndarray, rgb: Array) -> Array:
-  """Returns what a model gives for colours, for the caller to jit.
+def evaluate(loaded: Loaded, weights: np.ndarray, rgb: Array) -> Array:
+  """Evaluates a model at colours; the caller may jit this.
 
   Args:
     loaded: The model.
@@ -238,7 +243,7 @@ def invert(loaded: Loaded, index: int, size: int) -> lattice.Lut:
       f'--inverse: {label.name} squeezes colours too closely to be told apart: a '
       f'residual of {residual:.2g} is left, expected {_RESIDUAL:g} at most'
     )
-  table = unit_cube.before(label, np.asarray(solved.rgb))
+  table = unit_cube.invert_curve(label, np.asarray(solved.rgb))
   low, high = (np.array(row, np.float32) for row in label.domain)
   edges = tuple((value,) * 3 for value in label.range)
   return lattice.from_table(low + (high - low) * table, edges)

@@ -1,7 +1,7 @@
-"""Scoring a look on every colour of 8 bits, as images will meet it.
+"""Scoring a look on every 8-bit colour, as images use it.
 
-16,777,216 colours, asked in parts that devices take in turn. What stays of a
-look is eight bytes a colour, so that its percentiles are exact.
+The 16,777,216 colours are evaluated in parts that devices take in turn. Eight bytes
+are kept per colour, so that percentiles are exact.
 """
 
 import functools
@@ -36,7 +36,7 @@ def describe(read: Read) -> str:
 def score(
   loaded: Loaded,
   index: int,
-  look: normalized.Presented,
+  look: normalized.NormalizedLook,
   *,
   read: Read,
   interpolation: str,
@@ -93,7 +93,12 @@ def score(
 
 
 def codes(first: Array, count: int) -> Array:
-  """Returns `count` of the colours from the first on, `[count, 3]`, blue fastest."""
+  """Returns consecutive 8-bit colours `[count, 3]` in [0, 1], blue fastest.
+
+  Args:
+    first: Number of the first colour, 0 to 256^3 - 1; scalar int32.
+    count: How many.
+  """
   index = first + jnp.arange(count, dtype=jnp.int32)
   code = jnp.stack([index >> 16, (index >> 8) & 255, index & 255], axis=-1)
   return code.astype(jnp.float32) / 255.0
@@ -122,7 +127,7 @@ def _network_part(
   variables, weights, curve = held
 
   def read(rgb: Array) -> Array:
-    seen = unit_cube.through(curve, rgb)
+    seen = unit_cube.apply_curve(curve, rgb)
     return model.apply(config, variables, model.query(config, seen, weights))
 
   return _part(read, interpolation, first, data, spans)

@@ -1,4 +1,4 @@
-"""Which files the looks of a model are scored against.
+"""Matching the looks of a model with the files that they are scored against.
 
 A run records the SHA-256 of what each look was fitted to. A file of that content
 is the look's own, whatever it is called; another one is scored only when it is
@@ -26,7 +26,7 @@ class Match(NamedTuple):
 
   model: decoding.Opened
   index: int
-  source: normalized.Presented
+  source: normalized.NormalizedLook
   how: Literal['content', 'name', 'other']
 
   @property
@@ -48,7 +48,7 @@ def run_of(model: str | pathlib.Path) -> pathlib.Path | None:
 
 def find(
   opened: Sequence[decoding.Opened],
-  sources: Mapping[str, normalized.Presented],
+  sources: Mapping[str, normalized.NormalizedLook],
   only: Sequence[str] = (),
 ) -> tuple[list[Match], list[str]]:
   """Finds the file of each look.
@@ -56,7 +56,7 @@ def find(
   Args:
     opened: The models.
     sources: Looks as read, by name.
-    only: Names of the looks that are wanted; all by default.
+    only: Names of the looks to match; all by default.
 
   Returns:
     The matches, and a line for each model with looks that have none.
@@ -74,11 +74,11 @@ def find(
     for i, label in enumerate(item.loaded.config.looks):
       if only and label.name not in only:
         continue
-      named, wanted = sources.get(label.name), inputs.get(label.name)
-      if named is not None and wanted in (None, named.digest):
-        match = Match(item, i, named, 'name' if wanted is None else 'content')
-      elif wanted in by_content:
-        match = Match(item, i, by_content[wanted], 'content')
+      named, expected = sources.get(label.name), inputs.get(label.name)
+      if named is not None and expected in (None, named.digest):
+        match = Match(item, i, named, 'name' if expected is None else 'content')
+      elif expected in by_content:
+        match = Match(item, i, by_content[expected], 'content')
       elif purpose:
         match = Match(item, i, next(iter(sources.values())), 'other')
       elif named is not None:
@@ -103,9 +103,14 @@ def find(
 
 
 def remarks(
-  matches: Sequence[Match], sources: Mapping[str, normalized.Presented]
+  matches: Sequence[Match], sources: Mapping[str, normalized.NormalizedLook]
 ) -> list[str]:
-  """Says what is not matched by content, and which files are left out."""
+  """Reports what is not matched by content, and which files are not used.
+
+  Args:
+    matches: From `find`.
+    sources: All looks that were read, by name.
+  """
   lines = []
   named = [match.name for match in matches if match.how == 'name']
   if named:
@@ -124,7 +129,7 @@ def remarks(
 
 
 def record(matches: Sequence[Match]) -> dict[str, dict[str, str]]:
-  """Returns what figures say of the sources, by the names of the looks."""
+  """Returns the record of the sources, by the names of the looks."""
   return {
     match.name: {
       'file': match.source.source,

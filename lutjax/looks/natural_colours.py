@@ -1,4 +1,4 @@
-"""Colours as photos show them, from image files or stored histograms."""
+"""Colours of photos, from image files or stored histograms."""
 
 import pathlib
 from collections.abc import Callable, Sequence

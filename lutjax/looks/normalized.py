@@ -1,8 +1,8 @@
-"""Looks as networks see them: on the unit cube.
+"""Looks normalised to the unit cube, which is what networks are fitted to.
 
 A look is taken over its own domain and range, both mapped to [0, 1]. Curves in
 front of its lattice stay beside the network, in the label, or are baked into the
-lattice; either way the look's own LUT is kept, which is what counts as the truth.
+lattice; either way the look's own LUT is kept as the reference.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ Curves = Literal['beside', 'baked']
 _COLOURS = 4096
 
 
-class Presented(NamedTuple):
+class NormalizedLook(NamedTuple):
   """A look on the unit cube.
 
   Attributes:
@@ -47,13 +47,13 @@ class Presented(NamedTuple):
   remark: str = ''
 
 
-def present(
+def normalize(
   looks: Sequence[luts.Look],
   bake_size: int,
   *,
   curves: Curves = 'beside',
   interpolation: str = 'trilinear',
-) -> list[Presented]:
+) -> list[NormalizedLook]:
   """Maps looks to the unit cube.
 
   Args:
@@ -66,7 +66,7 @@ def present(
   Returns:
     The looks, in their order.
   """
-  presented = []
+  normalized_looks = []
   for look in looks:
     remark = ''
     own = look.lut if _has_curves(look.lut) else None
@@ -77,22 +77,35 @@ def present(
       label, table, remark = _without_curves(
         look.name, own, bake_size, curves, interpolation
       )
-    presented.append(Presented(label, look.digest, table, own, look.source, remark))
-  return presented
+    normalized_looks.append(
+      NormalizedLook(label, look.digest, table, own, look.source, remark)
+    )
+  return normalized_looks
 
 
-def resampled(look: Presented, size: int, interpolation: str) -> np.ndarray:
-  """Returns a look's table as a lattice `[size, size, size, 3]`."""
+def resampled(look: NormalizedLook, size: int, interpolation: str) -> np.ndarray:
+  """Returns a look's table as a lattice `[size, size, size, 3]`.
+
+  Args:
+    look: Its `table` is used, without the curve.
+    size: Nodes per axis.
+    interpolation: Between the look's own nodes.
+  """
   if len(look.table) == size:
     return look.table
   plain = lattice.from_table(look.table)
   return np.asarray(tabulate.resample(plain, size, method=interpolation))
 
 
-def table_of(look: Presented, size: int, interpolation: str) -> np.ndarray:
+def table_of(look: NormalizedLook, size: int, interpolation: str) -> np.ndarray:
   """Returns a look at the nodes of its domain, `[size, size, size, 3]`.
 
   Curves are in it; outputs are those of the look.
+
+  Args:
+    look: The look.
+    size: Nodes per axis.
+    interpolation: Between the look's own nodes.
   """
   if look.lut is not None:
     return nodes_of(look.lut, size, interpolation)
@@ -102,13 +115,19 @@ def table_of(look: Presented, size: int, interpolation: str) -> np.ndarray:
 
 
 def nodes_of(lut: lattice.Lut, size: int, interpolation: str) -> np.ndarray:
-  """Returns a LUT at the nodes of its domain, `[size, size, size, 3]`."""
+  """Returns a LUT at the nodes of its domain, `[size, size, size, 3]`.
+
+  Args:
+    lut: Of any form, with or without curves.
+    size: Nodes per axis.
+    interpolation: Between the LUT's own nodes.
+  """
   if not _has_curves(lut) and len(lut.table) == size:
     return np.asarray(lut.table)
   return np.asarray(tabulate.tabulate(lambda at: read(lut, at, interpolation), size))
 
 
-def lut_of(look: Presented) -> lattice.Lut:
+def lut_of(look: NormalizedLook) -> lattice.Lut:
   """Returns a look as it was before, over its own domain and range."""
   if look.lut is not None:
     return look.lut
@@ -117,7 +136,7 @@ def lut_of(look: Presented) -> lattice.Lut:
   return lattice.from_table(table, look.label.domain)
 
 
-def truth_of(look: Presented) -> dict[str, Any]:
+def truth_of(look: NormalizedLook) -> dict[str, Any]:
   """Returns what `truth` samples of a look: its own LUT where it has curves."""
   if look.lut is None:
     return {'table': look.table, 'size': np.int32(len(look.table))}
@@ -145,7 +164,13 @@ def truth(data: PyTree, at: Array, interpolation: str) -> Array:
 
 
 def read(lut: lattice.Lut, at: Array, interpolation: str) -> Array:
-  """Reads a LUT at places `[..., 3]` of its domain, which is the unit cube."""
+  """Samples a LUT at positions in its domain, mapped to the unit cube.
+
+  Args:
+    lut: Of any form, with or without curves.
+    at: `[..., 3]` in [0, 1].
+    interpolation: Between nodes.
+  """
   if not _has_curves(lut):
     return interpolate.METHODS[interpolation](jnp.asarray(lut.table), at)
   low, high = lattice.input_domain(lut)
@@ -153,7 +178,7 @@ def read(lut: lattice.Lut, at: Array, interpolation: str) -> Array:
 
 
 def extents(looks: Sequence[labels.Label]) -> Iterator[str]:
-  """Says which looks have a domain other than [0, 1], or values beyond it."""
+  """Lists looks with a domain other than [0, 1], or with values outside it."""
   wide = {
     look.name: (min(look.domain[0]), max(look.domain[1]))
     for look in looks
@@ -209,12 +234,12 @@ def _without_curves(
     size = cells * max(1, -(-(bake_size - 1) // cells)) + 1
     plain = lattice.from_table(lut.table)
     table = tabulate.resample(plain, size, method=interpolation)
-  wanted = (samples - span[0]) / (span[1] - span[0])
-  curve = curves_lib.fit(wanted)
+  samples_unit = (samples - span[0]) / (span[1] - span[0])
+  curve = curves_lib.fit(samples_unit)
   label = _label(name, shaper.domain, values, curve)
   if not lattice.is_curves(lut):
     table = _in_unit(label, table)
-  gap = np.abs(np.clip(curves_lib.table_of(curve), 0, 1) - np.clip(wanted, 0, 1))
+  gap = np.abs(np.clip(curves_lib.table_of(curve), 0, 1) - np.clip(samples_unit, 0, 1))
   line = (
     f'{name}: curves of {len(samples)} samples kept beside the network, in '
     f'{curve.knots} knots, off by {gap.max():.1g} of the cube at most'
@@ -225,7 +250,7 @@ def _without_curves(
 def _baked(
   name: str, lut: lattice.Lut, bake_size: int, interpolation: str
 ) -> tuple[labels.Label, np.ndarray, str]:
-  """Does `_without_curves` with a lattice that holds the curves as well as it can."""
+  """Does `_without_curves` by baking the curves into the lattice."""
   size = max(bake_size, *lut.table.shape[:-1])
   baked = tabulate.bake(lut, size)
   at = metrics.uniform_colours(jax.random.key(0), _COLOURS)

@@ -41,7 +41,7 @@ def write(finished: experiment.Finished) -> pathlib.Path:
   Returns:
     The path of the page.
   """
-  wanted, folder, records, gathered, problems, _ = finished
+  settings, folder, records, gathered, problems, _ = finished
   entries = []
   for record in records:
     shared = {
@@ -72,8 +72,8 @@ def write(finished: experiment.Finished) -> pathlib.Path:
     folder,
     title=f'lutjax: {len(entries)} looks from pictures',
     facts={
-      'System': type(wanted.model).__module__.split('.')[-1],
-      'Steps and batch': f'{wanted.fit.steps} x {wanted.fit.batch_size}',
+      'System': type(settings.model).__module__.split('.')[-1],
+      'Steps and batch': f'{settings.fit.steps} x {settings.fit.batch_size}',
       'Scored on': 'the pixels of the pictures',
     },
     columns=_COLUMNS,

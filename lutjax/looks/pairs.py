@@ -1,9 +1,9 @@
 """Fitting networks to pictures before and after.
 
-A look is then known only at the colours that the pictures show. Half of what
-is drawn are pixels as they come, half are evenly spread over the cells that
-are visited at all, so that rare colours count as well. Before the fit, and with its
-figures, the floor is told: the error that no LUT can remove (`data.pair_floor`).
+A look is then known only at the colours in the pictures. Half of the samples are
+uniform over pixels, half are uniform over the cells of the cube that hold any, so
+that rare colours count as well. Before the fit, and with its scores, the floor is
+reported: the error that no LUT can remove (`data.pair_floor`).
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ from lutjax.types import Array, Batch, Key, Loaded, Model, PyTree, Task, Variabl
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-  """How pictures are drawn from and scored.
+  """How pictures are sampled and scored.
 
   Attributes:
     together: One network for all styles, or one for each.
@@ -59,7 +59,7 @@ class Config:
 
 
 def from_looks(config: Any) -> Config:
-  """Returns the task on pictures that stands for one on LUTs.
+  """Returns the task on pictures that corresponds to one on LUTs.
 
   Raises:
     InputError: when that task cannot be done on pictures.
@@ -143,7 +143,11 @@ def sampler(config: Config) -> loop.Sampler:
 def scorer(
   config: Config, gathered: experiment.Gathered
 ) -> Callable[[Loaded, int, fleet.Job], dict[str, Any]]:
-  """Returns what scores a model on the pictures.
+  """Returns the function that scores a model on the pictures.
+
+  Args:
+    config: The task.
+    gathered: From `gather`.
 
   Returns:
     `(loaded, size_bytes, job) -> record`, of which `looks` holds the statistics of
@@ -192,7 +196,12 @@ TASK = Task(
 
 
 def cell_of(rgb: np.ndarray, cells: int) -> np.ndarray:
-  """Returns the number of the cell `[P]` that holds each colour `[P, 3]`."""
+  """Returns the number of the cell that holds each colour, `[P]`.
+
+  Args:
+    rgb: `[P, 3]` in [0, 1].
+    cells: Per axis of the cube.
+  """
   place = np.minimum((rgb * cells).astype(np.int64), cells - 1)
   return (place[:, 0] * cells + place[:, 1]) * cells + place[:, 2]
 
@@ -278,8 +287,8 @@ def _scored(
 def _floor(
   held: Sequence[pairs.Colours], name: str, say: Callable[[str], None]
 ) -> dict[str, Any]:
-  """Returns and says what no LUT can remove from the pictures of a style."""
-  measured = pair_causes.measure([pairs.laid_out(one, name) for one in held])
+  """Returns and reports the error floor of the pictures of a style."""
+  measured = pair_causes.measure([pairs.to_picture(one, name) for one in held])
   if measured is None:
     say(f'--pairs: {name}: found too few pixels of like colours to tell the floor')
     return {}
@@ -298,7 +307,7 @@ def _floor(
 
 
 def _tell(name: str, stats: Mapping[str, Any], say: Callable[[str], None]) -> None:
-  """Says how well a model does beside what could be reached."""
+  """Reports the error of a model and the error floor."""
   if 'floor_psnr' in stats:
     say(
       f'{name}: the model has {stats["psnr"]:.1f} dB (mean CIE76 '

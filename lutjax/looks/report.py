@@ -43,7 +43,7 @@ def write(
   Returns:
     The path of the page.
   """
-  wanted, folder, records, gathered, problems, load = finished
+  settings, folder, records, gathered, problems, load = finished
   pages = []
   for record in records:
     labels = gathered.labels[record['name']]
@@ -54,7 +54,7 @@ def write(
     open_model = functools.cache(functools.partial(_open, folder, record['name'], load))
     for i, label in enumerate(labels):
       look = gathered.context[label.name]
-      shown = (open_model, i, look, wanted.task.interpolation)
+      shown = (open_model, i, look, settings.task.interpolation)
       curved = look.lut is not None
       pages.append(
         look_pages.LookPage(
@@ -71,13 +71,13 @@ def write(
   return look_pages.write(
     folder,
     title=f'lutjax: {len(pages)} look{"s" if len(pages) != 1 else ""}',
-    facts=_facts(wanted, records, gathered.system),
+    facts=_facts(settings, records, gathered.system),
     pages=pages,
     photo=synthetic.photo(0, 373, 560),
     tables=_tables([p.scores for p in pages if not p.failure]),
     figures=figures,
     problems=problems,
-    pictures=wanted.pictures,
+    pictures=settings.pictures,
     measure=jax.jit(comparison.measure),
     progress=functools.partial(progress.bar, desc='pictures', unit='look'),
   )
@@ -92,7 +92,7 @@ def _open(
 
 
 def _lattices(
-  open_model: Any, index: int, look: normalized.Presented, interpolation: str
+  open_model: Any, index: int, look: normalized.NormalizedLook, interpolation: str
 ) -> tuple[np.ndarray, np.ndarray]:
   fitted = normalized.nodes_of(_decoded(open_model, index), _SIZE, 'tetrahedral')
   return normalized.table_of(look, _SIZE, interpolation), fitted
@@ -101,7 +101,7 @@ def _lattices(
 def _graded(
   open_model: Any,
   index: int,
-  look: normalized.Presented,
+  look: normalized.NormalizedLook,
   interpolation: str,
   photo: np.ndarray,
 ) -> np.ndarray:
@@ -119,20 +119,20 @@ def _decoded(open_model: Any, index: int) -> lattice.Lut:
 
 
 def _facts(
-  wanted: experiment.Experiment,
+  settings: experiment.Experiment,
   records: Sequence[Mapping[str, Any]],
   system: str,
 ) -> dict[str, str]:
   sizes = [record['size_bytes'] for record in records]
   return {
     'System': system,
-    'Steps and batch': f'{wanted.fit.steps} x {wanted.fit.batch_size}',
-    'Optimizer': f'{wanted.fit.optimizer}, {wanted.fit.learning_rate:g}, '
-    f'{wanted.fit.schedule}',
+    'Steps and batch': f'{settings.fit.steps} x {settings.fit.batch_size}',
+    'Optimizer': f'{settings.fit.optimizer}, {settings.fit.learning_rate:g}, '
+    f'{settings.fit.schedule}',
     'Artefacts': f'{len(sizes)}, {sum(sizes):,} bytes in all',
-    'Truth': f'the files, {wanted.task.interpolation} between nodes, curves and all',
-    'Scored on': f'{wanted.task.random_colours} uniform colours, '
-    f'{wanted.task.nodes}^3 nodes, {wanted.task.photo_colours} colours of a photo',
+    'Truth': f'the files, {settings.task.interpolation} between nodes, curves and all',
+    'Scored on': f'{settings.task.random_colours} uniform colours, '
+    f'{settings.task.nodes}^3 nodes, {settings.task.photo_colours} colours of a photo',
   }
 
 

@@ -1,9 +1,9 @@
-"""How well looks that are run backwards undo what they stand for.
+"""Scores of inverse looks.
 
-Two ways to come back: the model's own look and then its inverse, both as the
-lattices that are shipped; and the look as it was before it was fitted, then the
-inverse, which is what somebody has who holds a graded picture. No network brings
-back what a look folds or flattens, so that is measured as well.
+The inverse is applied after two forward maps: the model's own look, as the
+lattice that is exported; and the original look, which is the case of a user who
+has a graded picture. Where a look is not injective (folded or flat), no inverse
+exists, so that is measured as well.
 """
 
 from collections.abc import Mapping
@@ -31,11 +31,12 @@ _FOLDED, _FLAT = -1e-6, 1e-9
 
 
 class Limits(NamedTuple):
-  """Shares of the cells of a look that cannot be undone.
+  """Shares of the cells of a look that have no inverse.
 
   Attributes:
-    folded: Orientation is turned over: two colours became one, somewhere.
-    flat: Colours fell together, by clipping or for want of saturation.
+    folded: The orientation is reversed: two colours have the same output.
+    flat: Neighbouring colours have the same output, by clipping or because the
+      look removes saturation.
   """
 
   folded: float
@@ -63,14 +64,14 @@ def _limits_of(lut: lattice.Lut) -> Limits:
 
 
 @jax.jit
-def there_and_back(
+def round_trip_errors(
   first: lattice.Lut, back: lattice.Lut, rgb: Array
 ) -> tuple[Array, metrics.ColourErrors]:
-  """Runs colours through two LUTs, read tetrahedrally.
+  """Maps colours through a LUT and its inverse, tetrahedrally.
 
   Args:
     first: A look.
-    back: What should undo it.
+    back: Its inverse.
     rgb: `[..., 3]` in the domain of `first`.
 
   Returns:
@@ -81,15 +82,18 @@ def there_and_back(
 
 
 def statement(forward: lattice.Lut, back: lattice.Lut) -> str:
-  """Says how far a shipped look and its shipped inverse lead back.
+  """Describes the round trip through a decoded look and its decoded inverse.
 
   Args:
     forward: The look, as decoded.
     back: Its inverse, as decoded.
+
+  Returns:
+    One line.
   """
   low, high = np.asarray(lattice.input_domain(forward))
   rgb = metrics.uniform_colours(jax.random.key(0), _COLOURS)
-  _, errors = there_and_back(forward, back, low + rgb * (high - low))
+  _, errors = round_trip_errors(forward, back, low + rgb * (high - low))
   found = metrics.lut_statistics(errors.cie76)
   lost = _limits_of(forward)
   return (
@@ -102,7 +106,7 @@ def statement(forward: lattice.Lut, back: lattice.Lut) -> str:
 def score(
   original: lattice.Lut, forward: lattice.Lut, back: lattice.Lut, rgb: np.ndarray
 ) -> dict[str, float]:
-  """Returns the statistics of both ways back, and what cannot come back.
+  """Returns the statistics of both round trips, and the cells without inverse.
 
   Args:
     original: The look as it was before it was fitted.
@@ -116,7 +120,7 @@ def score(
   """
   gaps = {}
   for prefix, first in (('undone_', original), ('returned_', forward)):
-    found, errors = there_and_back(first, back, jnp.asarray(rgb))
+    found, errors = round_trip_errors(first, back, jnp.asarray(rgb))
     gaps[prefix] = scoring.Gap(metrics.psnr(found, jnp.asarray(rgb)), errors)
   return scoring.to_record(gaps) | _limits_of(original)._asdict()
 
@@ -128,7 +132,7 @@ def picture(
   photo: np.ndarray,
   stats: Mapping[str, float],
 ) -> np.ndarray:
-  """Draws a photo, the look on it, what came back, and how far off that is.
+  """Draws a photo, its graded version, the inverse of that, and the error map.
 
   Args:
     name: Of the look.
@@ -142,11 +146,11 @@ def picture(
   """
   shown = canvas.fit_to(photo, *_SHOWN).astype(np.float32) / 255.0
   graded = np.asarray(interpolate.sample(original, jnp.asarray(shown)))
-  found, errors = there_and_back(original, back, jnp.asarray(shown))
+  found, errors = round_trip_errors(original, back, jnp.asarray(shown))
   labels = [
     'photo',
     f'under {name}',
-    f'brought back: CIE76 mean {stats["undone_cie76_mean"]:.2f}, '
+    f'after the inverse: CIE76 mean {stats["undone_cie76_mean"]:.2f}, '
     f'max {stats["undone_cie76_max"]:.1f}',
     f'CIEDE2000 to {canvas.ERROR_LIMIT:g}; folded {100 * stats["folded"]:.1f} %, '
     f'flat {100 * stats["flat"]:.1f} %',

@@ -1,4 +1,4 @@
-"""How far a model is from its look, as flat records of named statistics.
+"""Errors of a model against its look, as flat records of named statistics.
 
 Statistics of uniform random colours carry no prefix; those of lattice nodes
 and of a photo's colours begin with `nodes_` and `photo_`, those of the trivial
@@ -70,7 +70,7 @@ def colours(
 
 
 def colour_sets(pool: np.ndarray, count: int) -> dict[str, np.ndarray]:
-  """Draws natural colours, and such as no photo shows.
+  """Draws natural colours, and colours that occur in no photo.
 
   Args:
     pool: `[P, 3]` float32 colours of photos.
@@ -94,12 +94,17 @@ def colour_sets(pool: np.ndarray, count: int) -> dict[str, np.ndarray]:
 
 
 def in_range(mapped: ColourMap, span: Array) -> ColourMap:
-  """Returns a colour map whose outputs 0 and 1 are those of a range `[2]`."""
+  """Returns a colour map whose outputs 0 and 1 are those of a range `[2]`.
+
+  Args:
+    mapped: A colour map with outputs in [0, 1].
+    span: `[2]`, the outputs that 0 and 1 stand for.
+  """
   return lambda rgb: span[0] + (span[1] - span[0]) * mapped(rgb)
 
 
 def compare(model: ColourMap, look: ColourMap, rgb: Array) -> Gap:
-  """Compares two colour maps, for the caller to jit.
+  """Compares two colour maps; the caller may jit this.
 
   Args:
     model: `[M, 3]` colours of the unit cube to display-coded outputs.

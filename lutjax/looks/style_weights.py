@@ -1,4 +1,4 @@
-"""Weights of styles to train a network at that holds several.
+"""Style weights for training a network that holds several styles.
 
 A step shows `each` style at every colour, for networks with a head per style; or
 `mixed`, a style or a blend for each colour, for networks that take weights as inputs.

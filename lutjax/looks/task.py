@@ -33,7 +33,7 @@ _MANY = 16
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-  """How looks are presented and scored.
+  """How looks are normalised and scored.
 
   Attributes:
     interpolation: What the look is between its nodes.
@@ -71,13 +71,13 @@ class Config:
       )
 
   def on_pictures(self) -> dict[str, Any] | None:
-    """Returns what `pairs.Config` is given where pictures stand for LUTs, or None."""
+    """Returns the fields of `pairs.Config` for pictures in place of LUTs, or None."""
     return {}
 
 
 def jobs(
   config: Config,
-  looks: Sequence[normalized.Presented],
+  looks: Sequence[normalized.NormalizedLook],
   name: str,
   say: Callable[[str], None] = print,
 ) -> list[fleet.Job]:
@@ -89,7 +89,7 @@ def jobs(
 
   Args:
     config: `together`, `bake_size` and `interpolation`.
-    looks: From `normalized.present`.
+    looks: From `normalized.normalize`.
     name: Of the one job that holds all looks.
     say: Told which looks are resampled.
   """
@@ -134,7 +134,7 @@ def sampler(config: Config) -> loop.Sampler:
     rgb = draw_colours(config, key, batch_size)
     if 'curve' in data:
       half = batch_size // 2
-      seen = unit_cube.through(data['curve'], rgb[:half])
+      seen = unit_cube.apply_curve(data['curve'], rgb[:half])
       rgb = jnp.concatenate([seen, rgb[half:]])
     return {'rgb': rgb, 'target': normalized.truth(data, rgb, config.interpolation)}
 
@@ -142,7 +142,13 @@ def sampler(config: Config) -> loop.Sampler:
 
 
 def draw_colours(config: Config, key: Key, count: int) -> Array:
-  """Draws uniform colours `[count, 3]`, those beyond the faces put onto them."""
+  """Draws uniform colours `[count, 3]`; those outside the cube are clamped to it.
+
+  Args:
+    config: `overshoot`, how far outside the cube colours are drawn.
+    key: Used once.
+    count: How many.
+  """
   reach = config.overshoot
   rgb = jax.random.uniform(key, (count, 3), minval=-reach, maxval=1 + reach)
   return jnp.clip(rgb, 0.0, 1.0)
@@ -150,7 +156,7 @@ def draw_colours(config: Config, key: Key, count: int) -> Array:
 
 def read(
   config: Config, sources: experiment.Sources, say: Callable[[str], None]
-) -> tuple[list[normalized.Presented], list[str]]:
+) -> tuple[list[normalized.NormalizedLook], list[str]]:
   """Reads the looks of `sources.luts`.
 
   Args:
@@ -172,13 +178,13 @@ def read(
     allow_nonfinite=sources.allow_nonfinite,
     say=say,
   )
-  presented = normalized.present(
+  normalized_looks = normalized.normalize(
     looks,
     config.bake_size,
     curves=config.curves,
     interpolation=config.interpolation,
   )
-  return presented, problems
+  return normalized_looks, problems
 
 
 def gather(
@@ -192,35 +198,37 @@ def gather(
     say: Told what is skipped, and what is done with curves.
 
   Returns:
-    The jobs; their context is the presented looks by name.
+    The jobs; their context is the normalised looks by name.
 
   Raises:
     InputError: when there is no look at all.
   """
-  presented, problems = read(config, sources, say)
-  for look in presented:
+  normalized_looks, problems = read(config, sources, say)
+  for look in normalized_looks:
     if look.remark:
       say(look.remark)
-  found = jobs(config, presented, 'model', say)
-  of_job = [presented] if config.together else [[look] for look in presented]
-  for line in normalized.extents([look.label for look in presented]):
+  found = jobs(config, normalized_looks, 'model', say)
+  of_job = (
+    [normalized_looks] if config.together else [[look] for look in normalized_looks]
+  )
+  for line in normalized.extents([look.label for look in normalized_looks]):
     say(line)
   return experiment.Gathered(
     jobs=found,
-    inputs={look.label.name: look.digest for look in presented},
+    inputs={look.label.name: look.digest for look in normalized_looks},
     problems=problems,
     single=len(found) == 1,
     labels={
       job.name: tuple(look.label for look in held) for job, held in zip(found, of_job)
     },
-    context={look.label.name: look for look in presented},
+    context={look.label.name: look for look in normalized_looks},
   )
 
 
 def scorer(
   config: Config, gathered: experiment.Gathered
 ) -> Callable[[Loaded, int, fleet.Job], dict[str, Any]]:
-  """Returns what scores a model against the looks that it was fitted to.
+  """Returns the function that scores a model against its looks.
 
   Args:
     config: The task.
@@ -251,10 +259,10 @@ def scorer(
 
 def look_scorer(
   config: Config,
-  sources: Mapping[str, normalized.Presented],
+  sources: Mapping[str, normalized.NormalizedLook],
   more: Mapping[str, np.ndarray] | None = None,
-) -> Callable[[Loaded, int, int, normalized.Presented], dict[str, Any]]:
-  """Returns what scores one look of a model, against what its source really does.
+) -> Callable[[Loaded, int, int, normalized.NormalizedLook], dict[str, Any]]:
+  """Returns the function that scores one look of a model against its source.
 
   Args:
     config: The task.
@@ -277,7 +285,7 @@ def look_scorer(
   largest = max(map(len, plain), default=2)
 
   def score(
-    loaded: Loaded, size_bytes: int, index: int, look: normalized.Presented
+    loaded: Loaded, size_bytes: int, index: int, look: normalized.NormalizedLook
   ) -> dict[str, Any]:
     held = loaded.config.looks
     share = size_bytes / len(held)
@@ -322,7 +330,7 @@ def _compare(
   """
 
   def fitted(rgb: Array) -> Array:
-    seen = unit_cube.through(curve, rgb)
+    seen = unit_cube.apply_curve(curve, rgb)
     return model.apply(config, variables, model.query(config, seen, weights))
 
   def sampled(rgb: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Between a look's own colours and the unit cube of its network.
+"""Maps between the colours of a look and the unit cube of its network.
 
 A colour passes the label's domain and curve, then the network, then the label's
 range (`codec.labels.Label`).
@@ -21,7 +21,12 @@ def curve_of(label: labels.Label) -> np.ndarray | None:
 
 
 def even_curve(label: labels.Label, samples: int) -> np.ndarray:
-  """Returns a label's curve, or the identity, at so many samples, `[samples, 3]`."""
+  """Returns a label's curve at evenly spaced samples; the identity if it has none.
+
+  Args:
+    label: Of a look.
+    samples: Per channel, at least 2.
+  """
   at = np.linspace(0.0, 1.0, samples)
   if label.curve is None:
     return np.tile(at[:, None], (1, 3)).astype(np.float32)
@@ -31,8 +36,8 @@ def even_curve(label: labels.Label, samples: int) -> np.ndarray:
   return np.clip(np.stack(columns, axis=-1), 0.0, 1.0).astype(np.float32)
 
 
-def through(curve: Array | np.ndarray | None, at: Array) -> Array:
-  """Leads places in the domain to those that the network sees.
+def apply_curve(curve: Array | np.ndarray | None, at: Array) -> Array:
+  """Applies the curve of a label to positions in the domain.
 
   Args:
     curve: From `curve_of`.
@@ -51,7 +56,7 @@ def through(curve: Array | np.ndarray | None, at: Array) -> Array:
 
 
 def to_unit(label: labels.Label, rgb: Array) -> Array:
-  """Leads colours to what the network sees of them.
+  """Maps colours of a look to inputs of its network.
 
   Args:
     label: Of the look.
@@ -62,17 +67,22 @@ def to_unit(label: labels.Label, rgb: Array) -> Array:
   """
   limits = jnp.asarray(label.domain, jnp.float32)
   at = [positions.normalize(rgb[..., i], limits[:, i]) for i in range(3)]
-  return through(curve_of(label), jnp.stack(at, axis=-1))
+  return apply_curve(curve_of(label), jnp.stack(at, axis=-1))
 
 
 def from_unit(label: labels.Label, outputs: Any) -> Any:
-  """Leads outputs `[..., 3]` of the network to those of the look."""
+  """Maps outputs of the network to the range of the look.
+
+  Args:
+    label: Its `range` is used.
+    outputs: `[..., 3]`, in [0, 1] where the look is in range.
+  """
   low, high = label.range
   return low + (high - low) * outputs
 
 
 def to_lut(label: labels.Label, table: np.ndarray) -> lattice.Lut:
-  """Returns what a network gave at the nodes of its unit cube as a LUT.
+  """Returns the LUT of a network's outputs at the nodes of its unit cube.
 
   Args:
     label: Of the look.
@@ -87,11 +97,16 @@ def to_lut(label: labels.Label, table: np.ndarray) -> lattice.Lut:
   if unchanged and curve is not None and curve.min() >= 0.0 and curve.max() <= 1.0:
     domain = np.array(label.domain, np.float32)
     return lattice.from_shaper(lattice.Shaper(from_unit(label, curve), domain))
-  return behind(label, from_unit(label, table))
+  return to_lut_with_curve(label, from_unit(label, table))
 
 
-def behind(label: labels.Label, outputs: Array | np.ndarray) -> lattice.Lut:
-  """Returns the LUT of outputs `[N, N, N, 3]` behind a label's domain and curve."""
+def to_lut_with_curve(label: labels.Label, outputs: Array | np.ndarray) -> lattice.Lut:
+  """Returns the LUT of outputs `[N, N, N, 3]` behind a label's domain and curve.
+
+  Args:
+    label: Its domain and curve are used.
+    outputs: `[N, N, N, 3]`, already in the range of the look.
+  """
   curve = curve_of(label)
   if curve is None:
     return lattice.from_table(outputs, label.domain)
@@ -99,8 +114,8 @@ def behind(label: labels.Label, outputs: Array | np.ndarray) -> lattice.Lut:
   return lattice.from_table(outputs, shaper=shaper)
 
 
-def before(label: labels.Label, seen: np.ndarray) -> np.ndarray:
-  """Undoes the curve of a label.
+def invert_curve(label: labels.Label, seen: np.ndarray) -> np.ndarray:
+  """Inverts the curve of a label.
 
   Args:
     label: Of the look.
@@ -123,7 +138,7 @@ def before(label: labels.Label, seen: np.ndarray) -> np.ndarray:
     if not (np.all(steps >= 0) or np.all(steps <= 0)):
       raise errors.InputError(
         f'--inverse: the curve of {label.name} rises and falls, expected one that '
-        'can be undone'
+        'can be inverted'
       )
     way = 1 if column[-1] >= column[0] else -1
     found.append(np.interp(seen[..., i], column[::way], at[::way]))

@@ -39,7 +39,7 @@ _ROWS_AT_ONCE = 1 << 16
 
 
 class CubeFile(NamedTuple):
-  """What a `.cube` file says.
+  """The content of a `.cube` file.
 
   Attributes:
     lut: The table, numpy leaves; curves alone are a shaper in front of an
@@ -179,7 +179,7 @@ def _text(content: bytes, source: str) -> bytes:
 def _without_end_mark(
   text: bytes, source: str, strict: bool
 ) -> tuple[bytes, Sequence[str]]:
-  """Returns `text` without what DOS tools put at its end, and a note of it."""
+  """Returns `text` without a DOS end-of-file mark, and a note about it."""
   if _END_MARK not in text[-_RECORD_BYTES:]:
     return text, ()
   end = len(text.rstrip(_END_MARK + b' \t\r\n'))
@@ -233,7 +233,7 @@ def _from_curves(shaper: lattice.Shaper, header: cube_header.Header) -> lattice.
 
 
 def _checked(lut: lattice.Lut) -> lattice.Lut:
-  """Returns `lut` with numpy leaves, or says why a `.cube` cannot hold it."""
+  """Returns `lut` with numpy leaves, or raises if a `.cube` cannot hold it."""
   shape = lut.table.shape
   if lut.knots is not None:
     raise errors.LutError('found uneven knots, expected even ones: resample first')

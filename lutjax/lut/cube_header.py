@@ -26,7 +26,7 @@ _WARNINGS_KEPT = 20
 
 @dataclasses.dataclass
 class Header:
-  """What is known before the first row.
+  """The header: all lines before the first row.
 
   Attributes:
     source: The file, for messages.

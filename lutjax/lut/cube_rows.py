@@ -1,4 +1,4 @@
-"""Rows of three numbers, as a `.cube` file holds them.
+"""Rows of three numbers in `.cube` files.
 
 Three readers, one result. Rows of equal width are decoded digit by digit with
 integer arithmetic over the whole buffer; other rows word by word, side by side
@@ -135,7 +135,13 @@ def show(text: bytes) -> str:
 
 
 def refusal(source: str, line: int | None, message: str) -> errors.LutError:
-  """Returns the error 'source: line N: message'."""
+  """Returns the error 'source: line N: message'.
+
+  Args:
+    source: Name of the file; may be empty.
+    line: Number of the line, from 1, or None.
+    message: What was found and what was expected.
+  """
   name = ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in source)
   parts = [name] if name else []
   parts += [f'line {line}'] if line is not None else []

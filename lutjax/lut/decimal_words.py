@@ -1,4 +1,4 @@
-"""Decimal numbers of any width, decoded side by side.
+"""Vectorised decoding of decimal numbers of any width.
 
 The first bytes of all words form a column, the second ones the next, and so on, so
 that each step is one array operation. A word of 15 digits or fewer is an integer

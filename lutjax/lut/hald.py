@@ -5,8 +5,7 @@ size L^2: its pixels, row after row, are the nodes with red fastest, then
 green, then blue. A look applied to the identity picture by any image editor
 turns that picture into the LUT of the look.
 
-Pictures here are float arrays; how many bits a file keeps is up to whoever
-writes it.
+Pictures here are float arrays; the caller chooses the bit depth of a file.
 """
 
 import numpy as np
@@ -26,7 +25,7 @@ _FEWEST_NODES = 16
 
 
 def identity(level: int) -> np.ndarray:
-  """Returns the picture that changes nothing.
+  """Returns the identity as a Hald picture.
 
   Args:
     level: L, from 2 to 16.
@@ -66,7 +65,7 @@ def from_lattice(table: Array | np.ndarray) -> Array | np.ndarray:
 
 
 def check_layout(image: np.ndarray, *, source: str = '') -> None:
-  """Refuses pictures that have the size of a Hald and another content.
+  """Refuses pictures that have the size of a Hald picture but are not one.
 
   The 512 x 512 lookup picture of GPUImage and of many phone apps holds 8 x 8 tiles
   of 64 x 64, one for each blue; photos may have any size. In the right layout

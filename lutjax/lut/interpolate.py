@@ -8,7 +8,7 @@ clamped; one NaN channel makes every channel of the result NaN.
 Nodes are exact: a colour i / (N - 1), rounded to float32, gives node i to the
 last bit (`positions.evenly`).
 
-Channels are taken apart before any arithmetic. XLA then sees plain vectors and
+Channels are separated before any arithmetic. XLA then has plain vectors and
 fuses a whole method, gathers included, into one loop that writes nothing but
 its result; on a CPU that is what makes it as fast as hand-written engines.
 """

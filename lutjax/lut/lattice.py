@@ -54,7 +54,7 @@ class Lut(NamedTuple):
 
 
 def identity(size: int) -> np.ndarray:
-  """Returns the 3D lattice that changes nothing, which is its nodes' colours.
+  """Returns the identity lattice: each node holds its own colour.
 
   Each entry is i / (N - 1) rounded once to float32: the colours at which the
   interpolations of `interpolate` return nodes exactly.
@@ -143,7 +143,7 @@ def input_domain(lut: Lut) -> Any:
 
 
 def is_curves(lut: Lut) -> bool:
-  """Returns whether the lattice only hands on what the shaper puts out."""
+  """Returns whether the lattice is the identity behind the shaper."""
   if lut.shaper is None or lut.knots is not None:
     return False
   curves = from_shaper(lut.shaper)

@@ -1,4 +1,4 @@
-"""Where colours lie on the axes of a lattice.
+"""Positions of colours on the axes of a lattice: nodes and fractions.
 
 Everything here works on one channel at a time, `[...]` float. NaN stays NaN,
 in the fraction; infinities are clamped.

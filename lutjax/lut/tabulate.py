@@ -1,4 +1,4 @@
-"""Any colour map as a lattice."""
+"""Tabulating colour maps: sampling them at the nodes of a lattice."""
 
 from collections.abc import Callable
 
@@ -84,7 +84,7 @@ def bake(lut: lattice.Lut, size: int, *, method: str = 'trilinear') -> lattice.L
 
 
 def probes(lut: lattice.Lut, baked: lattice.Lut) -> np.ndarray:
-  """Returns colours at which a baked table may be far from what it was made of.
+  """Returns colours at which the error of a baked table may be large.
 
   Random colours, greys, single channels, and the nodes and the centres of the
   cells of both, of a table of more than 65 nodes at every second, third ... one.

@@ -1,8 +1,7 @@
-"""What a network sees of a coordinate: waves of it, fixed or seeded.
+"""Encodings of coordinates as waves, fixed or seeded.
 
-Seeded waves are made from an integer hash of their number, not from a
-library's generator, so that a decoder of another make or year draws the same
-bits. Angles are counted in turns.
+Seeded waves are made from an integer hash of their number, not from a library's
+random generator, so that every decoder makes the same bits. Angles are in turns.
 """
 
 from typing import NamedTuple

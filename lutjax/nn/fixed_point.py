@@ -1,9 +1,9 @@
-"""Undoing `y = x + step(x)` where `step` is a contraction, colour by colour.
+"""Inverse of `y = x + step(x)` where `step` is a contraction, colour by colour.
 
-Banach's iteration `x <- y - step(x)` gains a factor of the Lipschitz constant
+Banach's iteration `x <- y - step(x)` reduces the error by the Lipschitz constant
 each time. Newton's needs the 3 by 3 derivative of every colour, from three
-forward derivatives, and a handful of iterations; where it does not bring a
-colour closer, that colour takes Banach's step instead, so that it converges
+forward derivatives, and few iterations; where it does not reduce the error of a
+colour, that colour takes Banach's step instead, so that it converges
 wherever Banach's does. Anderson's mixes the last steps and needs no derivative.
 All stop once every colour is within the tolerance.
 Gradients come from the implicit function theorem, whatever the iteration.
@@ -88,7 +88,12 @@ def invert(
 
 
 def jacobian(function: Callable[[Array], Array], x: Array) -> Array:
-  """Returns the derivative of each colour, `[..., 3, 3]`, outputs by inputs."""
+  """Returns the derivative of each colour, `[..., 3, 3]`, outputs by inputs.
+
+  Args:
+    function: Maps `[..., 3]` to `[..., 3]`, each colour on its own.
+    x: `[..., 3]`, where it is taken.
+  """
   columns = [
     jax.jvp(function, (x,), (jnp.broadcast_to(jnp.eye(3)[i], x.shape),))[1]
     for i in range(3)

@@ -28,7 +28,7 @@ ACTIVATIONS = {
 def init_gain(
   key: Key, widths: Sequence[int], *, gain: float = 1.5, zero_last: bool = True
 ) -> Layers:
-  """Draws layers that spread their units over the unit cube.
+  """Draws layers whose units are spread over the unit cube.
 
   Weights are normal with variance `gain^2 / inputs` and biases uniform in
   [-1, 1], so that the bends of the first layer fall inside a domain scaled to

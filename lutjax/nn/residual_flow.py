@@ -1,12 +1,12 @@
-"""Residual blocks that move colours, steered per look by biases.
+"""Residual flow on colours, conditioned on the look by biases.
 
 After section 3 of "Efficient Neural Network Encoding for 3D Color Look-Up
 Tables" (arXiv 2412.15438): colours in (0, 1) become `z = atanh(2 a (rgb -
-0.5))`, each block adds `scale * perceptron(z, code)`, and `tanh` leads back.
+0.5))`, each block adds `scale * perceptron(z, code)`, and `tanh` maps back.
 A code holds, block by block and layer by layer, the biases that a look adds and
-the gains that it scales units by, each block's gate behind them where there is
-one, and maybe two matrices that turn `z` before the first block and after the
-last. It is gathered by index, never multiplied by a one-hot.
+the gains that it scales units by, then the gate of each block where there is one,
+and optionally two matrices that multiply `z` before the first block and after the
+last. It is gathered by index, not multiplied by a one-hot.
 
 Parameters are a dict: `weights`, per block a list of `[fan_in, fan_out]`;
 `scales` `[D, 3]`; `bias` `[T]`, shared by all looks, where there is one. The
@@ -160,7 +160,13 @@ def init(key: Key, shape: Shape) -> PyTree:
 
 
 def init_codes(key: Key, shape: Shape, looks: int) -> Array:
-  """Draws codes `[looks, T]`, close to zero."""
+  """Draws codes `[looks, T]`, close to zero.
+
+  Args:
+    key: Used once.
+    shape: The flow's form.
+    looks: Number of codes.
+  """
   return (0.01 if shape.small else 0.1) * jax.random.normal(
     key, (looks, shape.code_size)
   )
@@ -187,7 +193,7 @@ def apply(shape: Shape, params: PyTree, rgb: Array, code: Array) -> Array:
       f'Expected colours [..., 3] and codes [..., {shape.code_size}], got '
       f'{rgb.shape} and {code.shape}.'
     )
-  state = enter(shape, rgb)
+  state = to_state(shape, rgb)
   matrices = shape.blocks * shape.block_size
   if shape.turned:
     state = _turn(params, state, code, matrices)
@@ -196,25 +202,40 @@ def apply(shape: Shape, params: PyTree, rgb: Array, code: Array) -> Array:
     state = state + moved if shape.residual else moved
   if shape.turned:
     state = _turn(params, state, code, matrices + 9)
-  return leave(shape, state)
+  return from_state(shape, state)
 
 
-def enter(shape: Shape, rgb: Array) -> Array:
-  """Maps colours in [0, 1] to where blocks work."""
+def to_state(shape: Shape, rgb: Array) -> Array:
+  """Maps colours in [0, 1] to the inputs of the first block.
+
+  Args:
+    shape: The flow's form.
+    rgb: `[..., 3]` in [0, 1].
+  """
   centred = 2.0 * rgb - 1.0
   return shape.stretch * (jnp.arctanh(REACH * centred) if shape.ends else centred)
 
 
-def leave(shape: Shape, state: Array) -> Array:
-  """Maps what blocks give back to colours; undoes `enter` when rescaled."""
+def from_state(shape: Shape, state: Array) -> Array:
+  """Maps outputs of the last block to colours; inverts `to_state` when rescaled.
+
+  Args:
+    shape: The flow's form.
+    state: `[..., 3]`.
+  """
   state = state / shape.stretch
   if not shape.ends:
     return 0.5 * (state + 1.0)
   return 0.5 * (jnp.tanh(state) / (REACH if shape.rescaled else 1.0) + 1.0)
 
 
-def reenter(shape: Shape, rgb: Array) -> Array:
-  """Undoes `leave`; colours beyond what it can give are held just within."""
+def invert_from_state(shape: Shape, rgb: Array) -> Array:
+  """Inverts `from_state`; colours outside its image are clamped to just inside.
+
+  Args:
+    shape: The flow's form.
+    rgb: `[..., 3]` in [0, 1].
+  """
   centred = 2.0 * rgb - 1.0
   if not shape.ends:
     return shape.stretch * centred
@@ -222,8 +243,13 @@ def reenter(shape: Shape, rgb: Array) -> Array:
   return shape.stretch * jnp.arctanh(jnp.clip(scaled, -0.9999, 0.9999))
 
 
-def reset(shape: Shape, state: Array) -> Array:
-  """Undoes `enter`, clamped to [0, 1]."""
+def invert_to_state(shape: Shape, state: Array) -> Array:
+  """Inverts `to_state`, clamped to [0, 1].
+
+  Args:
+    shape: The flow's form.
+    state: `[..., 3]`.
+  """
   state = state / shape.stretch
   centred = jnp.tanh(state) / REACH if shape.ends else state
   return jnp.clip(0.5 * (centred + 1.0), 0.0, 1.0)
@@ -232,7 +258,15 @@ def reset(shape: Shape, state: Array) -> Array:
 def block_delta(
   shape: Shape, params: PyTree, block: int, state: Array, code: Array
 ) -> Array:
-  """Returns what one block adds to its state `[..., 3]`."""
+  """Returns what one block adds to its state `[..., 3]`.
+
+  Args:
+    shape: The flow's form.
+    params: Its parameters.
+    block: Number of the block, from 0.
+    state: `[..., 3]`.
+    code: `[T]` or `[..., T]`, of the look.
+  """
   at = block * shape.block_size
   if 'bias' in params:
     code = code + params['bias']
@@ -256,7 +290,7 @@ def block_delta(
 
 
 def tabulate(shape: Shape, params: PyTree, code: Array, size: int) -> Array:
-  """Returns what the flow gives at the nodes of the unit cube, not clamped.
+  """Evaluates the flow at the nodes of the unit cube, not clamped.
 
   One plane of red at a time, which a core's cache holds.
 
@@ -281,7 +315,7 @@ def tabulate(shape: Shape, params: PyTree, code: Array, size: int) -> Array:
 
 
 def _turn(params: PyTree, state: Array, code: Array, at: int) -> Array:
-  """Adds to a state `[..., 3]` what the matrix in a code makes of it."""
+  """Adds the product of a state `[..., 3]` with a matrix in a code."""
   if 'bias' in params:
     code = code + params['bias']
   rows = [code[..., at + 3 * i : at + 3 * i + 3] for i in range(3)]

@@ -1,7 +1,7 @@
-"""Rounding that a network learns to live with.
+"""Rounding during training (quantisation-aware training).
 
-Values are rounded on the way forward, and gradients pass as if they were not
-(the straight-through estimator of Bengio et al. 2013).
+Values are rounded in the forward pass, and gradients pass unchanged (the
+straight-through estimator of Bengio et al. 2013).
 """
 
 import math
@@ -36,12 +36,21 @@ def to_bits(values: Array, bits: int) -> Array:
   """Rounds the columns of `[..., M, C]` to signed integers of so many bits.
 
   The step of a column is its largest magnitude over `2^(bits - 1) - 1`.
+
+  Args:
+    values: `[..., M, C]` float.
+    bits: Of an integer with its sign, at least 2.
   """
   return snap(values, column_step(values, bits))
 
 
 def column_step(values: Array, bits: int) -> Array:
-  """Returns the steps `[..., 1, C]` of `to_bits`, held fixed in gradients."""
+  """Returns the steps `[..., 1, C]` of `to_bits`, held fixed in gradients.
+
+  Args:
+    values: `[..., M, C]` float.
+    bits: Of an integer with its sign, at least 2.
+  """
   largest = jnp.max(jnp.abs(values), axis=-2, keepdims=True)
   step = jnp.maximum(largest, 1e-12) / (2 ** (bits - 1) - 1)
   return jax.lax.stop_gradient(step)

@@ -15,7 +15,7 @@ from lutjax.types import Key
 
 
 def init(key: Key, widths: Sequence[int], *, omega: float) -> mlp.Layers:
-  """Draws layers whose pre-activations keep one spread at any depth.
+  """Draws layers whose pre-activations have the same variance at any depth.
 
   Section 3.2 of the paper: weights uniform within +-sqrt(6 / inputs), those of
   the first layer within +-omega / inputs, which decides how many waves fit into

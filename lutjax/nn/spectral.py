@@ -11,7 +11,12 @@ from lutjax.types import Array, Key, PyTree
 
 
 def init(key: Key, weights: PyTree) -> PyTree:
-  """Draws a unit vector `[fan_out]` for every weight `[fan_in, fan_out]`."""
+  """Draws a unit vector `[fan_out]` for every weight `[fan_in, fan_out]`.
+
+  Args:
+    key: Split among the weights.
+    weights: Leaves `[fan_in, fan_out]`.
+  """
   leaves, tree = jax.tree.flatten(weights)
   keys = jax.random.split(key, len(leaves))
   vectors = [
@@ -21,7 +26,13 @@ def init(key: Key, weights: PyTree) -> PyTree:
 
 
 def iterate(vectors: PyTree, weights: PyTree, *, count: int = 1) -> PyTree:
-  """Returns the vectors after so many steps, through which no gradient flows."""
+  """Returns the vectors after steps of power iteration; gradients do not flow.
+
+  Args:
+    vectors: Leaves `[fan_out]`, of length 1.
+    weights: Leaves `[fan_in, fan_out]`.
+    count: Steps.
+  """
 
   def one(vector: Array, weight: Array) -> Array:
     weight = jax.lax.stop_gradient(weight)
@@ -33,13 +44,24 @@ def iterate(vectors: PyTree, weights: PyTree, *, count: int = 1) -> PyTree:
 
 
 def norm(vector: Array, weight: Array) -> Array:
-  """Estimates the largest singular value, from below; differentiable."""
+  """Estimates the largest singular value, from below; differentiable.
+
+  Args:
+    vector: `[fan_out]`, from `iterate`.
+    weight: `[fan_in, fan_out]`.
+  """
   forward = weight @ jax.lax.stop_gradient(vector)
   return jnp.sqrt(jnp.sum(forward * forward) + 1e-24)
 
 
 def bound(vectors: PyTree, weights: PyTree, coefficient: float) -> PyTree:
-  """Scales each weight down until its estimated norm is at most `coefficient`."""
+  """Scales each weight down until its estimated norm is at most `coefficient`.
+
+  Args:
+    vectors: From `iterate`.
+    weights: Leaves `[fan_in, fan_out]`.
+    coefficient: Bound on the spectral norm, above 0.
+  """
   return jax.tree.map(
     lambda vector, weight: (
       weight / jnp.maximum(1.0, norm(vector, weight) / coefficient)

@@ -58,7 +58,12 @@ def safe_stem(name: str) -> str:
 
 
 def jpeg_uri(pixels: np.ndarray, *, limit_bytes: int) -> str | None:
-  """Returns a picture as a data URI of limited length, or None (see `to_jpeg`)."""
+  """Returns a picture as a data URI of limited length, or None (see `to_jpeg`).
+
+  Args:
+    pixels: `[H, W, 3]` uint8.
+    limit_bytes: Of the URI.
+  """
   head = 'data:image/jpeg;base64,'
   content = canvas.to_jpeg(pixels, limit_bytes=(limit_bytes - len(head)) // 4 * 3 - 3)
   if content is None:

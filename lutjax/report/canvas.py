@@ -1,4 +1,4 @@
-"""A drawing surface measured in pixels, and the colours all pictures share.
+"""A drawing surface measured in pixels, and the colours of all plots.
 
 matplotlib is imported when the first canvas is made, since that takes about
 half a second; no pyplot, hence no global figure and no window. Pixels are
@@ -62,7 +62,14 @@ class Canvas:
   def axes(
     self, left: float, top: float, width: float, height: float
   ) -> 'mpl_axes.Axes':
-    """Returns plot axes whose frame covers the box, styled for the house."""
+    """Returns styled plot axes whose frame covers a box.
+
+    Args:
+      left: Of the box, in pixels of the canvas.
+      top: Likewise, from the upper edge.
+      width: Of the box in pixels.
+      height: Of the box in pixels.
+    """
     made = self._figure.add_axes(
       (
         left / self.width,
@@ -110,7 +117,14 @@ class Canvas:
     self._images.append((left, top, pixels))
 
   def error_bar(self, left: int, top: int, width: int, height: int) -> None:
-    """Draws the legend of the error maps: a horizontal bar, figures below."""
+    """Draws the legend of the error maps: a horizontal bar, figures below.
+
+    Args:
+      left: Of the bar, in pixels of the canvas.
+      top: Likewise, from the upper edge.
+      width: Of the bar in pixels.
+      height: Of the bar in pixels.
+    """
     values = ERROR_LIMIT * np.linspace(0, 1, width) ** 2
     self.image(np.broadcast_to(values, (height, width)), left, top, width, height)
     for tick in ERROR_TICKS:
@@ -131,7 +145,17 @@ class Canvas:
     most: int = 90,
     **style: Any,
   ) -> 'mpl_text.Text':
-    """Writes `content` with its upper left corner at the place given."""
+    """Writes text with its upper left corner at a place.
+
+    Args:
+      left: In pixels of the canvas.
+      top: Likewise, from the upper edge.
+      content: The text.
+      size: Of the font in points.
+      color: As matplotlib takes it.
+      most: Characters, after which the text is cut.
+      **style: Other properties of a matplotlib text.
+    """
     style = {'ha': 'left', 'va': 'top', 'fontsize': size, 'color': color} | style
     x, y = left / self.width, 1 - top / self.height
     return self._figure.text(x, y, drawable(content, most=most), style, family=_FONT)

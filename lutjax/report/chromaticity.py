@@ -1,4 +1,4 @@
-"""The CIE xy diagram: where the colours of a picture lie among gamuts."""
+"""The CIE xy diagram: the colours of a picture against gamuts."""
 
 import numpy as np
 

@@ -81,7 +81,7 @@ def draw(
 def measure(
   truth: Array, model: Array, photo: Array, graded: Array | None = None
 ) -> Measured:
-  """Puts a photo through two lattices and compares; to be run under `jit`.
+  """Maps a photo through two lattices and compares; to be run under `jit`.
 
   Args:
     truth: `[N, N, N, 3]` float32.

@@ -1,4 +1,4 @@
-"""The report on looks: scores of all, and pictures of those that stand out."""
+"""The report on looks: scores of all, and pictures of the best and the worst."""
 
 import functools
 import os

@@ -1,8 +1,7 @@
-"""The page of a report: a table of everything, pictures of what stands out.
+"""The page of a report: a table of all rows, pictures of some.
 
-The page is one HTML file without links to the outside. The pictures in it share
-what `LIMIT_BYTES` leaves to them; each lies beside the page as a PNG, too,
-which a click on it opens.
+The page is one HTML file without external links. The pictures in it share the rest
+of `LIMIT_BYTES`; each is also stored beside the page as a PNG, which a click opens.
 """
 
 import math
@@ -197,7 +196,12 @@ def worst_first(entries: Iterable[Entry], column: Column) -> list[Entry]:
 
 
 def text_of(value: float, digits: int) -> str:
-  """Returns a number as tables print it, with a dash for NaN."""
+  """Returns a number as tables print it, with a dash for NaN.
+
+  Args:
+    value: May be NaN or infinite.
+    digits: After the decimal point.
+  """
   if math.isnan(value):
     return '\N{EN DASH}'
   if math.isinf(value):

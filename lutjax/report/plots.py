@@ -162,7 +162,14 @@ def histogram(
 def draw_histogram(
   axes: 'mpl_axes.Axes', values: np.ndarray, *, metric: str, count: str
 ) -> None:
-  """Draws what `histogram` describes into axes that are there already."""
+  """Draws a histogram (see `histogram`) into existing axes.
+
+  Args:
+    axes: Of matplotlib.
+    values: Any shape; those that are not finite are left out.
+    metric: Label of the horizontal axis.
+    count: Label of the vertical axis.
+  """
   values = np.asarray(values, np.float64).ravel()
   values = values[np.isfinite(values)]
   axes.set_xlabel(canvas.drawable(metric), fontsize=8, color=canvas.MUTED)
@@ -239,7 +246,13 @@ def strip(
 def write_png(
   path: str | os.PathLike, pixels: np.ndarray, *, overwrite: bool = True
 ) -> None:
-  """Writes `[H, W, 3]` uint8 pixels to a PNG file, whole or not at all."""
+  """Writes `[H, W, 3]` uint8 pixels to a PNG file, whole or not at all.
+
+  Args:
+    path: Of the file.
+    pixels: `[H, W, 3]` uint8.
+    overwrite: Whether an existing file may be replaced.
+  """
   files.write_bytes(path, canvas.to_png(pixels), overwrite=overwrite)
 
 
@@ -268,7 +281,7 @@ def _legend(axes: 'mpl_axes.Axes', drawn: Sequence[tuple[Any, str]]) -> None:
 def _label_points(axes: 'mpl_axes.Axes', series: Sequence[Sequence[Point]]) -> None:
   """Writes the labels of points, each where it hides least."""
   axes.get_xlim(), axes.get_ylim()  # settles the limits, hence the transform
-  taken, wanted = [], []
+  taken, label_spots = [], []
   for i, kept in enumerate(series):
     if not kept:
       continue
@@ -278,8 +291,8 @@ def _label_points(axes: 'mpl_axes.Axes', series: Sequence[Sequence[Point]]) -> N
     taken += [(x - 3, y - 3, x + 3, y + 3) for x, y in zip(*columns)]
     taken += [(x - 9, y - 9, x + 9, y + 9) for x, y in spots]
     color = canvas.PALETTE[i % len(canvas.PALETTE)]
-    wanted += [(*spot, point.label, color) for spot, point in zip(spots, kept)]
-  for x, y, label, color in wanted:
+    label_spots += [(*spot, point.label, color) for spot, point in zip(spots, kept)]
+  for x, y, label, color in label_spots:
     text = canvas.drawable(label, most=28)
     wide, high = 8.2 * len(text), 16
     boxes = [

@@ -1,4 +1,4 @@
-"""Which rows of a table are worth a picture."""
+"""Selecting the rows of a table that get a picture."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

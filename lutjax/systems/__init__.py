@@ -43,7 +43,7 @@ def entries() -> tuple[Entry, ...]:
 
 
 def model_of(config: Any) -> Model:
-  """Returns what the model of a config offers.
+  """Returns the `Model` of a config.
 
   Raises:
     InputError: if it is the config of no system here.
@@ -59,7 +59,7 @@ def model_of(config: Any) -> Model:
 
 
 def task_of(config: Any) -> Task:
-  """Returns what the task of a config offers.
+  """Returns the `Task` of a config.
 
   Raises:
     InputError: if it is the config of no task here.
@@ -80,7 +80,7 @@ def make(config: Any) -> System:
 
 
 def load(content: bytes, source: str = 'artefact') -> Loaded:
-  """Decodes an artefact of any system, or weights that others published.
+  """Decodes an artefact of any system, or weights in a published format.
 
   Args:
     content: The file.
@@ -110,5 +110,5 @@ def load(content: bytes, source: str = 'artefact') -> Loaded:
 
 
 def image_files() -> ImageFiles | None:
-  """Returns what is done with image files that carry a payload, if anything is."""
+  """Returns the functions for image files that carry a payload, or None."""
   return next((e.image_files for e in entries() if e.image_files is not None), None)

@@ -17,13 +17,13 @@ class AnnotationsTest(parameterized.TestCase):
     (b'<dc:title>Thumbnails</dc:title>', b'<dc:title>Thumbnails</dc:title>'),
   )
   def test_xmp_loses_pictures_and_dangling_pointers(self, xmp, want):
-    said = annotations.with_xmp(annotations.Annotations(), xmp)
-    self.assertEqual(said, annotations.Annotations(xmp=want))
+    found = annotations.with_xmp(annotations.Annotations(), xmp)
+    self.assertEqual(found, annotations.Annotations(xmp=want))
 
   def test_xmp_made_to_take_for_ever_is_dropped_by_name(self):
-    said = annotations.with_xmp(annotations.Annotations(), b'<a:Thumbnails' * 1000)
-    self.assertEqual(said, annotations.Annotations(lost=('XMP',)))
-    self.assertEqual(annotations.with_xmp(said, None), said)
+    found = annotations.with_xmp(annotations.Annotations(), b'<a:Thumbnails' * 1000)
+    self.assertEqual(found, annotations.Annotations(lost=('XMP',)))
+    self.assertEqual(annotations.with_xmp(found, None), found)
 
   def test_a_line_names_twenty(self):
     names = [str(i) for i in range(25)]
@@ -40,14 +40,14 @@ class AnnotationsTest(parameterized.TestCase):
       metadata.Chunk(b'tEXt', b'a\nb\0c'),
       metadata.Chunk(b'tEXt', b'Comment\0c'),
     )
-    said = annotations.Annotations(
+    found = annotations.Annotations(
       text=texts,
       xmp=b'x' * 70_000,
       resources=both,
       resolution=fine,
       lost=('MPF',),
     )
-    _, exif, dropped = annotations.fit(said, b'e' * 70_000, 'JPEG')
+    _, exif, dropped = annotations.fit(found, b'e' * 70_000, 'JPEG')
     want = [
       'MPF',
       'text "a?b"',
@@ -56,7 +56,7 @@ class AnnotationsTest(parameterized.TestCase):
       'resolution',
     ]
     self.assertEqual((exif, dropped), (None, want))
-    kept, _, dropped = annotations.fit(said, None, 'WebP')
+    kept, _, dropped = annotations.fit(found, None, 'WebP')
     texts = ['text "a?b"', 'text "Comment"']
     self.assertEqual(dropped, ['MPF', *texts, 'IPTC', 'Photoshop resources'])
     self.assertEqual((kept.text, kept.resources), ((), ()))

@@ -43,7 +43,7 @@ class CurvesTest(parameterized.TestCase):
     table = np.tile(_log(1024)[:, :1], (1, 3))
     curve = curves.fit(table)
     self.assertLen(curve.channels, 1)
-    size = len(packing.squeeze(msgpack.packb(curves.to_header(curve)))[1])
+    size = len(packing.compress(msgpack.packb(curves.to_header(curve)))[1])
     self.assertLess(size, 250)
     np.testing.assert_allclose(curves.table_of(curve), table, atol=curves.TOLERANCE)
 

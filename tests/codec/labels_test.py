@@ -16,7 +16,7 @@ class LabelsTest(parameterized.TestCase):
     self.assertEqual(header[0], 'Café')
     self.assertEqual(labels.from_header(header, 'a'), looks)
     self.assertLen(header[1], 9)
-    self.assertEqual([look.usual for look in looks], [True, False, False])
+    self.assertEqual([look.is_default for look in looks], [True, False, False])
 
   def test_looks_mix_where_they_differ_in_name_alone(self):
     plain = labels.Label('plain')

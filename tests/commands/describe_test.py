@@ -42,10 +42,10 @@ class DescribingTest(absltest.TestCase):
     self.assertIn(f'{3 * 8 + 8 + 8 * 3 + 3} numbers', text)
 
   def test_a_run(self):
-    wanted = experiment.Experiment(model=_CONFIG, task=looks.Config(), seed=7)
+    settings = experiment.Experiment(model=_CONFIG, task=looks.Config(), seed=7)
     inputs = {'film': 'ab' * 32}
     run = runs.open_run(
-      self.folder, config=wanted, inputs=inputs, resume=True, overwrite=False
+      self.folder, config=settings, inputs=inputs, resume=True, overwrite=False
     )
     run.commit('film', _content(), {'size_bytes': 300, 'seconds': 1.0})
     run.close()

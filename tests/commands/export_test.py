@@ -16,7 +16,7 @@ class ExportingTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
-    self.said = []
+    self.lines = []
 
   def save(self, name, lut):
     path = self.folder / name
@@ -41,7 +41,7 @@ class ExportingTest(parameterized.TestCase):
       self.folder / out,
       [form],
       export.Options(**options),
-      say=self.said.append,
+      say=self.lines.append,
     )
     return path
 
@@ -81,7 +81,7 @@ class ExportingTest(parameterized.TestCase):
     again = selection.named_looks(lut=str(path))['h'].own
     tolerance = 0.5 / (2**bits - 1) + 1e-7
     np.testing.assert_allclose(again.table, lattice.identity(16), atol=tolerance)
-    self.assertEmpty(self.said)
+    self.assertEmpty(self.lines)
 
   @parameterized.parameters(
     ('a', ['cubes'], {}, r'did you mean cube\?'),
@@ -120,7 +120,7 @@ class ExportingTest(parameterized.TestCase):
       path = self.write(looks, f'again.{form}', form, overwrite=True)
       again = selection.named_looks(lut=str(path))['again'].own
       jax.tree.map(np.testing.assert_array_equal, again, lut)
-    self.assertEmpty(self.said)
+    self.assertEmpty(self.lines)
 
   def test_title_and_comments_are_kept(self):
     text = b'# made by hand\nTITLE "Warm"\nLUT_3D_SIZE 2\n' + b'0 0.5 1\n' * 8
@@ -135,7 +135,7 @@ class ExportingTest(parameterized.TestCase):
     got = cube.read(path).lut
     # Three nodes of x^2 read at thirds; a straight line misses 1/4 at the middle.
     np.testing.assert_allclose(got.table[:, 0, 0, 0], [0, 1 / 6, 0.5, 1], atol=1e-6)
-    (line,) = self.said
+    (line,) = self.lines
     self.assertRegex(line, r'b.cube: 3\^3 nodes evaluated at 4\^3 nodes: 0.083 off')
 
   def test_a_size_that_holds_all_nodes_is_exact_and_silent(self):
@@ -145,7 +145,7 @@ class ExportingTest(parameterized.TestCase):
     got = interpolate.sample(cube.read(path).lut, rgb)
     want = interpolate.sample(looks['a'].own, rgb)
     np.testing.assert_allclose(got, want, atol=1e-6)
-    self.assertEmpty(self.said)
+    self.assertEmpty(self.lines)
 
   def test_a_hald_of_curves_is_evaluated_at_its_nodes(self):
     x = np.linspace(0, 1, 1024, dtype=np.float32)
@@ -156,7 +156,7 @@ class ExportingTest(parameterized.TestCase):
     got = selection.named_looks(lut=str(path))['h'].own.table
     want = np.interp(np.arange(16) / 15, x, curve[:, 0])
     np.testing.assert_allclose(got[0, :, 0, 1], want, atol=1e-5)
-    (line,) = self.said
+    (line,) = self.lines
     self.assertRegex(
       line, r'curves of 1024 entries evaluated at 16\^3 nodes: 0.1\d* off'
     )
@@ -167,13 +167,13 @@ class ExportingTest(parameterized.TestCase):
     with self.assertRaisesRegex(errors.InputError, 'from 0.5 to 1.25 at .*; --clip'):
       self.write(looks, 'h.png', 'hald', level=2)
     self.assertFalse((self.folder / 'h.png').exists())
-    self.said.clear()
+    self.lines.clear()
     path = self.write(looks, 'h.png', 'hald', level=2, clip=True)
     got = selection.named_looks(lut=str(path))['h'].own.table
     want = np.clip(1.5 * (0.5 + 0.5 * lattice.identity(4)) - 0.25, 0, 1)
     np.testing.assert_allclose(got, want, atol=1e-5)
-    self.assertRegex(self.said[0], 'inputs from -1 to 1; .* the rest is lost')
-    self.assertRegex(self.said[1], 'from 0.5 to 1.25 at .* cut to 0 to 1')
+    self.assertRegex(self.lines[0], 'inputs from -1 to 1; .* the rest is lost')
+    self.assertRegex(self.lines[1], 'from 0.5 to 1.25 at .* cut to 0 to 1')
 
   def test_a_model_is_asked_at_the_nodes_of_the_hald(self):
     looks = self.model(-0.1, domain=((-1.0,) * 3, (1.0,) * 3))

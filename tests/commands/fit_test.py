@@ -29,14 +29,16 @@ class FittingTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
-    self.said = []
+    self.lines = []
 
   def save(self, name, lut):
     files.write_bytes(self.folder / 'luts' / f'{name}.cube', cube.render(lut))
 
-  def fit(self, wanted=TINY, out='run', **options):
+  def fit(self, settings=TINY, out='run', **options):
     sources = experiment.Sources(luts=[str(self.folder / 'luts')])
-    return fit.fit(wanted, sources, self.folder / out, say=self.said.append, **options)
+    return fit.fit(
+      settings, sources, self.folder / out, say=self.lines.append, **options
+    )
 
   def test_a_folder_becomes_artefacts_that_score_as_recorded(self):
     self.save('soft', _lut(0.8))
@@ -53,10 +55,10 @@ class FittingTest(absltest.TestCase):
       sorted(path.name for path in (run / 'models').iterdir()),
       ['bright.lutjax', 'curves.lutjax', 'soft.lutjax', 'wide.lutjax'],
     )
-    said = ' '.join(self.said)
-    self.assertIn('curves: curves of 7 samples kept beside the network', said)
-    self.assertIn('domains other than [0, 1], kept: wide (-0.5 to 2)', said)
-    self.assertIn('values beyond [0, 1], kept: bright (0 to 1.5)', said)
+    lines = ' '.join(self.lines)
+    self.assertIn('curves: curves of 7 samples kept beside the network', lines)
+    self.assertIn('domains other than [0, 1], kept: wide (-0.5 to 2)', lines)
+    self.assertIn('values beyond [0, 1], kept: bright (0 to 1.5)', lines)
     self.assertTrue((run / 'report.html').is_file())
     recorded = {}
     for event in runs.read_events(run):
@@ -67,7 +69,9 @@ class FittingTest(absltest.TestCase):
     task = evaluate.config_for(str(run), [], experiment.Sources())
     self.assertEqual(task.task, TINY.task)
     sources = experiment.Sources(luts=[str(self.folder / 'luts')])
-    figures, problems = evaluate.evaluate(str(run), task, sources, say=self.said.append)
+    figures, problems = evaluate.evaluate(
+      str(run), task, sources, say=self.lines.append
+    )
     self.assertEmpty(problems)
     for name, stats in recorded.items():
       self.assertEqual(
@@ -109,7 +113,7 @@ class FittingTest(absltest.TestCase):
         evaluate.Config(TINY.task),
         experiment.Sources(luts=[str(other)]),
         only=only,
-        say=self.said.append,
+        say=self.lines.append,
       )
 
     figures, _ = score(_lut(0.8, scale=3.0))
@@ -125,11 +129,11 @@ class FittingTest(absltest.TestCase):
     self.save('soft', _lut(0.8))
     self.fit()
     first = (self.folder / 'run/model.lutjax').stat().st_mtime_ns
-    self.said.clear()
+    self.lines.clear()
     self.fit()
     again = (self.folder / 'run/model.lutjax').stat().st_mtime_ns
     self.assertEqual(again, first)
-    self.assertIn('1 of 1 models are done', ' '.join(self.said))
+    self.assertIn('1 of 1 models are done', ' '.join(self.lines))
     changed = dataclasses.replace(TINY, seed=1)
     with self.assertRaisesRegex(errors.InputError, 'config.seed: 0, now 1'):
       self.fit(changed)
@@ -146,7 +150,7 @@ class FittingTest(absltest.TestCase):
     files.write_text(self.folder / 'luts/broken.cube', '\n'.join(text))
     (self.folder / 'luts/cut.cube').write_text('LUT_3D_SIZE 5\n0 0 0\n')
     sources = experiment.Sources(luts=[str(self.folder / 'luts')], allow_nonfinite=True)
-    problems = fit.fit(TINY, sources, self.folder / 'run', say=self.said.append)
+    problems = fit.fit(TINY, sources, self.folder / 'run', say=self.lines.append)
     self.assertLen(problems, 2)
     self.assertRegex(problems[0], 'cut.cube')
     self.assertRegex(problems[1], 'broken: the fit gave numbers that are not finite')

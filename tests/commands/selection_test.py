@@ -37,9 +37,9 @@ class MixTest(parameterized.TestCase):
     ({'blend': ['wram:1']}, r'did you mean warm\?'),
     ({'blend': ['warm:1'], 'look': 'cold'}, 'found --blend beside it'),
   )
-  def test_refuses(self, wanted, message):
+  def test_refuses(self, flags, message):
     with self.assertRaisesRegex(errors.InputError, message):
-      selection.mix(LOOKS, **wanted)
+      selection.mix(LOOKS, **flags)
 
 
 class ShippingTest(parameterized.TestCase):

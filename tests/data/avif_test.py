@@ -34,9 +34,11 @@ class AvifTest(parameterized.TestCase):
     exif[274] = 6
     content = _saved(mode, icc_profile=icc or b'', exif=exif)
     found = images.decode(content, convert=True, say=lambda line: None)
-    wanted = 'RGBA' if mode == 'RGBA' else 'RGB'
+    mode_expected = 'RGBA' if mode == 'RGBA' else 'RGB'
     with PIL.Image.open(io.BytesIO(content)) as opened:
-      np.testing.assert_array_equal(found.pixels, np.asarray(opened.convert(wanted)))
+      np.testing.assert_array_equal(
+        found.pixels, np.asarray(opened.convert(mode_expected))
+      )
     self.assertEqual(found.icc, icc)
     exif = PIL.Image.Exif()
     exif.load(found.exif)
@@ -44,27 +46,27 @@ class AvifTest(parameterized.TestCase):
 
   @parameterized.parameters(10, 12)
   def test_deep_pixels_keep_their_depth(self, bits):
-    said = []
-    found = images.decode(_deep(bits), 'a.avif', say=said.append)
+    lines = []
+    found = images.decode(_deep(bits), 'a.avif', say=lines.append)
     self.assertEqual(found.pixels.dtype, np.uint16)
     np.testing.assert_allclose(found.pixels / 65535, _RGB, atol=0.6 / (2**bits - 1))
-    self.assertEqual(said, [f'a.avif: {bits} bits, scaled to 16'])
+    self.assertEqual(lines, [f'a.avif: {bits} bits, scaled to 16'])
 
   @parameterized.parameters(
     (12, 13, 'display_p3'), (9, 1, 'rec2020'), (1, 13, None), (2, 2, None)
   )
   def test_code_points_give_the_profile_that_is_missing(self, primaries, curve, space):
-    said = []
+    lines = []
     content = _deep(10, primaries=primaries, transfer=curve)
     self.assertEqual(avif.read_head(content, 'a'), (10, primaries, curve))
-    found = images.decode(content, 'a.avif', say=said.append)
+    found = images.decode(content, 'a.avif', say=lines.append)
     self.assertEqual(found.icc, space and profiles.icc_profile(space))
-    self.assertLen(said, 1)
+    self.assertLen(lines, 1)
 
   def test_other_colours_are_named(self):
-    said = []
-    images.decode(_deep(10, primaries=9, transfer=16), 'a.avif', say=said.append)
-    self.assertRegex(said[0], 'a.avif: its colours are primaries 9 and transfer 16')
+    lines = []
+    images.decode(_deep(10, primaries=9, transfer=16), 'a.avif', say=lines.append)
+    self.assertRegex(lines[0], 'a.avif: its colours are primaries 9 and transfer 16')
 
   def test_is_not_written(self):
     path = pathlib.Path(self.create_tempdir().full_path, 'a.avif')

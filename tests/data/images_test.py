@@ -96,10 +96,10 @@ class ImagesTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
-    self.said = []
+    self.lines = []
 
   def decode(self, content: bytes, **options) -> images.Image:
-    return images.decode(content, 'a.img', say=self.said.append, **options)
+    return images.decode(content, 'a.img', say=self.lines.append, **options)
 
   @parameterized.parameters(
     ('png', 'uint8'), ('png', 'uint16'), ('tif', 'uint8'), ('tiff', 'uint16')
@@ -143,7 +143,7 @@ class ImagesTest(parameterized.TestCase):
       self.assertEqual(dict(parsed)[271], 'Maker')
       self.assertEqual(dict(parsed)[274], 6)
       self.assertEqual(parsed.get_ifd(PIL.ExifTags.IFD.Exif)[33434], 1 / 250)
-      self.assertEmpty(self.said)
+      self.assertEmpty(self.lines)
 
   @parameterized.parameters('PNG', 'JPEG', 'WebP', 'TIFF')
   def test_pillow_sees_profile_and_exif(self, kind):
@@ -243,7 +243,7 @@ class ImagesTest(parameterized.TestCase):
         self.decode(content)
       got = self.decode(content, convert=True)
       np.testing.assert_array_equal(got.pixels, np.stack([grey] * 3, -1))
-    self.assertEqual(self.said, ['a.img: converted from grey to RGB'] * 2)
+    self.assertEqual(self.lines, ['a.img: converted from grey to RGB'] * 2)
     alpha = _noise('uint8', 2)
     got = self.decode(_by_pillow(alpha, 'PNG', 'LA'), convert=True).pixels
     np.testing.assert_array_equal(got, alpha[..., [0, 0, 0, 1]])
@@ -265,7 +265,7 @@ class ImagesTest(parameterized.TestCase):
       difference = images.to_float(got.pixels) - images.to_float(pixels)
       self.assertLess(np.abs(difference).max(), 0.02)
       self.assertIsNone(got.icc)
-    self.assertIn('from cmyk to RGB; its ICC profile', self.said[1])
+    self.assertIn('from cmyk to RGB; its ICC profile', self.lines[1])
 
   def test_premultiplied_alpha_is_refused_or_divided(self):
     pixels = _noise('uint16', 4)
@@ -352,13 +352,13 @@ class ImagesTest(parameterized.TestCase):
     buffer = io.BytesIO(pages)
     tifffile.imwrite(buffer, _noise('uint8'), photometric='rgb', append=True)
     self.decode(buffer.getvalue())
-    self.assertEqual(self.said, ['a.img: 2 pages, only the first is read'])
+    self.assertEqual(self.lines, ['a.img: 2 pages, only the first is read'])
     frames = [PIL.Image.fromarray(_noise('uint8')) for _ in range(2)]
     for kind in ('PNG', 'WEBP'):
       buffer = io.BytesIO()
       frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])
       self.decode(buffer.getvalue())
-      self.assertIn('animated, only the first', self.said[-1])
+      self.assertIn('animated, only the first', self.lines[-1])
 
   def test_writing_refuses_what_the_format_cannot_hold(self):
     for kind, pixels, message in (
@@ -369,8 +369,8 @@ class ImagesTest(parameterized.TestCase):
       with self.assertRaisesRegex(errors.ImageError, message):
         images.encode(images.Image(pixels), kind)
     long = images.Image(_noise('uint8'), exif=_exif() + b'\0' * 70_000)
-    content = images.encode(long, 'JPEG', 'a.jpg', say=self.said.append)
-    self.assertEqual(self.said, ['a.jpg: dropped: EXIF (70082 bytes)'])
+    content = images.encode(long, 'JPEG', 'a.jpg', say=self.lines.append)
+    self.assertEqual(self.lines, ['a.jpg: dropped: EXIF (70082 bytes)'])
     self.assertIsNone(self.decode(content).exif)
     with self.assertRaisesRegex(ValueError, r'got \(4, 4\)'):
       images.encode(images.Image(np.zeros((4, 4), np.uint8)), 'PNG')
@@ -422,7 +422,7 @@ class ImagesTest(parameterized.TestCase):
     if cv2 is not None:
       want = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[..., ::-1]
       np.testing.assert_array_equal(pixels, want)
-    found = images.find_images([str(_DATA / 'photos' / 'p256')], say=self.said.append)
+    found = images.find_images([str(_DATA / 'photos' / 'p256')], say=self.lines.append)
     self.assertLen(found, 118)
     photo = images.read(found[0].path).pixels
     with PIL.Image.open(found[0].path) as want:

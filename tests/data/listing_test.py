@@ -13,13 +13,13 @@ class ListingTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
-    self.said = []
+    self.lines = []
     for name in _NAMES:
       files.write_bytes(self.folder / name, b'')
 
   def find(self, *patterns: str, extensions=('.png', '.tif')) -> list[str]:
     found = listing.find(
-      [str(self.folder / p) for p in patterns], extensions, say=self.said.append
+      [str(self.folder / p) for p in patterns], extensions, say=self.lines.append
     )
     for item in found:
       self.assertTrue(item.path.is_file())
@@ -27,8 +27,8 @@ class ListingTest(absltest.TestCase):
 
   def test_a_folder_gives_its_files_at_any_depth(self):
     self.assertEqual(self.find(''), ['a/b/d.tif', 'a/c.PNG', 'b.png'])
-    self.assertLen(self.said, 1)
-    self.assertIn('skipped 2 files: .hidden.png, notes.txt', self.said[0])
+    self.assertLen(self.lines, 1)
+    self.assertIn('skipped 2 files: .hidden.png, notes.txt', self.lines[0])
 
   def test_what_exists_is_no_glob(self):
     name = 'film, look [v1] (2).png'
@@ -67,7 +67,7 @@ class ListingTest(absltest.TestCase):
 
   def test_a_named_file_is_taken_whatever_it_is(self):
     self.assertEqual(self.find('a/notes.txt', 'b.png'), ['notes.txt', 'b.png'])
-    self.assertEmpty(self.said)
+    self.assertEmpty(self.lines)
 
   def test_a_glob_counts_from_its_fixed_part(self):
     self.assertEqual(self.find('*/*'), ['a/b/d.tif', 'a/c.PNG'])

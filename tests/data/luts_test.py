@@ -27,7 +27,7 @@ class _FolderTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
-    self.said: list[str] = []
+    self.lines: list[str] = []
 
   def put(self, name, content):
     files.write_bytes(self.folder / name, content)
@@ -38,7 +38,7 @@ class _FolderTest(parameterized.TestCase):
     return str(self.folder / name)
 
   def load(self, *patterns, **options):
-    return luts.load(patterns or [str(self.folder)], say=self.said.append, **options)
+    return luts.load(patterns or [str(self.folder)], say=self.lines.append, **options)
 
 
 class LoadTest(_FolderTest):
@@ -50,8 +50,8 @@ class LoadTest(_FolderTest):
     looks, problems = self.load()
     self.assertEqual([look.name for look in looks], ['a', 'two', 'hald'])
     self.assertEmpty(problems)
-    self.assertLen(self.said, 1)
-    self.assertRegex(self.said[0], 'skipped 1 file: notes.txt')
+    self.assertLen(self.lines, 1)
+    self.assertRegex(self.lines[0], 'skipped 1 file: notes.txt')
     np.testing.assert_array_equal(looks[0].lut.table, _table(2, 1))
     self.assertEqual(looks[0].source, str(self.folder / 'a.cube'))
     self.assertEqual(looks[0].digest, files.digest(_cube(1)))
@@ -65,7 +65,9 @@ class LoadTest(_FolderTest):
   def test_what_a_file_says_in_passing_is_said(self):
     path = self.put('a.cube', b'VIDEO 1\n' + _cube())
     self.load(path)
-    self.assertRegex(self.said[0], r"a.cube: line 1: found the unknown keyword 'VIDEO'")
+    self.assertRegex(
+      self.lines[0], r"a.cube: line 1: found the unknown keyword 'VIDEO'"
+    )
     with self.assertRaisesRegex(errors.LutError, 'line 1: found the unknown keyword'):
       self.load(path, strict=True)
 
@@ -78,7 +80,7 @@ class LoadTest(_FolderTest):
     self.assertLen(problems, 2)
     self.assertRegex(problems[0], 'bad.cube: line 2: found 1 rows, expected 8$')
     self.assertRegex(problems[1], 'odd.npz: found an archive that does not decode')
-    self.assertEqual(self.said, problems)
+    self.assertEqual(self.lines, problems)
 
   def test_a_bad_file_that_is_named_stops_all(self):
     self.put('good.cube', _cube())
@@ -119,7 +121,7 @@ class HaldTest(_FolderTest):
     np.testing.assert_array_equal(look.lut.table, want)
     tolerance = 0 if bits == 32 else 0.5001 / (2**bits - 1)
     np.testing.assert_allclose(look.lut.table, _table(9), atol=tolerance)
-    self.assertEmpty(self.said)
+    self.assertEmpty(self.lines)
 
   def test_other_pictures_in_a_folder_are_left_out(self):
     self.put('a.cube', _cube())
@@ -128,8 +130,8 @@ class HaldTest(_FolderTest):
     looks, problems = self.load()
     self.assertLen(looks, 1)
     self.assertEmpty(problems)
-    self.assertRegex(self.said[0], 'grey.png: found 30 x 30 pixels.*; skipped')
-    self.assertRegex(self.said[1], 'photo.png: found 16 x 12 pixels.*; skipped')
+    self.assertRegex(self.lines[0], 'grey.png: found 30 x 30 pixels.*; skipped')
+    self.assertRegex(self.lines[1], 'photo.png: found 16 x 12 pixels.*; skipped')
     with self.assertRaisesRegex(errors.LutError, 'expected a Hald picture'):
       self.load(str(self.folder / 'photo.png'))
 
@@ -146,7 +148,7 @@ class HaldTest(_FolderTest):
     pixels = np.full((8, 8, 4), 255, np.uint8)
     path = self.put_picture('a.png', pixels)
     self.load(path)
-    self.assertRegex(self.said[0], 'a.png: its alpha channel is opaque and left out')
+    self.assertRegex(self.lines[0], 'a.png: its alpha channel is opaque and left out')
     pixels[3, 3, 3] = 254
     self.put_picture('a.png', pixels)
     with self.assertRaisesRegex(errors.LutError, 'found a Hald .* transparent pixels'):
@@ -155,7 +157,7 @@ class HaldTest(_FolderTest):
   def test_jpeg_is_read_with_a_warning(self):
     path = self.put_picture('a.jpg', np.full((8, 8, 3), 128, np.uint8))
     ((look,), _) = self.load(path)
-    self.assertRegex(self.said[0], 'a.jpg: JPEG is lossy')
+    self.assertRegex(self.lines[0], 'a.jpg: JPEG is lossy')
     np.testing.assert_allclose(look.lut.table, 0.5, atol=0.01)
 
   def test_a_damaged_picture_is_a_problem(self):

@@ -37,10 +37,10 @@ class ReadTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
-    self.said = []
+    self.lines = []
 
   def _read(self, name):
-    return pair_matching.read(self.folder / name, self.said.append)
+    return pair_matching.read(self.folder / name, self.lines.append)
 
   @parameterized.product(
     orientation=tuple(range(1, 9)), name=('a.png', 'a.jpg', 'a.webp', 'a.tif')
@@ -54,7 +54,7 @@ class ReadTest(parameterized.TestCase):
     with PIL.Image.open(self.folder / name) as image:
       want = np.asarray(PIL.ImageOps.exif_transpose(image)) / 255.0
     np.testing.assert_allclose(self._read(name).rgb, want, atol=1e-6)
-    self.assertLen(self.said, orientation > 1)
+    self.assertLen(self.lines, orientation > 1)
 
   def test_broken_exif_turns_nothing(self):
     for exif in (b'MM\0*\0\0\0\x08\xff\xff', b'MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0'):
@@ -72,7 +72,7 @@ class ReadTest(parameterized.TestCase):
       want = np.repeat(grey[..., None] / 255.0, 3, axis=-1)
       atol = 0.02 if name == 'g.jpg' else 1e-6
       np.testing.assert_allclose(self._read(name).rgb, want, atol=atol)
-    self.assertLen(self.said, 3)
+    self.assertLen(self.lines, 3)
     image = PIL.Image.fromarray(rng.integers(0, 256, (16, 24, 3), np.uint8))
     indexed = image.quantize(32)
     indexed.save(self.folder / 'p.png')
@@ -84,16 +84,16 @@ class ReadTest(parameterized.TestCase):
     pixels[0, 0] = (-0.5, 0.5, 2.0)
     tifffile.imwrite(self.folder / 'f.tif', pixels, photometric='rgb')
     self.assertEqual(self._read('f.tif').rgb.max(), 1.0)
-    self.assertRegex(self.said[0], r'6\.25% of the pixels .*from -0\.5 to 2\)')
+    self.assertRegex(self.lines[0], r'6\.25% of the pixels .*from -0\.5 to 2\)')
 
 
 class SpaceTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
-    self.said = []
+    self.lines = []
 
   def _converted(self, picture, other):
-    return pair_matching.to_space_of(picture, other, self.said.append)
+    return pair_matching.to_space_of(picture, other, self.lines.append)
 
   def test_converts_as_littlecms_does(self):
     rng = np.random.default_rng(0)
@@ -109,7 +109,7 @@ class SpaceTest(parameterized.TestCase):
     np.testing.assert_allclose(
       got.rgb[inside], np.asarray(want)[inside] / 255.0, atol=1.5 / 255
     )
-    self.assertRegex(self.said[0], 'converted from Display P3 to sRGB')
+    self.assertRegex(self.lines[0], 'converted from Display P3 to sRGB')
 
   def test_there_and_back_is_exact(self):
     rng = np.random.default_rng(1)
@@ -117,8 +117,8 @@ class SpaceTest(parameterized.TestCase):
     none = _picture(start)
     wide = _picture(start, profiles.icc_profile('rec2020'))
     there = self._converted(none, wide)
-    self.assertIn('sRGB (it has no profile) to Rec. 2020', self.said[0])
-    self.assertNotIn('clipped', self.said[0])
+    self.assertIn('sRGB (it has no profile) to Rec. 2020', self.lines[0])
+    self.assertNotIn('clipped', self.lines[0])
     back = self._converted(there, none)
     np.testing.assert_allclose(back.rgb, start, atol=2e-4)
 
@@ -128,14 +128,16 @@ class SpaceTest(parameterized.TestCase):
     wide = _picture(red, profiles.icc_profile('rec2020'))
     got = self._converted(wide, _picture(red))
     np.testing.assert_allclose(got.rgb[0, 0], [1.0, 0.0, 0.0], atol=1e-6)
-    self.assertRegex(self.said[0], r'25\.00% of the pixels lie beyond it, by up to 0\.')
+    self.assertRegex(
+      self.lines[0], r'25\.00% of the pixels lie beyond it, by up to 0\.'
+    )
 
   def test_equal_spaces_are_left_alone(self):
     rgb = np.random.default_rng(2).uniform(size=(8, 8, 3))
     other = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile('sRGB')).tobytes()
     got = self._converted(_picture(rgb, other), _picture(rgb))
     np.testing.assert_array_equal(got.rgb, rgb.astype(np.float32))
-    self.assertEmpty(self.said)
+    self.assertEmpty(self.lines)
 
   def test_refuses_what_has_no_matrix_and_names_both(self):
     lab = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile('LAB')).tobytes()
@@ -165,17 +167,17 @@ class SizeTest(parameterized.TestCase):
     np.testing.assert_allclose(got, want, atol=1e-6)
 
   def test_larger_pictures_follow_the_smallest(self):
-    said = []
+    lines = []
     rng = np.random.default_rng(0)
     opaque = np.ones((80, 120), bool)
     opaque[0, 0] = False
     large = _picture(rng.uniform(size=(80, 120, 3)), name='l.png', opaque=opaque)
     small = _picture(rng.uniform(size=(40, 60, 3)), name='s.png')
-    got = pair_matching.to_one_size([large, small], said.append)
+    got = pair_matching.to_one_size([large, small], lines.append)
     self.assertEqual([one.rgb.shape for one in got], [(40, 60, 3)] * 2)
     self.assertEqual(np.count_nonzero(~got[0].opaque), 1)
-    self.assertRegex(said[0], r'l\.png: 120 x 80 pixels averaged to 60 x 40 \(means')
-    self.assertLen(said, 1)
+    self.assertRegex(lines[0], r'l\.png: 120 x 80 pixels averaged to 60 x 40 \(means')
+    self.assertLen(lines, 1)
 
   @parameterized.parameters(
     ((4000, 6000), (1000, 1500)),

@@ -29,10 +29,10 @@ class PairsTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
-    self.said = []
+    self.lines = []
 
   def _find(self, *patterns):
-    return pairs.find([str(self.folder / p) for p in patterns], say=self.said.append)
+    return pairs.find([str(self.folder / p) for p in patterns], say=self.lines.append)
 
   def test_before_and_after_are_matched_by_stem(self):
     for name in ('a.png', 'deep/b.png', 'alone.png'):
@@ -42,7 +42,7 @@ class PairsTest(absltest.TestCase):
     found = self._find('warm')
     self.assertEqual([pair.before.name for pair in found], ['a.png', 'b.png'])
     self.assertEqual([list(pair.after) for pair in found], [['warm'], ['warm']])
-    self.assertIn('left out alone', self.said[0])
+    self.assertIn('left out alone', self.lines[0])
 
   def test_two_files_are_named_after_the_second(self):
     _write(self.folder / 'x.png', 51)
@@ -59,17 +59,19 @@ class PairsTest(absltest.TestCase):
     (pair,) = self._find('.')
     self.assertEqual(pair.before.name, '001.png')
     self.assertEqual(sorted(pair.after), ['LUT01', 'LUT_2', 'blend'])
-    self.assertRegex(self.said[0], '002.*003_x')
+    self.assertRegex(self.lines[0], '002.*003_x')
 
   def _read(self, before, after):
-    (pair,) = pairs.find([str(before), str(after)], say=self.said.append)
-    return pairs.read(pair, say=self.said.append)
+    (pair,) = pairs.find([str(before), str(after)], say=self.lines.append)
+    return pairs.read(pair, say=self.lines.append)
 
   def test_orientation_is_applied(self):
     read = self._read(CASES / 'pair_before_orientation3.png', CASES / 'pair_after.png')
     want = read.before.astype(np.float64) ** 0.8
     np.testing.assert_allclose(read.after['pair_after'], want, atol=0.51 / 255)
-    self.assertRegex(self.said[0], 'orientation3.png: turned by its EXIF orientation 3')
+    self.assertRegex(
+      self.lines[0], 'orientation3.png: turned by its EXIF orientation 3'
+    )
 
   def test_transparent_pixels_are_left_out(self):
     read = self._read(CASES / 'pair_before_transparent.png', CASES / 'pair_after.png')
@@ -79,8 +81,8 @@ class PairsTest(absltest.TestCase):
     self.assertLen(read.before, 120 * 100)
     want = read.before.astype(np.float64) ** 0.8
     np.testing.assert_allclose(read.after['pair_after'], want, atol=0.51 / 255)
-    self.assertRegex(self.said[0], 'left out 7,200 of 19,200 pixels')
-    laid = pairs.laid_out(read, 'pair_after')
+    self.assertRegex(self.lines[0], 'left out 7,200 of 19,200 pixels')
+    laid = pairs.to_picture(read, 'pair_after')
     np.testing.assert_array_equal(laid.before[laid.kept], read.before)
     self.assertFalse(laid.before[:, :60].any())
 
@@ -108,7 +110,9 @@ class PairsTest(absltest.TestCase):
     images.write(self.folder / 'after.png', wide)
     read = self._read(self.folder / 'before.png', self.folder / 'after.png')
     np.testing.assert_allclose(read.after['after'], read.before, atol=2e-3)
-    self.assertRegex(self.said[0], r'after.png: converted from Display P3 to sRGB \(it')
+    self.assertRegex(
+      self.lines[0], r'after.png: converted from Display P3 to sRGB \(it'
+    )
     foreign = images.Image(bits, b'a profile of nobody')
     images.write(self.folder / 'after.png', foreign)
     with self.assertRaisesRegex(errors.InputError, 'after.png: .* of .*before.png'):
@@ -125,7 +129,7 @@ class PairsTest(absltest.TestCase):
     want = read.before.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
     np.testing.assert_allclose(read.after['mono'], want, atol=2.5 / 255)
     self.assertTrue(read.jpeg['mono'])
-    self.assertRegex('|'.join(self.said), 'from grey to RGB.*90 x 60 pixels averaged')
+    self.assertRegex('|'.join(self.lines), 'from grey to RGB.*90 x 60 pixels averaged')
 
   def test_refuses_pictures_of_other_sizes(self):
     _write(self.folder / 'x.png', 1)

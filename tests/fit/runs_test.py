@@ -21,7 +21,7 @@ class RunsTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path) / 'run'
-    self.said = []
+    self.lines = []
 
   def open(self, config=Config(), inputs=None, **options):
     return runs.open_run(
@@ -29,7 +29,7 @@ class RunsTest(absltest.TestCase):
       config=config,
       inputs=inputs or {'a.cube': '00'},
       single=False,
-      **{'resume': True, 'overwrite': False, 'say': self.said.append, **options},
+      **{'resume': True, 'overwrite': False, 'say': self.lines.append, **options},
     )
 
   def test_remembers_what_is_done(self):
@@ -117,7 +117,7 @@ class RunsTest(absltest.TestCase):
     again = self.open()
     again.commit('b', b'artefact', {})
     again.close()
-    self.assertLen(self.said, 1)
+    self.assertLen(self.lines, 1)
     names = [json.loads(line)['name'] for line in path.read_text().splitlines()]
     self.assertEqual(names, ['a', 'b'])
 

@@ -102,11 +102,11 @@ def run(source: pathlib.Path, target: pathlib.Path) -> list[str]:
   """Runs the command through an identity LUT; returns its lines about `target`."""
   lut = source.parent / 'identity.cube'
   lut.write_text(IDENTITY)
-  failed, heard = in_process.run('apply', lut=lut, images=source, out=target)
+  failed, printed = in_process.run('apply', lut=lut, images=source, out=target)
   if failed:
     raise AssertionError(failed)
   about = (f'{source}: ', f'{target}: ')
-  lines = heard.splitlines()
+  lines = printed.splitlines()
   return [line for line in lines if line.startswith(about)]
 
 
@@ -123,7 +123,7 @@ class FormatsTest(parameterized.TestCase):
     profile.write_bytes(ICC)
     PIL.Image.new('RGB', (80, 60), 'red').save(thumbnail)
     cls.thumbnail = thumbnail.read_bytes()
-    cls.said = {}
+    cls.lines = {}
     for kind in FORMATS:
       source = save(cls.folder / f'{kind}.{kind}')
       items = [
@@ -137,7 +137,7 @@ class FormatsTest(parameterized.TestCase):
       exiftool('-q', '-overwrite_original', *items, source)
       for target in FORMATS:
         path = cls.folder / f'{kind}_to.{target}'
-        cls.said[kind, target] = run(source, path)
+        cls.lines[kind, target] = run(source, path)
     paths = [cls.folder / f'{a}_to.{b}' for a in FORMATS for b in FORMATS]
     read = json.loads(exiftool('-json', '-G1', '-a', '-n', *paths))
     cls.read = dict(zip(itertools.product(FORMATS, FORMATS), read))
@@ -156,7 +156,7 @@ class FormatsTest(parameterized.TestCase):
       else:
         self.assertEqual(str(found[name]), value)
     want = f'{self.folder / f"{source}_to.{target}"}: dropped: {", ".join(lost)}'
-    self.assertEqual(self.said[source, target], [want] if lost else [])
+    self.assertEqual(self.lines[source, target], [want] if lost else [])
     self.assertNotIn('ExifTool:Error', found)
     self.assertNotIn('ExifTool:Warning', found)
 

@@ -235,11 +235,11 @@ class ApplyTest(ExactTest):
         self.apply(look, _pixels(np.float32), '.tif', interpolation=method)
       return
     pixels = _pixels(np.float32)
-    got, said = self.apply(look, pixels, '.tif', interpolation=method)
+    got, printed = self.apply(look, pixels, '.tif', interpolation=method)
     want = look(pixels.reshape(-1, 3), method).reshape(pixels.shape)
     sure = np.isfinite(want)
     np.testing.assert_allclose(got[sure], want[sure], atol=1e-6 * look.largest)
-    self.assertEqual(said, '')
+    self.assertEqual(printed, '')
 
   def test_as_many_as_129_nodes(self):
     look = Look(_steep(129))
@@ -358,11 +358,11 @@ class ApplyTest(ExactTest):
     source, target = self.folder / f'a{suffix}', self.folder / f'b{suffix}'
     _write(source, pixels)
     lut = self.lut(look)
-    problems, said = in_process.run(
+    problems, printed = in_process.run(
       'apply', lut=lut, images=source, out=target, **given
     )
     self.assertEmpty(problems)
-    return _read(target), said
+    return _read(target), printed
 
 
 class ModelTest(ExactTest):
@@ -403,22 +403,22 @@ class ModelTest(ExactTest):
     source, target = self.folder / 'a.tif', self.folder / 'b.tif'
     _write(source, pixels)
     given = {'model': self.model, 'images': source, 'out': target} | given
-    problems, said = in_process.run('apply', **given)
+    problems, printed = in_process.run('apply', **given)
     self.assertEmpty(problems)
-    return pixels, _read(target), said
+    return pixels, _read(target), printed
 
   def test_every_pixel_by_the_network(self):
-    pixels, got, said = self.apply(decode='exact')
+    pixels, got, printed = self.apply(decode='exact')
     np.testing.assert_allclose(got, self.network(pixels), atol=3e-6)
-    self.assertEqual(said, '')
+    self.assertEqual(printed, '')
 
   def test_by_a_lattice_whose_error_is_said(self):
-    pixels, got, said = self.apply()
+    pixels, got, printed = self.apply()
     want = self.lattice(65)(pixels.reshape(-1, 3)).reshape(pixels.shape)
     np.testing.assert_allclose(got, want, atol=5e-6)
     error = 255 * np.abs(want - self.network(pixels))
-    self.assertRegex(said, r'a.tif: the 65\^3 lattice is off the network by')
-    found = re.search(r'by (\S+) of 255 on average, (\S+) at most', said)
+    self.assertRegex(printed, r'a.tif: the 65\^3 lattice is off the network by')
+    found = re.search(r'by (\S+) of 255 on average, (\S+) at most', printed)
     self.assertAlmostEqual(float(found[1]), error.mean(), delta=0.05 * error.mean())
     self.assertAlmostEqual(float(found[2]), error.max(), delta=0.05 * error.max())
 
@@ -428,14 +428,14 @@ class ModelTest(ExactTest):
     target = self.folder / f'out{suffix}'
     given = {'level': 6, 'clip': 'true'} if form == 'hald' else {'size': size}
     given |= {'model': self.model, 'out': target, 'format': form}
-    problems, said = in_process.run('export', **given)
+    problems, printed = in_process.run('export', **given)
     self.assertEmpty(problems)
     if form == 'hald':
       want = self.network(_nodes(36).reshape(-1, 3)).reshape((36,) * 3 + (3,))
       picture = np.clip(want, 0, 1).transpose(2, 1, 0, 3).reshape(216, 216, 3)
       self.assert_rounded_once(_read(target), picture, 65535, 3e-6)
-      self.assertIn('cut to 0 to 1', said)
-      self.assertIn('the rest is lost', said)
+      self.assertIn('cut to 0 to 1', printed)
+      self.assertIn('the rest is lost', printed)
       return
     want = self.lattice(size).table
     got = np.load(target)['lut'] if form == 'npz' else _cube_rows(target, size)
@@ -461,9 +461,9 @@ class ExportTest(ExactTest):
     lut = self.lut(look)
     for form in ('cube', 'npz'):
       target = self.folder / f'out.{form}'
-      problems, said = self.export(lut, target, form)
+      problems, printed = self.export(lut, target, form)
       self.assertEmpty(problems)
-      self.assertEqual(said, f'{target}\n')
+      self.assertEqual(printed, f'{target}\n')
     arrays = np.load(self.folder / 'out.npz')
     text = _without_ranges(self.folder / 'out.cube')
     if look.table is not None:
@@ -502,24 +502,26 @@ class ExportTest(ExactTest):
       with self.assertRaisesRegex(errors.InputError, 'found values from .* --clip'):
         self.export(lut, target, 'hald', **given)
       given['clip'] = 'true'
-    problems, said = self.export(lut, target, 'hald', **given)
+    problems, printed = self.export(lut, target, 'hald', **given)
     self.assertEmpty(problems)
     self.assert_rounded_once(_read(target), want, 65535, 2e-6 * look.largest)
     between = _RNG.uniform(size=(9999, 3))
     table = want.reshape((16,) * 3 + (3,)).transpose(2, 1, 0, 3)
     if np.abs(Look(table)(between) - look(between)).max() > 1e-6 * look.largest:
-      self.assertRegex(said, r'evaluated at 16\^3 nodes: .* off between them at most')
+      self.assertRegex(
+        printed, r'evaluated at 16\^3 nodes: .* off between them at most'
+      )
 
   def test_another_size_says_the_largest_error(self):
     look = LOOKS['curves']
     target = self.folder / 'out.cube'
-    problems, said = self.export(self.lut(look), target, 'cube', size=33)
+    problems, printed = self.export(self.lut(look), target, 'cube', size=33)
     self.assertEmpty(problems)
     want = look(_nodes(33).reshape(-1, 3)).reshape((33,) * 3 + (3,))
     np.testing.assert_allclose(_cube_rows(target, 33), want, atol=1e-6)
     grey = np.repeat(np.linspace(0, 1, 100_001)[:, None], 3, axis=1)
     error = np.abs(look(grey) - Look(want)(grey)).max()
-    found = float(said.split(' off between')[0].split()[-1])
+    found = float(printed.split(' off between')[0].split()[-1])
     self.assertBetween(found, 0.9 * error, 1.01 * error)
 
   def export(self, lut, target, form, **given):

@@ -24,7 +24,7 @@ def run(command: str, **given: Any) -> tuple[list[str], str]:
   module = importlib.reload(importlib.import_module(f'launch.{command}'))
   flags.FLAGS.mark_as_parsed()
   texts = {key: v if isinstance(v, list) else str(v) for key, v in given.items()}
-  said = io.StringIO()
-  with flagsaver.as_parsed(**texts), contextlib.redirect_stdout(said):
+  printed = io.StringIO()
+  with flagsaver.as_parsed(**texts), contextlib.redirect_stdout(printed):
     problems: Sequence[str] = module.main()
-  return list(problems), said.getvalue()
+  return list(problems), printed.getvalue()

@@ -28,7 +28,7 @@ def _look():
   rng = np.random.default_rng(0)
   table = np.clip(lattice.identity(9) + rng.normal(0, 0.05, (9, 9, 9, 3)), 0, 1)
   label = labels.Label('soft', range=(-0.25, 1.25))
-  return normalized.Presented(label, '', table.astype(np.float32))
+  return normalized.NormalizedLook(label, '', table.astype(np.float32))
 
 
 class ExhaustiveTest(parameterized.TestCase):

@@ -14,7 +14,7 @@ from lutjax.lut import lattice
 
 def _source(name, digest, domain=labels.UNIT_DOMAIN):
   label = labels.Label(name, domain)
-  return normalized.Presented(
+  return normalized.NormalizedLook(
     label, digest, lattice.identity(2), source=f'luts/{name}.cube'
   )
 
@@ -39,7 +39,7 @@ class MatchingTest(absltest.TestCase):
     """Returns what is matched, with what, and how; and the problems."""
     held = {source.label.name: source for source in sources}
     matches, problems = matching.find(opened, held, only)
-    self.said = matching.remarks(matches, held)
+    self.lines = matching.remarks(matches, held)
     self.record = matching.record(matches)
     return [(m.name, m.source.label.name, m.how) for m in matches], problems
 
@@ -48,7 +48,7 @@ class MatchingTest(absltest.TestCase):
     found, problems = self.find(opened, [_source('b', 'b'), _source('renamed', 'a')])
     self.assertEqual(found, [('soft', 'renamed', 'content'), ('warm', 'b', 'content')])
     self.assertEmpty(problems)
-    self.assertEmpty(self.said)
+    self.assertEmpty(self.lines)
 
   def test_of_two_files_of_one_stem_the_right_one_is_taken(self):
     opened = self.model('soft', inputs={'soft': 'a'})
@@ -56,7 +56,7 @@ class MatchingTest(absltest.TestCase):
     found, problems = self.find(opened, sources)
     self.assertEqual(found, [('soft', 'new-soft', 'content')])
     self.assertEmpty(problems)
-    self.assertRegex(self.said[0], 'luts/old-soft.cube: left out')
+    self.assertRegex(self.lines[0], 'luts/old-soft.cube: left out')
 
   def test_looks_of_equal_content_keep_their_names(self):
     opened = self.model('one', 'two', inputs={'one': 'a', 'two': 'a'})
@@ -77,7 +77,9 @@ class MatchingTest(absltest.TestCase):
     found, problems = self.find(opened, [_source('wrong', 'z')], ['soft'])
     self.assertEqual(found, [('soft', 'wrong', 'other')])
     self.assertEmpty(problems)
-    self.assertRegex(self.said[0], 'soft: scored against luts/wrong.cube, not the file')
+    self.assertRegex(
+      self.lines[0], 'soft: scored against luts/wrong.cube, not the file'
+    )
     self.assertEqual(
       self.record['soft'],
       {'file': 'luts/wrong.cube', 'sha256': 'z', 'matched': 'other'},
@@ -106,7 +108,7 @@ class MatchingTest(absltest.TestCase):
     found, problems = self.find(opened, [_source('soft', 'z')])
     self.assertEqual(found, [('soft', 'soft', 'name')])
     self.assertRegex(problems[0], 'no source for warm$')
-    self.assertRegex(self.said[0], 'soft: matched by name, no run.json')
+    self.assertRegex(self.lines[0], 'soft: matched by name, no run.json')
 
   def test_another_domain_is_refused(self):
     opened = self.model('soft')

@@ -54,14 +54,14 @@ def _oracle(name, at):
   return _trilinear(table, shaped) if len(table) else shaped
 
 
-def _present(name, **options):
-  said = []
-  found = luts.load([str(CASES / f'{name}.cube')], say=said.append).looks
-  (look,) = normalized.present(found, 33, **options)
-  return look, [*said, look.remark]
+def _normalize(name, **options):
+  lines = []
+  found = luts.load([str(CASES / f'{name}.cube')], say=lines.append).looks
+  (look,) = normalized.normalize(found, 33, **options)
+  return look, [*lines, look.remark]
 
 
-class PresentingTest(parameterized.TestCase):
+class NormalizeTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.at = np.random.default_rng(0).uniform(size=(512, 3)).astype(np.float32)
@@ -71,7 +71,7 @@ class PresentingTest(parameterized.TestCase):
   )
   def test_the_truth_is_that_of_the_cases(self, name, key):
     expected = np.load(CASES / 'expected.npz')
-    look, _ = _present(name)
+    look, _ = _normalize(name)
     low, high = np.array(look.label.domain)
     at = np.clip((expected['rgb'] - low) / (high - low), 0, 1).astype(np.float32)
     got = normalized.truth(normalized.truth_of(look), at, 'tetrahedral')
@@ -79,7 +79,7 @@ class PresentingTest(parameterized.TestCase):
 
   @parameterized.product(name=CURVED, curves=('beside', 'baked'))
   def test_the_truth_is_the_file_and_not_what_is_fitted(self, name, curves):
-    look, _ = _present(name, curves=curves)
+    look, _ = _normalize(name, curves=curves)
     got = normalized.truth(normalized.truth_of(look), self.at, 'trilinear')
     low, high = look.label.range
     want = _oracle(name, self.at)
@@ -90,43 +90,43 @@ class PresentingTest(parameterized.TestCase):
 
   @parameterized.parameters(*CURVED)
   def test_curve_and_lattice_together_are_the_file(self, name):
-    look, said = _present(name)
-    seen = np.asarray(unit_cube.through(unit_cube.curve_of(look.label), self.at))
+    look, lines = _normalize(name)
+    seen = np.asarray(unit_cube.apply_curve(unit_cube.curve_of(look.label), self.at))
     low, high = look.label.range
     got = low + (high - low) * _trilinear(look.table.astype(float), seen)
     # 1e-5 of the cube, and what the lattice makes of that.
     np.testing.assert_allclose(got, _oracle(name, self.at), atol=5e-5)
     self.assertRegex(
-      said[0], f'{name}: curves of .* kept beside the network, in .*1e-05'
+      lines[0], f'{name}: curves of .* kept beside the network, in .*1e-05'
     )
 
   def test_baked_curves_are_said_with_their_error(self):
-    look, said = _present('curve1024', curves='baked')
+    look, lines = _normalize('curve1024', curves='baked')
     self.assertIsNone(look.label.curve)
-    self.assertRegex(said[0], r'curve1024: curves baked to a 33\^3 lattice, .*0\.0\d')
+    self.assertRegex(lines[0], r'curve1024: curves baked to a 33\^3 lattice, .*0\.0\d')
 
   def test_nothing_is_said_of_domains_and_values_that_are_usual(self):
     for curves in ('beside', 'baked'):
-      look, _ = _present('curve1024', curves=curves)
+      look, _ = _normalize('curve1024', curves=curves)
       self.assertEmpty(list(normalized.extents([look.label])))
-    lines = [*normalized.extents([_present(n)[0].label for n in CURVED])]
+    lines = [*normalized.extents([_normalize(n)[0].label for n in CURVED])]
     self.assertEqual(
       lines, ['domains other than [0, 1], kept: shaper_ranges (-0.1 to 1.2)']
     )
-    (line,) = normalized.extents([_present('log_to_linear9')[0].label])
+    (line,) = normalized.extents([_normalize('log_to_linear9')[0].label])
     self.assertEqual(line, 'values beyond [0, 1], kept: log_to_linear9 (0 to 16)')
 
   def test_a_look_without_curves_is_its_table(self):
-    look, said = _present('steep17')
+    look, lines = _normalize('steep17')
     self.assertIsNone(look.lut)
-    self.assertEqual(said, [''])
+    self.assertEqual(lines, [''])
     self.assertEqual(set(normalized.truth_of(look)), {'table', 'size'})
 
 
 class DrawnTest(absltest.TestCase):
   def test_half_of_the_colours_pass_the_curve(self):
-    curved, _ = _present('curve1024')
-    plain, _ = _present('steep17')
+    curved, _ = _normalize('curve1024')
+    plain, _ = _normalize('steep17')
     config = looks.Config()
     bent, straight = looks.jobs(config, [curved, plain], 'model')
     self.assertEqual(set(bent.data), set(straight.data))
@@ -153,12 +153,12 @@ class ScoredTest(parameterized.TestCase):
     cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
 
   def fit(self, name, model, task, **options):
-    wanted = experiment.Experiment(
+    settings = experiment.Experiment(
       model, task, loop.Config(steps=0, schedule='constant'), **options
     )
     run = self.folder / f'{name}-{type(model).__module__}-{task.curves}'
     sources = experiment.Sources(luts=[str(CASES / f'{name}.cube')])
-    self.assertEmpty(fit.fit(wanted, sources, run, say=lambda line: None))
+    self.assertEmpty(fit.fit(settings, sources, run, say=lambda line: None))
     events = map(json.loads, (run / 'metrics.jsonl').read_text().splitlines())
     (record,) = [event for event in events if event['event'] == 'model']
     return run, record['looks'][name]
@@ -201,7 +201,7 @@ class ScoredTest(parameterized.TestCase):
     np.testing.assert_allclose(unit_cube.to_unit(label, rgb), want, atol=2e-5)
     # Every colour, in one part instead of sixteen.
     loaded = selection.find_models(str(run))[0].loaded
-    look, _ = _present('shaper_ranges')
+    look, _ = _normalize('shaper_ranges')
     count = every_colour.COUNT
     every_colour.COUNT = 1 << 20
     self.addCleanup(setattr, every_colour, 'COUNT', count)

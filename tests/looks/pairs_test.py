@@ -60,14 +60,14 @@ class PairsTest(parameterized.TestCase):
     export.write(identity, blank, 'hald', export.Options(level=4))
     rgb = images.to_float(images.read(blank).pixels)
     _write(self.folder / 'graded.png', _grade(rgb, 0.5))
-    wanted = experiment.Experiment(
+    settings = experiment.Experiment(
       model=nilut.Config(widths=(32, 32)),
       task=pairs.from_looks(looks.Config()),
       fit=FIT,
       pictures='none',
     )
     sources = experiment.Sources(pairs=[str(blank), str(self.folder / 'graded.png')])
-    problems = fit.fit(wanted, sources, self.folder / 'run', say=_silent)
+    problems = fit.fit(settings, sources, self.folder / 'run', say=_silent)
     self.assertEmpty(problems)
     lut = _decoded(model=str(self.folder / 'run'))['graded']
     np.testing.assert_allclose(lut.table, _grade(lattice.identity(9), 0.5), atol=0.06)
@@ -82,14 +82,14 @@ class PairsTest(parameterized.TestCase):
     _write(self.folder / 'set/001.png', photo)
     blend = (_grade(photo, 0.5) + _grade(photo, -0.3)) / 2
     _write(self.folder / 'set/001_blend.png', blend)
-    wanted = experiment.Experiment(
+    settings = experiment.Experiment(
       model=nilut.Config(widths=(32, 32), styles='heads'),
       task=pairs.from_looks(nilut_task.Config()),
       fit=FIT,
       pictures='none',
     )
     sources = experiment.Sources(pairs=[str(self.folder / 'set')])
-    fit.fit(wanted, sources, self.folder / 'run', say=_silent)
+    fit.fit(settings, sources, self.folder / 'run', say=_silent)
     (record,) = _records(self.folder / 'run')
     self.assertEqual(list(record['looks']), ['cold', 'warm', 'blend'])
     for scores in record['looks'].values():
@@ -106,17 +106,17 @@ class PairsTest(parameterized.TestCase):
 
   @parameterized.parameters('pair_before_orientation3', 'pair_before_transparent')
   def test_the_look_of_turned_and_transparent_pictures_is_found(self, name):
-    wanted = experiment.Experiment(
+    settings = experiment.Experiment(
       model=nilut.Config(widths=(32, 32)),
       task=pairs.from_looks(looks.Config()),
       fit=FIT,
       pictures='none',
     )
-    said = []
+    lines = []
     sources = experiment.Sources(
       pairs=[str(CASES / f'{name}.png'), str(CASES / 'pair_after.png')]
     )
-    problems = fit.fit(wanted, sources, self.folder / 'run', say=said.append)
+    problems = fit.fit(settings, sources, self.folder / 'run', say=lines.append)
     self.assertEmpty(problems)
     (lut,) = _decoded(33, model=str(self.folder / 'run')).values()
     with PIL.Image.open(CASES / f'{name}.png') as image:
@@ -133,8 +133,8 @@ class PairsTest(parameterized.TestCase):
     scores = record['looks']['pair_after']
     self.assertEqual(scores['floor_cause'], 'rounding')
     self.assertGreater(scores['floor_psnr'], 50.0)
-    self.assertRegex('|'.join(said), r'pair_after: floor [56]\d\.\d dB')
-    self.assertRegex('|'.join(said), r'the model has .* dB .*, the floor is [56]\d')
+    self.assertRegex('|'.join(lines), r'pair_after: floor [56]\d\.\d dB')
+    self.assertRegex('|'.join(lines), r'the model has .* dB .*, the floor is [56]\d')
 
   def test_what_no_lut_can_remove_is_told(self):
     photo = synthetic.photo(3, 240, 320)
@@ -154,15 +154,15 @@ class PairsTest(parameterized.TestCase):
     PIL.Image.fromarray(images.from_float(after.astype(np.float32), 8)).save(
       self.folder / 'set/001_jpeg.jpg', quality=50
     )
-    wanted = experiment.Experiment(
+    settings = experiment.Experiment(
       model=nilut.Config(widths=(32, 32)),
       task=pairs.from_looks(looks.Config()),
       fit=FIT,
       pictures='none',
     )
-    said = []
+    lines = []
     sources = experiment.Sources(pairs=[str(self.folder / 'set')])
-    fit.fit(wanted, sources, self.folder / 'run', say=said.append)
+    fit.fit(settings, sources, self.folder / 'run', say=lines.append)
     scores = {
       name: stats
       for record in _records(self.folder / 'run')
@@ -184,7 +184,7 @@ class PairsTest(parameterized.TestCase):
       self.assertLess(stats['psnr'], stats['floor_psnr'] + 0.5, name)
       if name != 'clean':
         self.assertGreater(stats['psnr'], stats['floor_psnr'] - 3.0, name)
-    told = '|'.join(said)
+    told = '|'.join(lines)
     self.assertRegex(told, r'--pairs: vignette: no LUT can .*\d % of it depends on the')
     page = (self.folder / 'run/report.html').read_text()
     self.assertIn('What no LUT can remove', page)
@@ -215,21 +215,21 @@ class PairsTest(parameterized.TestCase):
     table = _grade(lattice.identity(9), 0.5).astype(np.float32)
     lut = lattice.from_table(table)
     files.write_bytes(self.folder / 'graded.cube', cube.render(lut))
-    wanted = experiment.Experiment(
+    settings = experiment.Experiment(
       model=dct.Config(size=9, size_bytes=200),
       task=baseline_task.Config(random_colours=512, photo_colours=512, nodes=9),
       fit=loop.Config(steps=0, schedule='constant'),
       pictures='none',
     )
     sources = experiment.Sources(luts=[str(self.folder / 'graded.cube')])
-    fit.fit(wanted, sources, self.folder / 'run', say=_silent)
+    fit.fit(settings, sources, self.folder / 'run', say=_silent)
     (record,) = _records(self.folder / 'run')
     self.assertLessEqual(record['size_bytes'], 200)
     self.assertGreater(record['looks']['graded']['psnr'], 35.0)
     got = _decoded(model=str(self.folder / 'run'))['graded']
     np.testing.assert_allclose(got.table, table, atol=0.08)
-    recorded = config.from_dict(config.to_dict(wanted), 'run.json')
-    self.assertEqual(recorded, wanted)
+    recorded = config.from_dict(config.to_dict(settings), 'run.json')
+    self.assertEqual(recorded, settings)
 
 
 if __name__ == '__main__':

@@ -61,16 +61,16 @@ class UnitCubeTest(parameterized.TestCase):
     self.assertTrue(lattice.is_curves(lut))
     np.testing.assert_allclose(lut.shaper.table, 4 * CURVES - 1, atol=1e-4)
 
-  def test_curves_are_undone(self):
+  def test_curves_are_inverted(self):
     at = np.random.default_rng(0).uniform(0.05, 1, (64, 3)).astype(np.float32)
     low, high = np.array(DOMAIN)
     seen = np.asarray(unit_cube.to_unit(LABEL, (low + at * (high - low)).astype('f4')))
-    np.testing.assert_allclose(unit_cube.before(LABEL, seen), at, atol=1e-3)
+    np.testing.assert_allclose(unit_cube.invert_curve(LABEL, seen), at, atol=1e-3)
     falling = dataclasses.replace(LABEL, curve=curves.fit(1 - CURVES))
-    np.testing.assert_allclose(unit_cube.before(falling, 1 - seen), at, atol=1e-3)
+    np.testing.assert_allclose(unit_cube.invert_curve(falling, 1 - seen), at, atol=1e-3)
     hill = np.sin(np.linspace(0, np.pi, 100))[:, None] * np.ones(3)
     with self.assertRaisesRegex(errors.InputError, 'curve of look rises and falls'):
-      unit_cube.before(dataclasses.replace(LABEL, curve=curves.fit(hill)), seen)
+      unit_cube.invert_curve(dataclasses.replace(LABEL, curve=curves.fit(hill)), seen)
 
 
 class SystemsTest(parameterized.TestCase):

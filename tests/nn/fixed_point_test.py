@@ -25,7 +25,7 @@ class FixedPointTest(parameterized.TestCase):
     np.testing.assert_allclose(got.x, want, atol=1e-5)
 
   @parameterized.parameters(*fixed_point.METHODS)
-  def test_undoes_a_bend(self, method):
+  def test_inverts_a_bend(self, method):
     x = fixed_point.invert(_bend, _Y, method=method, limit=60).x
     np.testing.assert_allclose(x + _bend(x), _Y, atol=2e-6)
 

@@ -113,9 +113,11 @@ class ResidualFlowTest(parameterized.TestCase):
   def test_reenters_where_it_left(self):
     shape = residual_flow.Shape(stretch=2.0)
     state = np.random.default_rng(0).uniform(-2, 2, (50, 3)).astype(np.float32)
-    back = residual_flow.reenter(shape, residual_flow.leave(shape, state))
+    back = residual_flow.invert_from_state(
+      shape, residual_flow.from_state(shape, state)
+    )
     np.testing.assert_allclose(back, state, atol=2e-5)
-    colours = residual_flow.reset(shape, residual_flow.enter(shape, _RGB))
+    colours = residual_flow.invert_to_state(shape, residual_flow.to_state(shape, _RGB))
     np.testing.assert_allclose(colours, _RGB, atol=1e-6)
 
   def test_a_gate_of_zero_takes_a_block_out(self):
@@ -124,7 +126,7 @@ class ResidualFlowTest(parameterized.TestCase):
     params = residual_flow.init(jax.random.key(0), shape)
     params = jax.tree.map(lambda leaf: 3.0 * leaf, params) | {'bias': jnp.zeros(22)}
     code = np.zeros(22, np.float32)
-    state = residual_flow.enter(shape, _RGB)
+    state = residual_flow.to_state(shape, _RGB)
     open_ = residual_flow.block_delta(shape, params, 1, state, code)
     self.assertGreater(float(jnp.abs(open_).max()), 1e-3)
     code[-3:] = -1.0

@@ -1,4 +1,4 @@
-"""GamutMLP: wide-gamut colours inside ordinary sRGB files (`model`)."""
+"""GamutMLP: wide-gamut colours stored in ordinary sRGB files (`model`)."""
 
 from lutjax.systems.gamut_mlp import expand, meta, task
 from lutjax.types import Entry, ImageFiles

@@ -1,8 +1,9 @@
-"""One payload, several codecs: what is stored of an image's lost colours.
+"""The codecs of a payload: how the lost colours of an image are stored.
 
 A body is a short head and up to three parts whose predictions of the excess
-add up: seeded waves, a network, and a small picture. Two rivals of the paper
-have bodies of their own: the bounds of a soft clip, and sampled colours.
+add up: seeded waves, a network, and a residual picture. Two methods that the paper
+compares with have bodies of their own: the bounds of a soft clip, and sampled
+colours.
 """
 
 import dataclasses
@@ -107,7 +108,7 @@ class Model(NamedTuple):
   weight: np.ndarray | None = None
   network: gamut_mlp.Config | None = None
   layers: PyTree = None
-  picture: residual_picture.Leftover | None = None
+  picture: residual_picture.ResidualPicture | None = None
   bounds: tuple[float, float] | None = None
   samples: np.ndarray | None = None
 
@@ -130,7 +131,7 @@ def pack(
   *,
   waves: tuple[seeded.Config, np.ndarray, np.ndarray] | None = None,
   net: tuple[gamut_mlp.Config, PyTree] | None = None,
-  picture: residual_picture.Leftover | None = None,
+  picture: residual_picture.ResidualPicture | None = None,
   mode: str = 'project',
   threshold: float = 0.0,
 ) -> Stored:
@@ -165,7 +166,13 @@ def pack(
 
 
 def pack_soft(low: float, high: float, mode: str = 'project') -> Stored:
-  """Packs the bounds of a soft clip; `plain` leaves recovered colours unbounded."""
+  """Packs the bounds of a soft clip; `plain` leaves recovered colours unbounded.
+
+  Args:
+    low: Lower bound of the soft clip.
+    high: Upper bound.
+    mode: `project`, `gate` or `plain`.
+  """
   return Stored('soft', _BOUNDS.pack(low, high, _MODES.index(mode)))
 
 

@@ -109,7 +109,12 @@ def gather(
 
 
 def positions(length: int, side: int) -> list[int]:
-  """Returns starts of windows that cover a length evenly; none if it is shorter."""
+  """Returns the starts of evenly spaced windows that cover a length.
+
+  Args:
+    length: In pixels; nothing is returned if it is below `side`.
+    side: Of a window in pixels.
+  """
   if length < side:
     return []
   count = math.ceil(length / side)

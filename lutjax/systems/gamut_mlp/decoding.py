@@ -1,4 +1,4 @@
-"""From codes and a payload back to wide-gamut colours, some rows at a time."""
+"""Decoding a payload: wide-gamut colours from sRGB codes, some rows at a time."""
 
 from collections.abc import Iterator
 
@@ -51,6 +51,10 @@ class Decoder:
   def band(self, start: int, stop: int) -> np.ndarray:
     """Recovers some rows.
 
+    Args:
+      start: First row.
+      stop: Row after the last.
+
     Returns:
       `[stop - start, W, 3]` float32 linear ProPhoto in [0, 1].
     """
@@ -75,12 +79,12 @@ class Decoder:
       return _within(self._network(codes, index))
     excess = np.zeros((len(codes), 3), np.float32)
     if self._drawn is not None and model.weight is not None:
-      where = gamut_programs.whereabouts(index, self._codes)
+      where = gamut_programs.position_features(index, self._codes)
       excess += self._programs.predict_waves(self._drawn, model.weight, codes, where)
     if model.layers is not None:
       excess += self._network_excess(codes, index)
     if near is not None:
-      excess = add_leftover(codes, excess, near)
+      excess = add_residual(codes, excess, near)
     return self._programs.recover(codes, excess, model.threshold)
 
   def _plain(self, codes: np.ndarray, first: int) -> np.ndarray:
@@ -103,7 +107,7 @@ class Decoder:
     if model.network is None:
       raise ValueError(f'Expected a network, got codec {model.codec}.')
     if model.network.solved:
-      where = gamut_programs.whereabouts(index, self._codes)
+      where = gamut_programs.position_features(index, self._codes)
     else:
       where = gamut_programs.places(index, self.size)
     return self._programs.predict_network(model.network, model.layers, codes, where)
@@ -120,7 +124,7 @@ class Decoder:
     return residual_picture.rows(self._planes, scale, self.size[1], start, stop)
 
 
-def add_leftover(codes: np.ndarray, excess: np.ndarray, near: np.ndarray) -> np.ndarray:
+def add_residual(codes: np.ndarray, excess: np.ndarray, near: np.ndarray) -> np.ndarray:
   """Adds what a residual picture holds to a predicted excess.
 
   Args:
@@ -136,7 +140,12 @@ def add_leftover(codes: np.ndarray, excess: np.ndarray, near: np.ndarray) -> np.
 
 
 def strongest(codes: np.ndarray, excess: np.ndarray) -> np.ndarray:
-  """Returns which clipped channel of each pixel is predicted to move most."""
+  """Returns which clipped channel of each pixel is predicted to move most.
+
+  Args:
+    codes: `[n, 3]` uint8.
+    excess: `[n, 3]`, predicted.
+  """
   is_clipped = (codes == 0) | (codes == 255)
   return np.where(is_clipped, np.abs(excess), -1.0).argmax(axis=1)
 

@@ -1,4 +1,4 @@
-"""Wide-gamut images out of sRGB files that carry a payload."""
+"""Making wide-gamut images from sRGB files that carry a payload."""
 
 import os
 import pathlib

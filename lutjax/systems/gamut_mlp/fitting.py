@@ -1,4 +1,4 @@
-"""One wide-gamut image: fitted, and the best code for it picked."""
+"""Fitting one wide-gamut image and selecting the best code for it."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -77,7 +77,7 @@ def affordable(config: codecs.Config, kind: str) -> codecs.Config:
   effort.
 
   Args:
-    config: As wanted.
+    config: As requested.
     kind: Format of the outputs; a JPEG file holds one segment.
   """
   if kind == 'JPEG':
@@ -103,24 +103,29 @@ def in_gamut_weights(config: codecs.Config) -> tuple[float, ...]:
   return _STRICT if config.guard == 'strict' else (1.0,)
 
 
-def wants_network(config: codecs.Config) -> bool:
-  """Tells whether a solved network is to be fitted; see `Choosing.best`."""
+def needs_network(config: codecs.Config) -> bool:
+  """Tells whether a solved network is to be fitted; see `CodeSelection.best`."""
   tried = config.codec == 'auto' and config.effort == 'full'
   return config.network.solved and (config.codec == 'mlp' or tried)
 
 
 def describe(
-  choosing: 'Choosing', best: Candidate, found: Sequence[Candidate]
+  selection: 'CodeSelection', best: Candidate, found: Sequence[Candidate]
 ) -> dict[str, Any]:
-  """Returns what to record of a choice: its label and what it was preferred to.
+  """Returns the record of a selection: its label, and the other candidates.
 
   Gains are those over clipping in dB, over the whole picture.
+
+  Args:
+    selection: The image's, which measures gains.
+    best: The candidate that was chosen.
+    found: All candidates.
   """
-  rivals = {c.label: [c.size_bytes, choosing.gain(c)] for c in found}
+  rivals = {c.label: [c.size_bytes, selection.gain(c)] for c in found}
   return {'label': best.label, 'rivals': rivals}
 
 
-class Choosing:
+class CodeSelection:
   """Codes for one image, compared on its clipped pixels.
 
   Args:
@@ -143,7 +148,7 @@ class Choosing:
     self._programs = programs
     self._codes = prepared.codes.reshape(-1, 3)[self.index]
     self._encoded = prepared.encoded.reshape(-1, 3)[self.index]
-    self._where = gamut_programs.whereabouts(self.index, prepared.codes)
+    self._where = gamut_programs.position_features(self.index, prepared.codes)
     self._target = programs.target(self._encoded, self._codes)
     square = programs.square_errors(programs.expand(self._codes), self._encoded)
     self._outside = square[:, 2] > 0
@@ -152,7 +157,7 @@ class Choosing:
   def best(
     self, weights: np.ndarray | None, layers: PyTree = None
   ) -> tuple[Candidate, Sequence[Candidate]]:
-    """Returns the code within the budget that earns its bytes best, and all compared.
+    """Returns the code with the best gain per byte in the budget, and all codes.
 
     Args:
       weights: Ridge solutions `[K, waves + 9, 3]` float32, one for each of
@@ -257,7 +262,7 @@ class Choosing:
         if coded is None:
           continue
         near = self._near(coded)
-        excess = decoding.add_leftover(self._codes, base.excess, near)
+        excess = decoding.add_residual(self._codes, base.excess, near)
         label = f'{kind} 1/{scale} {sampling if planes == 3 else "4:0:0"}'
         label = f'{base.alone.label} + {label}' if base.parts else label
         found = self._candidate({**base.parts, 'picture': coded}, excess, label)
@@ -266,7 +271,7 @@ class Choosing:
           break
         least = found.errors[0]
 
-  def _near(self, coded: residual_picture.Leftover) -> np.ndarray:
+  def _near(self, coded: residual_picture.ResidualPicture) -> np.ndarray:
     """Returns the picture's values at the compared pixels."""
     planes = residual_picture.decode(coded, self.size)
     height, width = self.size
@@ -321,7 +326,7 @@ def _size(stored: codecs.Stored) -> int:
 
 def _finest(
   picture: np.ndarray, kind: str, scale: int, sampling: str, budget: int, speed: int
-) -> residual_picture.Leftover | None:
+) -> residual_picture.ResidualPicture | None:
   """Returns the picture at the highest quality that fits, or None."""
   low, high, best = 0, 100, None
   while high - low > 2:

@@ -1,4 +1,4 @@
-"""Thousands of images through one device: read, fit, embed, verify, commit."""
+"""Fitting thousands of images on one device: read, fit, embed, verify, commit."""
 
 import collections
 import concurrent.futures
@@ -56,7 +56,7 @@ class Fleet:
   """The images of one run.
 
   Args:
-    wanted: The experiment.
+    settings: The experiment.
     kind: Format of the outputs.
     run: The opened run folder.
     devices: Over which fits are spread.
@@ -66,15 +66,15 @@ class Fleet:
 
   def __init__(
     self,
-    wanted: experiment.Experiment,
+    settings: experiment.Experiment,
     kind: str,
     run: runs.Run,
     devices: jax.sharding.Mesh,
     group_size: int,
     say: Callable[[str], None],
   ):
-    self._wanted = wanted
-    self._model: codecs.Config = fitting.affordable(wanted.model, kind)
+    self._settings = settings
+    self._model: codecs.Config = fitting.affordable(settings.model, kind)
     self._kind = kind
     self._run = run
     self._devices = devices
@@ -88,7 +88,7 @@ class Fleet:
     """Works on all jobs; returns a line for each that failed."""
     began = time.perf_counter()
     failed: list[str] = []
-    task = self._wanted.task
+    task = self._settings.task
     writing: collections.deque[concurrent.futures.Future] = collections.deque()
     with (
       concurrent.futures.ThreadPoolExecutor(task.workers) as writers,
@@ -163,7 +163,7 @@ class Fleet:
     self, jobs: Sequence[Job], failed: list[str], bar: progress.Bar
   ) -> Iterator[_Loaded]:
     """Yields images in order, some read ahead as far as memory allows."""
-    task = self._wanted.task
+    task = self._settings.task
     budget = task.ahead_megabytes << 20
     ahead: collections.deque = collections.deque()
     waiting = collections.deque(jobs)
@@ -189,7 +189,7 @@ class Fleet:
         in_work -= job.size_bytes
 
   def _load(self, job: Job) -> _Loaded:
-    task = self._wanted.task
+    task = self._settings.task
     content = files.read_bytes(job.path, error=errors.ImageError)
     digest = files.digest(content)
     del content
@@ -211,19 +211,19 @@ class Fleet:
     try:
       began = time.perf_counter()
       config, layers = self._model, None
-      solved = fitting.wants_network(config)
+      solved = fitting.needs_network(config)
       if solved and prepared.index.size:
         layers = network_fitting.solve_network(
-          self._programs, self._wanted, config.network, prepared, job.name
+          self._programs, self._settings, config.network, prepared, job.name
         )
       if config.codec in ('soft', 'sampled', 'mlp') and not solved:
-        stored, record = network_fitting.other(
-          self._programs, self._wanted, config, prepared, job.name
+        stored, record = network_fitting.fit_baseline(
+          self._programs, self._settings, config, prepared, job.name
         )
       else:
-        choosing = fitting.Choosing(self._programs, config, prepared)
-        best, found = choosing.best(weight, layers)
-        stored, record = best.stored, fitting.describe(choosing, best, found)
+        selection = fitting.CodeSelection(self._programs, config, prepared)
+        best, found = selection.best(weight, layers)
+        stored, record = best.stored, fitting.describe(selection, best, found)
       record['seconds'] = loaded.seconds + time.perf_counter() - began
       content, blob = _embedded(prepared, stored, str(job.path))
       record |= {'size_bytes': len(blob), 'codec': stored.codec}

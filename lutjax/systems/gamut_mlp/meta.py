@@ -94,7 +94,17 @@ def run(
   group_size: int = 0,
   say: Callable[[str], None] = print,
 ) -> Sequence[str]:
-  """Makes the manifest and trains; see `fitting.fit`."""
+  """Makes the manifest and trains; see `fitting.fit`.
+
+  Args:
+    experiment: With a meta-training task.
+    sources: Its `images` are trained on.
+    out: Run folder.
+    resume: Whether a run in `out` is continued.
+    overwrite: Whether a run in `out` is removed first.
+    group_size: Not used: one network is trained.
+    say: Told about progress.
+  """
   del group_size
   task, model = experiment.task, experiment.model
   if not sources.images:
@@ -140,7 +150,7 @@ def run(
 
 
 def pool(crop: Array, quantiser: recovery.Quantiser) -> Batch:
-  """Returns what `sample` draws from: a crop reduced and expanded once.
+  """Returns the data of `sample`: a crop, reduced and expanded once.
 
   Args:
     crop: `[side, side, 3]` uint16, ROMM-encoded.
@@ -154,7 +164,13 @@ def pool(crop: Array, quantiser: recovery.Quantiser) -> Batch:
 
 
 def sample(key: Key, drawn_from: Batch, batch_size: int) -> Batch:
-  """Draws pixels with replacement."""
+  """Draws pixels with replacement.
+
+  Args:
+    key: Used once.
+    drawn_from: Crops `[side, side, ...]` by name, `rgb` among them.
+    batch_size: Pixels to draw.
+  """
   side = len(drawn_from['rgb'])
   place = jax.random.randint(key, (batch_size, 2), 0, side)
   drawn = {name: v[place[:, 0], place[:, 1]] for name, v in drawn_from.items()}
@@ -177,7 +193,7 @@ def _train(
   opened: runs.Run,
   say: Callable[[str], None],
 ) -> tuple[reptile.State, float]:
-  """Takes the outer steps that are left, with checkpoints on the way."""
+  """Runs the remaining outer steps, with checkpoints."""
   task, model = experiment.task, experiment.model
   schedule = optax.linear_schedule(task.outer_rate, 0.0, task.outer_steps)
   outer = _OPTIMIZERS[task.outer_optimizer](schedule)

@@ -1,4 +1,4 @@
-"""GamutMLP: a small network per image that finds wide-gamut colours again.
+"""GamutMLP: a small network per image that recovers wide-gamut colours.
 
 After "GamutMLP: A Lightweight MLP for Color Loss Recovery" (CVPR 2023): a
 multilayer perceptron takes the position and the clip-expanded colour of a pixel
@@ -8,7 +8,7 @@ the network works on all its inputs and outputs scaled to [-1, 1].
 A **solved** network is the same idea made for a codec. It predicts what clipped
 channels lost, in linear sRGB; its last layer sees the encoding beside the hidden
 units and is solved in closed form once the hidden layers, rounded as they will be
-stored, stand still. What the encoding explains linearly needs no steps at all.
+stored, are fixed. What is linear in the encoding needs no training steps.
 """
 
 import dataclasses
@@ -96,7 +96,12 @@ def layer_shapes(config: Config) -> list[tuple[int, int]]:
 
 
 def has_bias(config: Config, layer: int) -> bool:
-  """Tells whether a layer has a bias."""
+  """Tells whether a layer has a bias.
+
+  Args:
+    config: Of the network.
+    layer: Number of the layer, from 0.
+  """
   return config.biased or config.solved or layer == 0
 
 
@@ -106,6 +111,10 @@ def init(config: Config, key: Key) -> Variables:
   ReLU layers are uniform as in tiny-cuda-nn (Glorot), with the constant inputs
   of the first layer as its bias; sine layers are drawn as in SIREN. In a
   solved network the last layer is zero, and the others spread their units.
+
+  Args:
+    config: Of the network.
+    key: Split among the layers.
   """
   if config.solved:
     shapes = layer_shapes(config)
@@ -133,7 +142,7 @@ def init(config: Config, key: Key) -> Variables:
 
 
 def encode(config: Config, batch: Batch) -> Array:
-  """Returns what enters the first layer: `[..., input_size]`.
+  """Returns the inputs of the first layer, `[..., input_size]`.
 
   Args:
     config: The network's.
@@ -163,7 +172,7 @@ def _octaves(config: Config) -> tuple[int, ...]:
 
 
 def features(config: Config, layers: PyTree, encoded: Array) -> Array:
-  """Returns what the last layer of a solved network sees, and a constant.
+  """Returns the inputs of the last layer of a solved network, and a constant.
 
   Args:
     config: The network's.
@@ -178,7 +187,7 @@ def features(config: Config, layers: PyTree, encoded: Array) -> Array:
 
 
 def excess(config: Config, variables: Variables, batch: Batch) -> Array:
-  """Predicts by a solved network what clipped channels lost.
+  """Predicts the excess of clipped channels with a solved network.
 
   Args:
     config: The network's.
@@ -195,7 +204,12 @@ def excess(config: Config, variables: Variables, batch: Batch) -> Array:
 
 
 def rounded(config: Config, layers: PyTree) -> PyTree:
-  """Rounds weights as they will be stored; gradients pass as if they were not."""
+  """Rounds weights to their stored precision; gradients pass unchanged.
+
+  Args:
+    config: `precision` of the weights.
+    layers: `weight` and perhaps `bias` of each.
+  """
   bits = quantize.to_bits(config.precision)
   if bits is None:
     return layers
@@ -203,7 +217,7 @@ def rounded(config: Config, layers: PyTree) -> PyTree:
 
 
 def apply(config: Config, variables: Variables, batch: Batch) -> Array:
-  """Recovers colours by the published kind of network.
+  """Recovers colours with a network of the published form.
 
   Args:
     config: The network's.
@@ -347,6 +361,10 @@ def restore(config: Config, content: bytes, source: str = 'artefact') -> Variabl
 
 def config_of(artefact: container.Artefact, source: str) -> Config:
   """Reads the config that an artefact carries.
+
+  Args:
+    artefact: As unpacked, of this system.
+    source: Named in errors.
 
   Raises:
     ArtefactError: when a field is missing, unknown or of no known value.

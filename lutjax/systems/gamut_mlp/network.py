@@ -72,7 +72,12 @@ def expected_bytes(config: gamut_mlp.Config) -> int:
 
 
 def stored(config: gamut_mlp.Config, layers: PyTree) -> PyTree:
-  """Returns layers as a reader of `to_bytes` finds them, host arrays."""
+  """Returns layers as they are after storing and reading, as host arrays.
+
+  Args:
+    config: `precision` of the weights.
+    layers: `weight` and perhaps `bias` of each.
+  """
   found = []
   for layer in layers:
     tensors = quantize.to_tensors(layer['weight'], config.precision)

@@ -1,4 +1,4 @@
-"""The networks of an image, and the paper's rivals: codes that ridge alone is not."""
+"""Fitting the networks of an image, and the methods that the paper compares with."""
 
 import functools
 from typing import Any
@@ -23,7 +23,7 @@ _LEAST_POOL = 1 << 14
 _RIDGE = 1e-5
 
 
-def other(
+def fit_baseline(
   programs: gamut_programs.Programs,
   experiment: experiment_lib.Experiment,
   config: codecs.Config,
@@ -161,6 +161,13 @@ def fit_network(
 ) -> tuple[PyTree, float]:
   """Fits the network of one image by the loop of `fit`.
 
+  Args:
+    programs: Compiled functions, shared by all images.
+    experiment: Its `fit` and `task` are used.
+    config: With a `network`.
+    prepared: The image.
+    name: Of the image, from which its random key is made.
+
   Returns:
     Its layers, host arrays, and the last loss.
   """
@@ -190,7 +197,7 @@ def fit_network(
 def pool_of(
   programs: gamut_programs.Programs, prepared: preparing.Prepared, sampling: str
 ) -> dict[str, np.ndarray]:
-  """Gathers what a network is fitted on.
+  """Gathers the pixels that a network is fitted on.
 
   Args:
     programs: Compiled programs.
@@ -229,7 +236,13 @@ def pool_of(
 
 
 def sample(key: Key, data: PyTree, batch_size: int) -> Batch:
-  """Draws pixels with replacement."""
+  """Draws pixels with replacement.
+
+  Args:
+    key: Used once.
+    data: `codes`, `encoded` and `xy` of the pool, and its `count`.
+    batch_size: Pixels to draw.
+  """
   index = jax.random.randint(key, (batch_size,), 0, data['count'])
   codes: Array = data['codes'][index]
   return {

@@ -1,4 +1,4 @@
-"""A wide-gamut image, reduced to sRGB, and what there is to fit."""
+"""Preparing a wide-gamut image: its sRGB reduction and the samples to fit."""
 
 import pathlib
 from typing import NamedTuple
@@ -30,7 +30,7 @@ class Prepared(NamedTuple):
     share: How many clipped pixels one of them stands for.
     rest: Squared error of all pixels that are not clipped, which no code changes;
       estimated in large images.
-    samples: Colours, codes and whereabouts of a pixel for each of its clipped
+    samples: Colours, codes and position_features of a pixel for each of its clipped
       channels, those of R first, then G and B, padded; and where each ends.
     bounds: `(low, high)` of a soft clip, or None.
     space: What the colours of the source were.
@@ -102,8 +102,13 @@ def prepare(
   )
 
 
-def spread(index: np.ndarray, limit: int) -> np.ndarray:
-  """Returns at most `limit` entries, one out of each of as many equal runs."""
+def thin(index: np.ndarray, limit: int) -> np.ndarray:
+  """Thins an array to at most `limit` entries, evenly spaced.
+
+  Args:
+    index: `[n]`, any numbers.
+    limit: At least 1.
+  """
   return index if len(index) <= limit else index[_spread(len(index), limit)]
 
 
@@ -112,16 +117,16 @@ def _gather(
 ) -> tuple[np.ndarray, float, float, tuple[np.ndarray, ...]]:
   """Returns `Prepared.index`, `share`, `rest` and `samples`."""
   every = gamut_programs.clipped(codes)
-  index = spread(every, _CHOICE)
+  index = thin(every, _CHOICE)
   share = len(every) / max(len(index), 1)
   kept = codes.reshape(-1, 3)[index]
-  sided = spread(np.flatnonzero(((kept == 0) | (kept == 255)).T), most)
+  sided = thin(np.flatnonzero(((kept == 0) | (kept == 255)).T), most)
   channel, pixel = np.divmod(sided, max(len(index), 1))
   padded = next(n for n in gamut_programs.SAMPLES if n >= len(sided))
   arrays = (
     images.to_float(encoded.reshape(-1, 3)[index[pixel]]),
     kept[pixel],
-    gamut_programs.whereabouts(index, codes)[pixel],
+    gamut_programs.position_features(index, codes)[pixel],
   )
   filled = [gamut_programs.pad(array, padded) for array in arrays]
   ends = np.searchsorted(channel, np.arange(3), side='right').astype(np.int32)

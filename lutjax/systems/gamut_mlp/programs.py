@@ -102,7 +102,13 @@ class Programs:
     quantiser: recovery.Quantiser,
     bounds: tuple[float, float] | None = None,
   ) -> np.ndarray:
-    """Reduces ROMM-encoded colours `[n, 3]` to sRGB codes, softly if so bounded."""
+    """Reduces ROMM-encoded colours to sRGB codes, by a hard or a soft clip.
+
+    Args:
+      encoded: `[n, 3]` uint8 or uint16.
+      quantiser: `round`, or `truncate`.
+      bounds: Of the soft clip, low and high; None for a hard clip.
+    """
     soft = bounds is not None
     function = functools.partial(_reduce, quantiser=quantiser, soft=soft)
     fixed, name = (np.array(bounds or (0, 1), np.float32),), ('reduce', quantiser, soft)
@@ -163,7 +169,14 @@ class Programs:
     codes: np.ndarray,
     where: np.ndarray,
   ) -> np.ndarray:
-    """Predicts the excess of pixels by seeded waves; `[n, 3]`."""
+    """Predicts the excess of pixels by seeded waves; `[n, 3]`.
+
+    Args:
+      drawn: Frequencies and phases of the waves.
+      weight: Their weights, one column per output.
+      codes: `[n, 3]` uint8.
+      where: `[n, 5]`, position and surroundings (`position_features`).
+    """
     fixed, arrays = (drawn, weight), (codes, where)
     return self.in_blocks('waves', _predict_waves, fixed, arrays, CLIPPED_BLOCK)
 
@@ -176,6 +189,12 @@ class Programs:
   ) -> np.ndarray:
     """Runs a network on pixels; `[n, 3]`.
 
+    Args:
+      config: Of the network.
+      layers: Its parameters.
+      codes: `[n, 3]` uint8.
+      places: `[n, 2]` positions; `position_features` if the network is solved.
+
     Returns:
       Linear ProPhoto colours, or the excess if the network is a solved one.
     """
@@ -184,19 +203,35 @@ class Programs:
     return self.in_blocks(('network', config), function, fixed, arrays, CLIPPED_BLOCK)
 
   def excess_of(self, prophoto: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Returns what linear ProPhoto colours have beyond codes; `[n, 3]`."""
+    """Returns the excess of linear ProPhoto colours over codes; `[n, 3]`.
+
+    Args:
+      prophoto: `[n, 3]` float32.
+      codes: `[n, 3]` uint8.
+    """
     arrays = (prophoto, codes)
     return self.in_blocks('excess', recovery.excess, (), arrays, CLIPPED_BLOCK)
 
   def target(self, encoded: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Returns the excess of ROMM-encoded colours over codes; `[n, 3]`."""
+    """Returns the excess of ROMM-encoded colours over codes; `[n, 3]`.
+
+    Args:
+      encoded: `[n, 3]` uint8 or uint16.
+      codes: `[n, 3]` uint8.
+    """
     arrays = (images.to_float(encoded), codes)
     return self.in_blocks('target', _target, (), arrays, CLIPPED_BLOCK)
 
   def recover(
     self, codes: np.ndarray, excess: np.ndarray, threshold: float
   ) -> np.ndarray:
-    """Recovers clipped pixels; `[n, 3]` linear ProPhoto."""
+    """Recovers clipped pixels; `[n, 3]` linear ProPhoto.
+
+    Args:
+      codes: `[n, 3]` uint8.
+      excess: `[n, 3]`, predicted.
+      threshold: Size of an excess below which it counts as 0.
+    """
     fixed, arrays = (np.float32(threshold),), (codes, excess)
     return self.in_blocks('recover', _recover, fixed, arrays, CLIPPED_BLOCK)
 
@@ -204,27 +239,41 @@ class Programs:
     """Returns per pixel the squared error, and again where out of gamut; `[n, 2]`.
 
     A third column is 1 where out of gamut.
+
+    Args:
+      got: `[n, 3]` linear ProPhoto.
+      encoded: `[n, 3]` uint8 or uint16, the original.
     """
     arrays = (got, images.to_float(encoded))
     return self.in_blocks('errors', _square_errors, (), arrays, CLIPPED_BLOCK)
 
 
 def pad(array: np.ndarray, size: int) -> np.ndarray:
-  """Fills an array up to `size` rows with zeros."""
+  """Fills an array up to `size` rows with zeros.
+
+  Args:
+    array: `[n, ...]`.
+    size: At least n.
+  """
   if len(array) == size:
     return array
   return np.pad(array, [(0, size - len(array))] + [(0, 0)] * (array.ndim - 1))
 
 
 def places(index: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-  """Returns row and column in [-1, 1] of flat pixel numbers; `[n, 2]` float32."""
+  """Returns row and column in [-1, 1] of flat pixel numbers; `[n, 2]` float32.
+
+  Args:
+    index: `[n]` flat pixel numbers.
+    size: `(H, W)` of the image.
+  """
   row, column = np.divmod(index, size[1])
   steps = [2.0 / max(side - 1, 1) for side in size]
   return np.stack([row * steps[0] - 1, column * steps[1] - 1], axis=-1).astype('f4')
 
 
-def whereabouts(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
-  """Tells what surrounds pixels, beyond their own codes.
+def position_features(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
+  """Returns positions of pixels and features of their neighbours.
 
   Args:
     index: Flat pixel numbers, ascending.
@@ -282,6 +331,12 @@ def samples_of(
 ) -> ridge.Samples:
   """Makes samples of the pixels that `Prepared.samples` names.
 
+  Args:
+    encoded: `[n, 3]` float, ROMM-encoded originals.
+    codes: `[n, 3]` uint8.
+    where: `[n, 5]`, position and surroundings.
+    ends: `[3]` int32, as in `ridge.Samples`.
+
   Returns:
     Samples in two groups: of pixels out of gamut, and in it.
   """
@@ -296,7 +351,12 @@ def samples_of(
 
 
 def inputs_of(codes: Array, where: Array) -> Array:
-  """Returns place, clip-expanded colour and surroundings in [-1, 1]; `[n, 8]`."""
+  """Returns position, clip-expanded colour and surroundings in [-1, 1]; `[n, 8]`.
+
+  Args:
+    codes: `[n, 3]` uint8.
+    where: `[n, 5]`, position and surroundings.
+  """
   colour = 2.0 * recovery.expand(codes) - 1.0
   return jnp.concatenate([where[:, :2], colour, where[:, 2:]], axis=-1)
 
@@ -309,7 +369,12 @@ def _solve(config: seeded.Config, in_gamut: tuple[float, ...], *arrays: Array) -
 def mixed(
   samples: ridge.Samples, in_gamut: tuple[float, ...]
 ) -> tuple[ridge.Samples, Array]:
-  """Returns samples and the mixes of their groups, one group where that does."""
+  """Returns samples and the mixes of their groups; one group where that suffices.
+
+  Args:
+    samples: In two groups, out of gamut and in it.
+    in_gamut: Weights that the second group is tried with.
+  """
   if in_gamut == (1.0,):
     one = jnp.sum(samples.groups, axis=1, keepdims=True)
     return samples._replace(groups=one), jnp.ones((1, 1))

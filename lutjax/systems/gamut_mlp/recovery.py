@@ -1,4 +1,4 @@
-"""Reducing wide-gamut colours to 8-bit sRGB codes, and what codes still tell.
+"""Reducing wide-gamut colours to 8-bit sRGB codes, and recovering them.
 
 `prophoto` is linear ProPhoto in [0, 1], `codes` are sRGB, uint8, both
 `[..., 3]`. A channel whose code lies strictly between 0 and 255 is known to
@@ -45,7 +45,12 @@ def reduce(prophoto: Array, quantiser: Quantiser = 'round') -> Array:
 
 
 def quantise(linear: Array, quantiser: Quantiser = 'round') -> Array:
-  """Clips and encodes linear sRGB `[..., 3]` to uint8 codes; see `reduce`."""
+  """Clips and encodes linear sRGB `[..., 3]` to uint8 codes; see `reduce`.
+
+  Args:
+    linear: `[..., 3]` float.
+    quantiser: `round`, or `truncate`.
+  """
   srgb = transfer.linear_to_srgb(jnp.clip(linear, 0.0, 1.0))
   scaled = 255.0 * srgb + (0.5 if quantiser == 'round' else 0.0)
   return jnp.clip(jnp.floor(scaled), 0.0, 255.0).astype(jnp.uint8)
@@ -93,7 +98,7 @@ def surroundings(codes: np.ndarray) -> np.ndarray:
 
 
 def excess(prophoto: Array, codes: Array) -> Array:
-  """Returns what clipped channels lost, zero in the others.
+  """Returns the excess of clipped channels, zero in the others.
 
   Args:
     prophoto: `[..., 3]` float32, linear.

@@ -28,7 +28,7 @@ _COLUMNS = (
   page.Column('psnr_og', 'PSNR OG, dB', 2, True, 'out of gamut'),
   page.Column('og', 'OG %', 1, False, 'share of pixels out of gamut'),
   page.Column('size_bytes', 'bytes', 0, False, 'the whole payload'),
-  page.Column('seconds', 'seconds', 2, False, 'fitting and choosing, wall'),
+  page.Column('seconds', 'seconds', 2, False, 'fitting and selection, wall'),
 )
 
 
@@ -57,7 +57,7 @@ def rounding(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def write(
-  wanted: Any,
+  settings: Any,
   folder: pathlib.Path,
   records: Sequence[Mapping[str, Any]],
   failed: Sequence[str],
@@ -66,7 +66,7 @@ def write(
   """Writes `report.html` and its pictures.
 
   Args:
-    wanted: The experiment that was run.
+    settings: The experiment that was run.
     folder: The run folder.
     records: Of the images that are done, as `metrics.jsonl` has them.
     failed: Names of images that are not done.
@@ -80,21 +80,21 @@ def write(
     page.Entry(
       record['name'],
       _scores(record),
-      draw=functools.partial(_draw, programs, folder, wanted.task.space, record),
+      draw=functools.partial(_draw, programs, folder, settings.task.space, record),
     )
     for record in records
   ]
   entries += [page.Entry(name, {}, failure='see the problems') for name in failed]
-  coarse, pictures = rounding(records), wanted.pictures
+  coarse, pictures = rounding(records), settings.pictures
   if pictures == 'auto' and len(records) > 200:
     pictures = 'none'
   return page.write(
     folder,
     title=f'lutjax: {len(records)} wide-gamut images',
     facts={
-      'Codec': f'{wanted.model.codec}, at most {wanted.model.budget_bytes:,} bytes',
-      'Guard and mode': f'{wanted.model.guard}, {wanted.model.mode}',
-      'Files': f'{wanted.task.format}, {wanted.task.quantiser}',
+      'Codec': f'{settings.model.codec}, at most {settings.model.budget_bytes:,} bytes',
+      'Guard and mode': f'{settings.model.guard}, {settings.model.mode}',
+      'Files': f'{settings.task.format}, {settings.task.quantiser}',
       'In all': summary(records),
       **({'Sources': coarse} if coarse else {}),
     },

@@ -1,4 +1,4 @@
-"""Reptile: an initialisation from which a few steps fit any image.
+"""Reptile: a meta-learned initialisation that few steps fit to an image.
 
 After Nichol, Achiam and Schulman (arXiv 1803.02999) as GamutMLP uses it: from
 the current initialisation some images are fitted; the gradient of the
@@ -18,7 +18,7 @@ from lutjax.types import Array, Key, PyTree
 
 
 class State(NamedTuple):
-  """What the training carries.
+  """The state of the training.
 
   Attributes:
     params: The initialisation.
@@ -36,7 +36,13 @@ class State(NamedTuple):
 def init(
   config: gamut_mlp.Config, outer: optax.GradientTransformation, key: Key
 ) -> State:
-  """Returns the state before the first outer step."""
+  """Returns the state before the first outer step.
+
+  Args:
+    config: Of the network.
+    outer: Optimizer of the outer loop.
+    key: Split into that of the network and that of the loop.
+  """
   init_key, loop_key = jax.random.split(key)
   params = gamut_mlp.init(config, init_key).params
   return State(params, outer.init(params), jnp.zeros((), jnp.int32), loop_key)

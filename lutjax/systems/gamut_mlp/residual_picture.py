@@ -1,8 +1,8 @@
-"""A small picture of the excess, or of what a fit leaves of it, as AVIF or WebP.
+"""A small picture of the excess, or of the residual of a fit, as AVIF or WebP.
 
-The honest rival of a fitted code, and its companion on detailed images. Where
-nothing is clipped the picture may hold anything, so holes are filled with
-their neighbours' means, which costs a coder least.
+It is a baseline for fitted codes, and is combined with them on detailed images.
+Where nothing is clipped the picture may hold any value, so holes are filled with
+the means of their neighbours, which take the fewest bytes.
 """
 
 import io
@@ -22,8 +22,8 @@ _KINDS = ('AVIF', 'WEBP')
 _TAIL = 1e-3
 
 
-class Leftover(NamedTuple):
-  """A coded picture.
+class ResidualPicture(NamedTuple):
+  """A residual picture, coded.
 
   Attributes:
     kind: `AVIF` or `WEBP`.
@@ -80,7 +80,7 @@ def encode(
   quality: int,
   subsampling: str = '4:4:4',
   speed: int = 6,
-) -> Leftover:
+) -> ResidualPicture:
   """Codes a small picture.
 
   Args:
@@ -109,20 +109,24 @@ def encode(
     )
   else:
     image.save(buffer, kind, quality=quality, method=4)
-  return Leftover(kind, scale, planes, float(low), float(high), buffer.getvalue())
-
-
-def to_bytes(leftover: Leftover) -> bytes:
-  """Packs a coded picture; it must come last in a body."""
-  kind = _KINDS.index(leftover.kind)
-  head = _HEAD.pack(
-    kind, leftover.scale, leftover.planes, 0, leftover.low, leftover.high
+  return ResidualPicture(
+    kind, scale, planes, float(low), float(high), buffer.getvalue()
   )
-  return head + leftover.coded
 
 
-def from_bytes(body: bytes, source: str) -> Leftover:
+def to_bytes(picture: ResidualPicture) -> bytes:
+  """Packs a coded picture; it must come last in a body."""
+  kind = _KINDS.index(picture.kind)
+  head = _HEAD.pack(kind, picture.scale, picture.planes, 0, picture.low, picture.high)
+  return head + picture.coded
+
+
+def from_bytes(body: bytes, source: str) -> ResidualPicture:
   """Unpacks what `to_bytes` packed.
+
+  Args:
+    body: From `to_bytes`.
+    source: Named in errors.
 
   Raises:
     ArtefactError: if it is cut short or altered.
@@ -138,16 +142,16 @@ def from_bytes(body: bytes, source: str) -> Leftover:
       f'{source}: found a residual picture of kind {kind}, scale {scale} and {planes} '
       'planes, expected one that this version writes'
     )
-  return Leftover(_KINDS[kind], scale, planes, low, high, body[_HEAD.size :])
+  return ResidualPicture(_KINDS[kind], scale, planes, low, high, body[_HEAD.size :])
 
 
 def decode(
-  leftover: Leftover, size: tuple[int, int], source: str = 'payload'
+  picture: ResidualPicture, size: tuple[int, int], source: str = 'payload'
 ) -> list[PIL.Image.Image]:
   """Decodes the picture, after making sure that it is as small as it should be.
 
   Args:
-    leftover: The coded picture.
+    picture: The coded picture.
     size: `(H, W)` of the image.
     source: Named in errors.
 
@@ -157,23 +161,23 @@ def decode(
   Raises:
     ArtefactError: if it is of another size, or does not decode.
   """
-  want = tuple(math.ceil(side / leftover.scale) for side in reversed(size))
+  want = tuple(math.ceil(side / picture.scale) for side in reversed(size))
   try:
     with warnings.catch_warnings():
       warnings.simplefilter('error')
-      image = PIL.Image.open(io.BytesIO(leftover.coded), formats=[leftover.kind])
+      image = PIL.Image.open(io.BytesIO(picture.coded), formats=[picture.kind])
     if image.size != want:
       raise ValueError(f'found {image.size} pixels, expected {want}')
-    mode = 'L' if leftover.planes == 1 else 'RGB'
+    mode = 'L' if picture.planes == 1 else 'RGB'
     codes = np.asarray(image.convert(mode), np.float32).reshape(want[1], want[0], -1)
   except (OSError, ValueError, SyntaxError, RuntimeError, Warning) as error:
     reason = ' '.join(str(error).split())[:120]
     raise errors.ArtefactError(
       f'{source}: found a residual picture that does not decode: {reason}'
     ) from error
-  step = np.float32(leftover.high - leftover.low) / np.float32(255.0)
-  values = codes * step + np.float32(leftover.low)
-  return [PIL.Image.fromarray(values[..., i]) for i in range(leftover.planes)]
+  step = np.float32(picture.high - picture.low) / np.float32(255.0)
+  values = codes * step + np.float32(picture.low)
+  return [PIL.Image.fromarray(values[..., i]) for i in range(picture.planes)]
 
 
 def rows(

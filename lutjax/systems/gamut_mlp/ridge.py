@@ -1,8 +1,7 @@
-"""Ridge regression of what clipped channels lost, each channel on its own samples.
+"""Ridge regression of the excess, each clipped channel on its own samples.
 
-A sample is one clipped channel of one pixel. What a prediction says of a channel
-that is not clipped is never used, so nothing is asked of it: weights that need not
-vanish there are free to fit where they count.
+A sample is one clipped channel of one pixel. Predictions for channels that are not
+clipped are never used, so the fit does not constrain them.
 """
 
 from collections.abc import Callable

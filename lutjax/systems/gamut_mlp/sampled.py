@@ -1,4 +1,4 @@
-"""The sampled rival: colours of a grid of pixels, and a polynomial through them.
+"""The sampled baseline: colours of a grid of pixels, and a polynomial fit to them.
 
 After the comparison of GamutMLP (CVPR 2023, table 1): wide-gamut colours are
 stored at a uniform grid of pixels; the decoder fits a polynomial from the
@@ -19,7 +19,12 @@ _SIDE = struct.Struct('<H')
 
 
 def positions(size: tuple[int, int], side: int) -> np.ndarray:
-  """Returns the flat pixel numbers of the grid, `[side * side]` int64."""
+  """Returns the flat pixel numbers of the grid, `[side * side]` int64.
+
+  Args:
+    size: `(H, W)` of the image.
+    side: Samples along a side of the grid.
+  """
   row, column = (np.rint(np.linspace(0, n - 1, side)).astype(np.int64) for n in size)
   return (row[:, None] * size[1] + column).ravel()
 
@@ -56,6 +61,10 @@ def to_bytes(samples: np.ndarray) -> bytes:
 
 def from_bytes(body: bytes, source: str) -> np.ndarray:
   """Unpacks what `to_bytes` packed.
+
+  Args:
+    body: From `to_bytes`.
+    source: Named in errors.
 
   Raises:
     ArtefactError: if it is cut short or too long.

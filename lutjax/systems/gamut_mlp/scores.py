@@ -1,4 +1,4 @@
-"""How close recovered wide-gamut images come to their originals.
+"""Errors of recovered wide-gamut images against their originals.
 
 Root mean squared errors and PSNR in linear and in ROMM-encoded ProPhoto, over
 all, out-of-gamut and in-gamut pixels; CIEDE2000; and both again after an edit,
@@ -132,7 +132,13 @@ def compare(
 
 
 def psnr_both_ways(found: Mapping[str, Any], side: str, measure: str) -> np.ndarray:
-  """Returns PSNR `[2, 3]`: means of PSNR, then PSNR of mean errors, per region."""
+  """Returns PSNR `[2, 3]`: means of PSNR, then PSNR of mean errors, per region.
+
+  Args:
+    found: Records of images by name.
+    side: Key of the side in each record.
+    measure: Key of the root mean square errors `[3]`, one per region.
+  """
   errors_ = np.array([item[side][measure] for item in found.values()], float)
   errors_ = np.maximum(errors_, 1e-12)
   return -20 * np.stack(

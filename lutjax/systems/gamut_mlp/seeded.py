@@ -77,7 +77,7 @@ def waves_of(config: Config) -> encodings.Waves:
 
 
 def features(drawn: encodings.Waves, inputs: Array) -> Array:
-  """Evaluates what the excess is linear in.
+  """Evaluates the features of the linear model of the excess.
 
   Args:
     drawn: From `waves_of`.

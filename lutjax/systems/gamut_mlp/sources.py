@@ -5,9 +5,9 @@ profile; one of another matrix profile (Adobe RGB, Display P3, Rec. 2020, sRGB, 
 camera's) is converted. Colours beyond ProPhoto are clipped to it.
 
 Images of 8 bits, as phones and cameras write them, must have a profile that
-reaches beyond sRGB. They are coarse: what they hold is half a code off at most,
-which is stated as a PSNR, since figures against them know nothing of it. What
-JPEG, WebP and AVIF lose beside that cannot be told from the file.
+reaches beyond sRGB. They are coarse: their values are off by up to half a code,
+which is reported as a PSNR, since scores against them do not include it. What
+JPEG, WebP and AVIF lose in addition cannot be found from the file.
 """
 
 import functools

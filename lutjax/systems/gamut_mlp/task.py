@@ -76,6 +76,15 @@ def run(
   written after the output has its name. Images that are added to the folder
   later are taken up by the same command.
 
+  Args:
+    experiment: With a task of images.
+    sources: Its `images` are fitted.
+    out: Run folder.
+    resume: Whether a run in `out` is continued.
+    overwrite: Whether a run in `out` is removed first.
+    group_size: Images that a device fits at once; 0 for the default.
+    say: Told about progress.
+
   Returns:
     One line per image that failed.
 
@@ -105,8 +114,8 @@ def run(
     if pending:
       devices = mesh.make_mesh()
       group_size = min(group_size or mesh.default_group_size(devices), len(pending))
-      wanted = max(1, min(devices.size, len(pending) // group_size))
-      devices = mesh.make_mesh(list(devices.devices.flat)[:wanted])
+      count = max(1, min(devices.size, len(pending) // group_size))
+      devices = mesh.make_mesh(list(devices.devices.flat)[:count])
       fleet = gamut_fleet.Fleet(
         experiment, _KINDS[task.format], opened, devices, group_size, say
       )
@@ -187,7 +196,7 @@ def _jobs(
 
 
 def _changed(jobs: Sequence[gamut_fleet.Job], opened: runs.Run) -> list[str]:
-  """Returns a line for each source that is not what it was when it was fitted."""
+  """Returns a line for each source that has changed since it was fitted."""
   lines = []
   for job in jobs:
     record: dict[str, Any] = opened.done.get(job.name, {}).get('source', {})

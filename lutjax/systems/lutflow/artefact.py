@@ -2,8 +2,8 @@
 
 Integers come as a step for every column (a byte when learned, else float16),
 the lengths of the codes, and the codes in one row of bytes: weights, bias,
-codes of the looks, spectra of the mending. Decoding uses integers, products
-and tables alone, so that weights are bit for bit the same everywhere.
+codes of the looks, spectra of the residual correction. Decoding uses only integers,
+products and tables, so that weights are bit for bit the same everywhere.
 """
 
 import math
@@ -28,7 +28,7 @@ def to_tensors(precision: str, params: PyTree, stats: PyTree) -> list[np.ndarray
   Args:
     precision: As in `lutflow.Config`.
     params: `flow`, `codes` and, when learned, `steps`.
-    stats: `mending`, where looks are mended.
+    stats: `correction`, where looks are corrected.
 
   Returns:
     Arrays for a container.
@@ -46,10 +46,10 @@ def to_tensors(precision: str, params: PyTree, stats: PyTree) -> list[np.ndarray
     for matrix, step in zip(matrices, columns):
       units = np.rint(matrix / step).astype(np.int64)
       blobs.append(entropy.encode(units, *_by_lane(units.shape[1])))
-  if 'mending' in stats:
-    mending = jax.tree.map(np.asarray, stats['mending'])
-    tensors.append(mending['levels'].astype(np.uint8))
-    blobs.append(spectrum.pack(mending['spectra'][mending['levels'] > 0]))
+  if 'correction' in stats:
+    correction = jax.tree.map(np.asarray, stats['correction'])
+    tensors.append(correction['levels'].astype(np.uint8))
+    blobs.append(spectrum.pack(correction['spectra'][correction['levels'] > 0]))
   if blobs:
     tensors.append(np.array([len(blob) for blob in blobs], np.int32))
     tensors.append(np.frombuffer(b''.join(blobs), np.uint8))
@@ -60,7 +60,7 @@ def from_tensors(
   precision: str,
   shape: residual_flow.Shape,
   looks: int,
-  mended: bool,
+  corrected: bool,
   tensors: Sequence[np.ndarray],
 ) -> tuple[PyTree, PyTree]:
   """Reads what `to_tensors` made.
@@ -69,7 +69,7 @@ def from_tensors(
     precision: As in `lutflow.Config`.
     shape: Of the flow.
     looks: L.
-    mended: Whether there is a mending.
+    corrected: Whether there is a residual correction.
     tensors: Untrusted.
 
   Returns:
@@ -86,14 +86,14 @@ def from_tensors(
   if precision in ('fp32', 'bf16'):
     dtype = np.float32 if precision == 'fp32' else ml_dtypes.bfloat16
     matrices = [_take(source, size, dtype).astype(np.float32) for size in sizes]
-    levels = _levels(source, looks) if mended else None
-    blobs = _blobs(source, 1) if mended else blobs
+    levels = _levels(source, looks) if corrected else None
+    blobs = _blobs(source, 1) if corrected else blobs
   else:
     widths = [columns for _, columns in _step_owners(sizes, shape)]
     kept_type = np.int8 if precision == 'learned' else np.float16
     kept = _take(source, (sum(widths),), kept_type)
-    levels = _levels(source, looks) if mended else None
-    blobs = _blobs(source, len(sizes) + mended)
+    levels = _levels(source, looks) if corrected else None
+    blobs = _blobs(source, len(sizes) + corrected)
     matrices, params = _integers(precision, sizes, shape, kept, blobs)
   flow = {'scales': scales, **_flow(shape, matrices)}
   params = {**params, 'flow': flow, 'codes': matrices[-1]}
@@ -103,7 +103,7 @@ def from_tensors(
   spectra = np.zeros((looks, order, order, order, 3), np.int16)
   used = levels > 0
   spectra[used] = spectrum.unpack(next(blobs), int(used.sum()), order)
-  return params, {'mending': {'levels': levels, 'spectra': spectra}}
+  return params, {'correction': {'levels': levels, 'spectra': spectra}}
 
 
 def step_values(index: np.ndarray) -> np.ndarray:

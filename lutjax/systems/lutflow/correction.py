@@ -1,4 +1,4 @@
-"""Spending the rest of a LutFlow's budget on what its network gets wrong."""
+"""Correcting the residuals of a LutFlow within the rest of its budget."""
 
 import functools
 from collections.abc import Callable
@@ -16,17 +16,17 @@ from lutjax.systems.lutflow import model as lutflow
 from lutjax.systems.lutflow import residual_correction
 from lutjax.types import Array, PyTree, Variables
 
-# Levels that looks are mended at; 0 is not at all.
+# Levels that looks are corrected at; 0 is not at all.
 LEVELS = (1, 3, 5, 7, 9, 11)
 # The same where a look has `_AMPLE` bytes or more: closer, and none that is coarse.
 FINE_LEVELS = (4, 5, 6, 7, 8, 9, 11)
 _AMPLE = 100
 _ITERATIONS = 60
-# Bytes that a mended look takes at least, in a good choice.
+# Bytes that a corrected look takes at least, in a good choice.
 _LEAST_BYTES = 40
 
 
-def mend(
+def correct(
   model: lutflow.Config,
   variables: Variables,
   data: PyTree,
@@ -34,7 +34,7 @@ def mend(
   *,
   shares: Array | None = None,
 ) -> tuple[Variables, dict[str, Any]]:
-  """Adds the mending that the budget leaves room for.
+  """Adds the residual correction that fits into the budget.
 
   Args:
     model: Its config, with the labels of its looks.
@@ -45,8 +45,8 @@ def mend(
       the part of the cube that it stands for unless given.
 
   Returns:
-    The model, its `stats` with `mending`; and, where looks were mended, `curve`:
-    bytes of the artefact and mean CIE76 at nodes, at more or less of mending;
+    The model, its `stats` with `correction`; and, where looks were corrected, `curve`:
+    bytes of the artefact and mean CIE76 at nodes, for smaller and larger corrections;
     or `unmet`, a line, where the network alone takes more than the budget.
   """
   bare = len(lutflow.export(model, variables))
@@ -55,12 +55,12 @@ def mend(
     if left >= 0 or model.precision != 'learned':
       return variables, {}
     unmet = (
-      f'{bare} bytes without mending, {-left} more than budget_bytes='
+      f'{bare} bytes without residual correction, {-left} more than budget_bytes='
       f'{model.total_bytes}'
     )
     say(unmet)
     return variables, {'unmet': unmet}
-  rungs = climb(
+  candidates = search_levels(
     model,
     variables,
     data,
@@ -68,15 +68,20 @@ def mend(
     most=looks_for(left),
     shares=shares,
   )
-  mended = spend(model, variables, rungs, left, say)
+  corrected = allocate(model, variables, candidates, left, say)
   curve = residual_correction.curve(
-    rungs, functools.partial(_size_of, rungs), target=model.target_cie76
+    candidates, functools.partial(_size_of, candidates), target=model.target_cie76
   )
-  return mended, {'curve': [(bare + size, error) for size, error in curve]}
+  return corrected, {'curve': [(bare + size, error) for size, error in curve]}
 
 
 def levels_for(budget_bytes: int, looks: int) -> tuple[int, ...]:
-  """Returns the levels worth searching where so many looks share a budget."""
+  """Returns the levels worth searching where so many looks share a budget.
+
+  Args:
+    budget_bytes: For the corrections of all looks.
+    looks: Number of looks.
+  """
   return FINE_LEVELS if budget_bytes >= _AMPLE * looks else LEVELS
 
 
@@ -85,7 +90,7 @@ def looks_for(budget_bytes: int) -> int:
   return -(-budget_bytes // _LEAST_BYTES)
 
 
-def climb(
+def search_levels(
   model: lutflow.Config,
   variables: Variables,
   data: PyTree,
@@ -93,17 +98,17 @@ def climb(
   levels: tuple[int, ...] = LEVELS,
   most: int | None = None,
   shares: Array | None = None,
-) -> residual_correction.Rungs:
+) -> residual_correction.Candidates:
   """Searches looks' spectra at every level, on all devices.
 
   Args:
     model: Its config.
     variables: Host arrays.
-    data: As `mend` takes it.
+    data: As `correct` takes it.
     levels: Levels searched.
     most: Looks that are searched, at least 1, those with the largest errors; others
-      get no rung above the first. All of them by default.
-    shares: As `mend` takes them.
+      get no candidate but the first. All of them by default.
+    shares: As `correct` takes them.
 
   Returns:
     What there is to choose from.
@@ -133,9 +138,13 @@ def climb(
   spectra = np.zeros((*shape, order, order, order, 3), np.int16)
   size_bytes = np.zeros(shape)
   worst = np.argsort(-errors[0])[:most]
-  found = jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), each(worst, search, 'mending'))
+  found = jax.tree.map(
+    lambda leaf: leaf.swapaxes(0, 1), each(worst, search, 'correction')
+  )
   spectra[1:, worst], errors[1:, worst], size_bytes[1:, worst] = found
-  return residual_correction.Rungs(np.array([0, *levels]), spectra, errors, size_bytes)
+  return residual_correction.Candidates(
+    np.array([0, *levels]), spectra, errors, size_bytes
+  )
 
 
 def _each(
@@ -161,45 +170,64 @@ def _each(
   return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(looks)], *found)
 
 
-def spend(
+def allocate(
   model: lutflow.Config,
   variables: Variables,
-  rungs: residual_correction.Rungs,
+  candidates: residual_correction.Candidates,
   budget_bytes: int,
   say: Callable[[str], None],
 ) -> Variables:
-  """Chooses among the rungs what so many bytes afford; see `mend`."""
-  looks = np.arange(rungs.errors.shape[1])
+  """Chooses a candidate for each look within a number of bytes.
+
+  Args:
+    model: Its config, with the labels of its looks.
+    variables: Host arrays.
+    candidates: From `search_levels`.
+    budget_bytes: For the corrections of all looks.
+    say: Told how many looks were corrected, and which miss the target.
+
+  Returns:
+    The model, its `stats` with `correction`.
+  """
+  looks = np.arange(candidates.errors.shape[1])
   chosen = residual_correction.choose(
-    rungs,
-    functools.partial(_size_of, rungs),
+    candidates,
+    functools.partial(_size_of, candidates),
     budget_bytes=budget_bytes,
     target=model.target_cie76,
   )
-  errors = rungs.errors[chosen, looks]
+  errors = candidates.errors[chosen, looks]
   aim = model.target_cie76 or 2.0 * float(errors.mean())
   missed = [model.looks[i].name for i in np.argsort(-errors) if errors[i] > aim]
   listed = ', '.join(missed[:8]) + (', ...' if len(missed) > 8 else '')
   say(
-    f'{int((chosen > 0).sum())} of {len(looks)} looks mended; mean CIE76 at nodes '
-    f'{rungs.errors[0].mean():.3f} before, {errors.mean():.3f} after; '
+    f'{int((chosen > 0).sum())} of {len(looks)} looks corrected; mean CIE76 at nodes '
+    f'{candidates.errors[0].mean():.3f} before, {errors.mean():.3f} after; '
     f'{len(missed)} above {aim:.2f}' + (f': {listed}' if missed else '')
   )
-  stats = {**variables.stats, 'mending': _chosen(rungs, chosen)}
+  stats = {**variables.stats, 'correction': _chosen(candidates, chosen)}
   return variables._replace(stats=stats)
 
 
-def _chosen(rungs: residual_correction.Rungs, chosen: np.ndarray) -> PyTree:
-  spectra = rungs.spectra[chosen, np.arange(len(chosen))]
-  return {'levels': rungs.levels[chosen], 'spectra': spectra}
+def _chosen(candidates: residual_correction.Candidates, chosen: np.ndarray) -> PyTree:
+  spectra = candidates.spectra[chosen, np.arange(len(chosen))]
+  return {'levels': candidates.levels[chosen], 'spectra': spectra}
 
 
-def _size_of(rungs: residual_correction.Rungs, chosen: np.ndarray) -> int:
-  return residual_correction.size_of(_chosen(rungs, chosen))
+def _size_of(candidates: residual_correction.Candidates, chosen: np.ndarray) -> int:
+  return residual_correction.size_of(_chosen(candidates, chosen))
 
 
 def at_size(table: Array, size: Array) -> Array:
-  """Returns the look `[M, M, M, 3]`, of `size` nodes, on mending's own lattice."""
+  """Resamples a look to the lattice of the residual correction.
+
+  Args:
+    table: `[M, M, M, 3]`, padded; the first `size` nodes per axis count.
+    size: Scalar integer, nodes per axis of the look.
+
+  Returns:
+    `[33, 33, 33, 3]`.
+  """
   nodes = jnp.asarray(lattice.identity(residual_correction.SIZE))
   scale = (size - 1) / (table.shape[0] - 1)
   return interpolate.trilinear(table, nodes * scale)

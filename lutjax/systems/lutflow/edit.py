@@ -1,6 +1,6 @@
-"""Looks into and out of a finished LutFlow, its network left as it is.
+"""Adding looks to a finished LutFlow and removing them; the network is unchanged.
 
-A new look needs a code alone. With the network frozen, every output of a
+A new look needs only a code. With the network frozen, every output of a
 colour depends on the few biases of that code, so that three backward passes
 give the whole Jacobian and a damped Gauss-Newton step solves a system as small
 as the code (Levenberg-Marquardt, reweighted so that CIE76 and not its square
@@ -52,12 +52,12 @@ def fit_code(
   Returns:
     The code `[T]` and its mean CIE76 on these colours.
   """
-  wanted = spaces.srgb_to_lab(target)
+  target_lab = spaces.srgb_to_lab(target)
 
   def gap(code: Array) -> Array:
     raw = residual_flow.apply(shape, flow, rgb, code)
     above, below = (target >= 1.0) & (raw > 1.0), (target <= 0.0) & (raw < 0.0)
-    return spaces.srgb_to_lab(jnp.where(above | below, target, raw)) - wanted
+    return spaces.srgb_to_lab(jnp.where(above | below, target, raw)) - target_lab
 
   def cost(code: Array) -> Array:
     return jnp.mean(jnp.sqrt(jnp.sum(gap(code) ** 2, -1) + _SOFT**2))
@@ -85,15 +85,18 @@ def fit_code(
   def distance(code: Array) -> Array:
     raw = residual_flow.apply(shape, flow, rgb[some], code)
     lab = spaces.srgb_to_lab(jnp.clip(raw, 0.0, 1.0))
-    return jnp.mean(jnp.sum((lab - wanted[some]) ** 2, -1))
+    return jnp.mean(jnp.sum((lab - target_lab[some]) ** 2, -1))
 
   start = codes[jnp.argmin(jax.lax.map(distance, codes))]
   first = (start, cost(start), jnp.float32(0.01))
   (code, _, _), _ = jax.lax.scan(move, first, length=iterations)
   if step is not None:
     # In float32 the making up may run away where numbers hardly differ in effect.
-    plain, mended = step * jnp.round(code / step), _rounded(code, step, system(code)[0])
-    code = jnp.where(cost(mended) < cost(plain), mended, plain)
+    plain, corrected = (
+      step * jnp.round(code / step),
+      _rounded(code, step, system(code)[0]),
+    )
+    code = jnp.where(cost(corrected) < cost(plain), corrected, plain)
   return code, jnp.mean(jnp.sqrt(jnp.sum(gap(code) ** 2, -1)))
 
 
@@ -112,17 +115,17 @@ def add(
     variables: The model, host arrays.
     label: Of the new look.
     code: `[T]`, from `fit_code`; rounded when exported.
-    level: Of its mending; 0 is none.
-    spectra: `[K, K, K, 3]` of its mending.
+    level: Of its residual correction; 0 is none.
+    spectra: `[K, K, K, 3]` of its residual correction.
   """
   params = {**variables.params}
   params['codes'] = np.concatenate([params['codes'], np.asarray(code)[None]])
-  mending = _mending_of(variables)
+  correction = _correction_of(variables)
   stats = {**variables.stats}
-  if 'mending' in stats or level:
-    stats['mending'] = {
-      'levels': np.append(mending['levels'], level),
-      'spectra': np.concatenate([mending['spectra'], spectra[None]]),
+  if 'correction' in stats or level:
+    stats['correction'] = {
+      'levels': np.append(correction['levels'], level),
+      'spectra': np.concatenate([correction['spectra'], spectra[None]]),
     }
   config = dataclasses.replace(config, looks=(*config.looks, label))
   return config, Variables(params, stats)
@@ -131,18 +134,26 @@ def add(
 def keep(
   config: lutflow.Config, variables: Variables, indices: Sequence[int]
 ) -> tuple[lutflow.Config, Variables]:
-  """Returns the model with some of its looks, in the order given."""
+  """Returns the model with some of its looks, in the order given.
+
+  Args:
+    config: The model's.
+    variables: The model.
+    indices: Of the looks to keep.
+  """
   at = np.array(indices, np.int64)
   params = {**variables.params, 'codes': np.asarray(variables.params['codes'])[at]}
   stats = {**variables.stats}
-  if 'mending' in stats:
-    stats['mending'] = jax.tree.map(lambda leaf: np.asarray(leaf)[at], stats['mending'])
+  if 'correction' in stats:
+    stats['correction'] = jax.tree.map(
+      lambda leaf: np.asarray(leaf)[at], stats['correction']
+    )
   looks = tuple(config.looks[i] for i in at)
   return dataclasses.replace(config, looks=looks), Variables(params, stats)
 
 
 def _rounded(code: Array, step: Array, normal: Array) -> Array:
-  """Rounds one number after the other, the rest making up for each.
+  """Rounds one number after the other; the rest compensate for each.
 
   What a rounded number moves is taken back by those not rounded yet, as the
   normal matrix tells (Hassibi and Stork's optimal brain surgeon, 1993).
@@ -165,9 +176,9 @@ def _rounded(code: Array, step: Array, normal: Array) -> Array:
   return step * jnp.round(code / step)
 
 
-def _mending_of(variables: Variables) -> PyTree:
-  if 'mending' in variables.stats:
-    return jax.tree.map(np.asarray, variables.stats['mending'])
+def _correction_of(variables: Variables) -> PyTree:
+  if 'correction' in variables.stats:
+    return jax.tree.map(np.asarray, variables.stats['correction'])
   count, order = len(variables.params['codes']), residual_correction.ORDER
   return {
     'levels': np.zeros(count, np.int64),

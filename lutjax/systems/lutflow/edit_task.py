@@ -1,4 +1,4 @@
-"""Adding looks to a finished LutFlow, and taking looks out, in seconds."""
+"""The task that adds looks to a finished LutFlow or removes them, in seconds."""
 
 import dataclasses
 import pathlib
@@ -35,7 +35,7 @@ class Config(lutflow_task.Config):
   Attributes:
     base: Artefact or run folder of a LutFlow.
     remove: Names of looks to leave out.
-    target_cie76: A new look is mended at the coarsest level that reaches this
+    target_cie76: A new look is corrected at the coarsest level that reaches this
       mean error, or else at the finest.
   """
 
@@ -52,6 +52,11 @@ def gather(
   config: Config, sources: experiment.Sources, say: Callable[[str], None]
 ) -> experiment.Gathered:
   """Reads the new looks of `sources.luts`, which may be none.
+
+  Args:
+    config: The task: base artefact, and looks to remove.
+    sources: What the user gave.
+    say: Told what is skipped.
 
   Raises:
     InputError: when there is nothing to do, or a new look bears the name of
@@ -126,8 +131,8 @@ def add_look(
     known: Its flow, and codes to start from (`lutflow.codes_of`).
     label: Of the look.
     data: `table` `[M, M, M, 3]` and its `size`.
-    target: Mean CIE76 that it should reach, by mending where the model is not
-      to be run backwards.
+    target: Mean CIE76 that it should reach, by residual correction unless the
+      model is invertible.
 
   Returns:
     The model with the look, and the mean CIE76 of the look at nodes.
@@ -136,20 +141,20 @@ def add_look(
   step = None
   if model.precision == 'learned':
     step = rounding.step_of(jnp.asarray(variables.params['steps']['codes']))
-  code, error, base, wanted = _fit_code(plain, *known, step, data)
+  code, error, base, target_table = _fit_code(plain, *known, step, data)
   order = residual_correction.ORDER
   level, spectra = 0, np.zeros((order, order, order, 3), np.int16)
   for wished in () if model.coefficient else correction.LEVELS:
     if error <= target:
       break
-    found, left, _ = _search(base, wanted, float(wished))
+    found, left, _ = _search(base, target_table, float(wished))
     level, spectra, error = wished, np.asarray(found), left
   model, variables = edit.add(model, variables, label, np.asarray(code), level, spectra)
   return model, variables, float(error)
 
 
 def report(finished: experiment.Finished) -> pathlib.Path:
-  """Returns the artefact: what an addition is judged by is printed."""
+  """Returns the artefact: the scores of an addition are printed."""
   return finished.folder / f'model{decoding.SUFFIX}'
 
 
@@ -165,20 +170,22 @@ TASK = lutflow_task.TASK._replace(
 
 
 @jax.jit
-def _search(base: Array, wanted: Array, level: Array) -> tuple[Array, Array, Array]:
-  return residual_correction.search(base, wanted, level, iterations=_ITERATIONS)
+def _search(
+  base: Array, target_table: Array, level: Array
+) -> tuple[Array, Array, Array]:
+  return residual_correction.search(base, target_table, level, iterations=_ITERATIONS)
 
 
 def _fit_code_of(
   model: lutflow.Config, flow: PyTree, codes: Array, step: Array | None, data: PyTree
 ) -> tuple[Array, Array, Array, Array]:
   shape = model.flow
-  wanted = correction.at_size(data['table'], data['size'])
+  target_table = correction.at_size(data['table'], data['size'])
   rgb = jnp.asarray(lattice.identity(_NODES)).reshape(-1, 3)
-  target = interpolate.trilinear(wanted, rgb)
+  target = interpolate.trilinear(target_table, rgb)
   code, _ = edit.fit_code(shape, flow, codes, rgb, target, step=step)
   base = residual_flow.tabulate(shape, flow, code, residual_correction.SIZE)
-  return code, residual_correction.error_of(base, wanted), base, wanted
+  return code, residual_correction.error_of(base, target_table), base, target_table
 
 
 _fit_code = jax.jit(_fit_code_of, static_argnums=0)

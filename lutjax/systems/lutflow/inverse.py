@@ -1,9 +1,9 @@
-"""Running a look backwards: the inverse of a bijective LutFlow.
+"""The inverse of a bijective LutFlow.
 
 With every layer's spectral norm below 1 and bounded scales each block is `z +
-f(z)` with a contraction f, undone by iteration (`nn.fixed_point`), last block
-first (section 3.4 of arXiv 2412.15438). Colours that no input gives, beyond
-the image of the cube, come back clamped.
+f(z)` with a contraction f, inverted by iteration (`nn.fixed_point`), last block
+first (section 3.4 of arXiv 2412.15438). Colours outside the image of the cube have
+no inverse; their results are clamped.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from lutjax.types import Array, PyTree
 
 
 class Inverted(NamedTuple):
-  """What undoing a look gave.
+  """The inverse of a look at some colours.
 
   Attributes:
     rgb: `[..., 3]` float32 in [0, 1].
@@ -59,7 +59,7 @@ def invert(
   """
   if not shape.residual or shape.turned:
     raise ValueError('Expected residual blocks and no turn: others have no inverse.')
-  state = residual_flow.reenter(shape, rgb)
+  state = residual_flow.invert_from_state(shape, rgb)
   counts, residuals = [], []
   for block in reversed(range(shape.blocks)):
     solved = fixed_point.invert(
@@ -72,14 +72,14 @@ def invert(
     state = solved.x
     counts.append(solved.iterations)
     residuals.append(solved.residual / shape.stretch)
-  rgb = residual_flow.reset(shape, state)
+  rgb = residual_flow.invert_to_state(shape, state)
   return Inverted(rgb, jnp.stack(counts), jnp.stack(residuals))
 
 
 def lipschitz(
   shape: residual_flow.Shape, flow: PyTree, rgb: Array, code: Array
 ) -> Array:
-  """Measures how far each block is from being undone by plain iteration.
+  """Measures how well plain iteration inverts each block.
 
   Args:
     shape: The flow's form.
@@ -91,7 +91,7 @@ def lipschitz(
     `[D]`, the largest spectral norm of the derivative of what each block
     adds, over the colours as they reach it.
   """
-  state = residual_flow.enter(shape, rgb)
+  state = residual_flow.to_state(shape, rgb)
   found = []
   for block in range(shape.blocks):
 

@@ -4,10 +4,10 @@ One residual flow (`nn.residual_flow`) serves all looks; a look is a code, the
 biases that it adds inside the flow. Beyond the paper, codes and weights are
 rounded while they are trained, at steps that are trained too, against an
 estimate of what the entropy coder will spend on them; and what the flow gets
-wrong about a look may be mended by a few cosine coefficients
+wrong about a look may be corrected by a few cosine coefficients
 (`residual_correction`), which `stats` carries once they are found.
 
-Colours are `[..., 3]` float32 in the unit cube, as in `models.nilut`.
+Colours are `[..., 3]` float32 in the unit cube, as in `systems.nilut`.
 """
 
 import dataclasses
@@ -64,11 +64,11 @@ class Config:
       model out of an artefact, which is rounded.
     budget_bytes: Of the whole artefact; None is 8,000 and 120 per look.
     share: Of the budget that `learned` trains flow and codes to take, though
-      never more than 8,000 bytes and 100 per look, beyond which mending is
-      worth more. What is left of the budget in the end goes to the mending.
+      never more than 8,000 bytes and 100 per look, beyond which correction is
+      worth more. What is left of the budget in the end goes to the correction.
     patience: Steps in which the price of a byte may grow by e: a fraction of
       the fit, so that looks are learned before they are made small.
-    mended: Whether looks are mended at all.
+    mended: Whether looks are corrected at all.
     target_cie76: Mean error that 95 in 100 looks shall reach; None for 1.7
       times the mean of the set.
     looks: What the model holds, and so the number of its codes.
@@ -108,14 +108,14 @@ class Config:
 
   @property
   def total_bytes(self) -> int:
-    """The budget of the artefact, names and all."""
+    """The budget of the whole artefact, names included."""
     if self.budget_bytes is not None:
       return self.budget_bytes
     return 8000 + 120 * len(self.looks)
 
   @property
   def flow_bytes(self) -> float:
-    """What flow and codes are trained to take."""
+    """The budget that flow and codes are trained to."""
     room = self.total_bytes - names_bytes(self)
     return max(
       float(_LEAST_BYTES), min(self.share * room, 8000.0 + 100.0 * len(self.looks))
@@ -125,10 +125,14 @@ class Config:
 def init(config: Config, key: Key) -> Variables:
   """Draws a network and a code for each of `config.looks`.
 
+  Args:
+    config: With the labels of the looks.
+    key: Split into those of the flow, the codes and the vectors.
+
   Returns:
     `params`: `flow`, `codes` `[L, T]`, and with learned precision `steps`.
     `stats`: `vectors` of the power iteration, `price` of a byte per look, and
-      the smoothed `ratio` of the estimated size to what is wanted.
+      the smoothed `ratio` of the estimated size to the target size.
   """
   flow_key, code_key, vector_key = jax.random.split(key, 3)
   flow = residual_flow.init(flow_key, config.flow)
@@ -175,14 +179,14 @@ def apply(config: Config, variables: Variables, batch: Batch) -> Array:
 
 
 def query(config: Config, rgb: Array, weights: Array) -> Batch:
-  """Returns the batch that asks `apply` for a mix of looks."""
+  """Returns the batch with which `apply` gives a mix of looks."""
   return {'rgb': rgb, 'weights': weights}
 
 
 def loss(
   config: Config, params: PyTree, stats: PyTree, batch: Batch, key: Key
 ) -> tuple[Array, tuple[PyTree, Batch]]:
-  """Returns the mean error of a batch, and what its bytes are worth.
+  """Returns the mean error of a batch plus the price of the bytes.
 
   Outputs beyond the range count as on its bound where the target is there
   too, and as they are elsewhere: a clamp alone would kill their gradient.
@@ -234,8 +238,10 @@ def lattice(config: Config, variables: Variables, index: Array, size: int) -> Ar
   """
   flow, codes, _ = _shipped(config, variables.params, variables.stats)
   table = residual_flow.tabulate(config.flow, flow, codes[index], size)
-  if 'mending' in variables.stats:
-    table = table + residual_correction.lattice(variables.stats['mending'], index, size)
+  if 'correction' in variables.stats:
+    table = table + residual_correction.lattice(
+      variables.stats['correction'], index, size
+    )
   return jnp.clip(table, 0.0, 1.0)
 
 
@@ -256,14 +262,14 @@ def tabulate(config: Config, variables: Variables, weights: Array, size: int) ->
 
 
 def invertible(config: Config) -> bool:
-  """Returns whether looks of a model can be run backwards."""
+  """Returns whether looks of a model have inverses."""
   return config.coefficient > 0.0 and not config.mended
 
 
 def inverse_lattice(
   config: Config, variables: Variables, index: Array, size: int
 ) -> inverse.Inverted:
-  """Runs a look backwards on the nodes of its outputs.
+  """Inverts a look at the nodes of its outputs.
 
   Args:
     config: The model's, `invertible`.
@@ -293,7 +299,7 @@ def export(config: Config, variables: Variables) -> bytes:
     'coefficient': config.coefficient,
     'precision': config.precision,
     'looks': len(config.looks),
-    'mended': 'mending' in variables.stats,
+    'mended': 'correction' in variables.stats,
   }
   tensors = artefact_lib.to_tensors(config.precision, params, variables.stats)
   packed = np.frombuffer(lzma.compress(names, lzma.FORMAT_ALONE), np.uint8)
@@ -334,7 +340,11 @@ def restore(config: Config, content: bytes, source: str = 'artefact') -> Variabl
 
 
 def config_of(artefact: container.Artefact, source: str) -> Config:
-  """Reads the config that an artefact carries, checking it whole.
+  """Reads and checks the config in an artefact.
+
+  Args:
+    artefact: As unpacked, of this system.
+    source: Named in errors.
 
   Raises:
     ArtefactError: when a field is missing or not what it should be.
@@ -419,8 +429,8 @@ def _look(
   index: Array,
 ) -> Array:
   raw = residual_flow.apply(config.flow, flow, rgb, codes[index])
-  if 'mending' in variables.stats:
-    raw = raw + residual_correction.at(variables.stats['mending'], rgb, index)
+  if 'correction' in variables.stats:
+    raw = raw + residual_correction.at(variables.stats['correction'], rgb, index)
   return jnp.clip(raw, 0.0, 1.0)
 
 

@@ -29,7 +29,7 @@ def write(finished: experiment.Finished) -> pathlib.Path:
 
 
 def rate(record: Mapping[str, Any], gathered: experiment.Gathered) -> page.Figure:
-  """Draws an artefact beside what other sizes would give for the same looks.
+  """Plots an artefact and the errors at other sizes for the same looks.
 
   Args:
     record: Of the model, as `metrics.jsonl` has it; `curve`, where there is one,
@@ -57,14 +57,14 @@ def rate(record: Mapping[str, Any], gathered: experiment.Gathered) -> page.Figur
   )
   caption = (
     f'Bytes of all {count} looks together against CIE76. This artefact and grids: '
-    'uniform random colours; other budgets: the same network mended with more or '
+    'uniform random colours; other budgets: the same network corrected with more or '
     'fewer bytes, estimated at lattice nodes; published: the claim of arXiv '
     '2412.15438 for 512 looks of its own.'
   )
   return page.Figure('rate', caption, pixels)
 
 
-def grid_errors(looks: Sequence[normalized.Presented]) -> dict[int, float]:
+def grid_errors(looks: Sequence[normalized.NormalizedLook]) -> dict[int, float]:
   """Returns the mean CIE76 of grids of 8 bits, read trilinearly, by their size."""
   rgb = metrics.uniform_colours(jax.random.key(0), _COLOURS)
   return {

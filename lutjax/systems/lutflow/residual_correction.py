@@ -1,11 +1,11 @@
-"""Mending: a few cosine coefficients for what a flow gets wrong about a look.
+"""Residual correction: cosine coefficients for the errors of a flow on a look.
 
 The spectrum (`codec.spectrum`) of a look at one of several levels of step is
 searched by synthesis: coefficients move down the gradient of the error
 between display colours plus the price of their bits, rounded on the way
-forward. So a coefficient that the clamp hides, or that the eye measure does
-not feel, costs nothing. Which look gets which level is a knapsack, solved by
-a price per byte.
+forward. So a coefficient that has no effect after the clamp, or none on the colour
+difference, takes no bits. Which look gets which level is a knapsack problem, solved
+by a price per byte.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from lutjax.types import Array, PyTree
 
 SIZE = 33
 ORDER = 17
-# Level 0 is no mending; level n has this step, over sqrt(2)^(n - 1).
+# Level 0 is no correction; level n has this step, over sqrt(2)^(n - 1).
 _COARSEST = 0.32
 LEVELS = 12
 _SLOPE = 0.2
@@ -30,14 +30,14 @@ _SLOPE = 0.2
 _PRICE = 0.075
 _RATE = 0.15
 # What an error beyond a share of the target counts on top: the worst looks, three
-# times the mean and more, are mended before all others.
+# times the mean and more, are corrected before all others.
 _TAIL = ((1.0, 5.0), (1.6, 20.0))
 # Of all that was searched, budgets that a curve shows.
 _CURVE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 
 
-class Rungs(NamedTuple):
-  """Ways to mend L looks, R of them.
+class Candidates(NamedTuple):
+  """Corrections of L looks at R levels, to choose from.
 
   Attributes:
     levels: `[R]`, the first is 0.
@@ -60,32 +60,32 @@ def steps(level: Array) -> Array:
   )
 
 
-def lattice(mending: PyTree, index: Array, size: int) -> Array:
-  """Returns what is added to a look at the nodes of `[size, size, size, 3]`.
+def lattice(correction: PyTree, index: Array, size: int) -> Array:
+  """Returns the correction of a look at the nodes of `[size, size, size, 3]`.
 
   Args:
-    mending: `spectra` `[L, K, K, K, 3]` and `levels` `[L]` integers.
+    correction: `spectra` `[L, K, K, K, 3]` and `levels` `[L]` integers.
     index: Of the look.
     size: Nodes per axis.
   """
   waves = jnp.asarray(spectrum.basis(SIZE, ORDER, size))
-  return _synthesise(_coefficients(mending, index), waves)
+  return _synthesise(_coefficients(correction, index), waves)
 
 
-def at(mending: PyTree, rgb: Array, index: Array) -> Array:
-  """Returns what is added to looks at colours `[..., 3]`; see `lattice`.
+def at(correction: PyTree, rgb: Array, index: Array) -> Array:
+  """Returns the corrections of looks at colours `[..., 3]`; see `lattice`.
 
   Args:
-    mending: As `lattice` takes it.
+    correction: As `lattice` takes it.
     rgb: `[..., 3]`.
     index: Of the look of all colours, or `[...]`, of each.
   """
   if jnp.ndim(index):
     looks = jnp.broadcast_to(index, rgb.shape[:-1]).reshape(-1)
     colours = (rgb.reshape(-1, 1, 3), looks)
-    each = jax.lax.map(lambda one: at(mending, *one), colours, batch_size=64)
+    each = jax.lax.map(lambda one: at(correction, *one), colours, batch_size=64)
     return each.reshape(rgb.shape)
-  coefficients = _coefficients(mending, index)
+  coefficients = _coefficients(correction, index)
 
   def one(colour: Array) -> Array:
     position = colour * (SIZE - 1.0) + 0.5
@@ -96,11 +96,11 @@ def at(mending: PyTree, rgb: Array, index: Array) -> Array:
       'ijkc,i,j,k->c', coefficients, *wave, precision='highest'
     ) @ jnp.asarray(spectrum.OPPONENT)
 
-  def mended() -> Array:
+  def corrected() -> Array:
     return jax.lax.map(one, rgb.reshape(-1, 3), batch_size=64).reshape(rgb.shape)
 
-  needed = jnp.asarray(mending['levels'])[index] > 0
-  return jax.lax.cond(needed, mended, lambda: jnp.zeros_like(rgb))
+  needed = jnp.asarray(correction['levels'])[index] > 0
+  return jax.lax.cond(needed, corrected, lambda: jnp.zeros_like(rgb))
 
 
 def search(
@@ -135,8 +135,8 @@ def search(
   coarse = None if shares is None else _coarser(shares)
 
   def error_seen(units: Array) -> Array:
-    mended = base[seen] + _synthesise(units * step, waves)
-    return error_of(mended, target[seen], coarse)
+    corrected = base[seen] + _synthesise(units * step, waves)
+    return error_of(corrected, target[seen], coarse)
 
   def objective(units: Array) -> Array:
     rounded = units + jax.lax.stop_gradient(jnp.round(units) - units)
@@ -186,7 +186,7 @@ def even_shares(size: int) -> np.ndarray:
 
 
 def shares_of(rgb: np.ndarray) -> np.ndarray:
-  """Returns what the nodes of mending's lattice count for colours.
+  """Returns the weights of the nodes of the correction lattice for colours.
 
   Args:
     rgb: `[P, 3]` in [0, 1]; each is shared among the nodes of its cell as
@@ -207,30 +207,30 @@ def shares_of(rgb: np.ndarray) -> np.ndarray:
 
 
 def choose(
-  rungs: Rungs,
+  candidates: Candidates,
   size_of: Callable[[np.ndarray], int],
   *,
   budget_bytes: int,
   target: float | None,
 ) -> np.ndarray:
-  """Returns the rung of each look that a budget affords.
+  """Chooses a candidate for each look within a budget.
 
   The sum of the errors is made least; an error beyond the target counts several
-  times and one far beyond it more, so that the tail is mended first.
+  times and one far beyond it more, so that the tail is corrected first.
 
   Args:
-    rungs: What there is to choose from.
+    candidates: What there is to choose from.
     size_of: Bytes of a choice `[L]`, exactly.
     budget_bytes: For all.
     target: Error that looks should reach; 1.7 times the mean unless given.
 
   Returns:
-    `[L]` indices into `rungs`.
+    `[L]` indices into `candidates`.
   """
   low, high, aim = 0.0, np.inf, float(budget_bytes)
-  best, spent = np.zeros(rungs.errors.shape[1], np.int64), -1
+  best, spent = np.zeros(candidates.errors.shape[1], np.int64), -1
   for _ in range(10):
-    chosen = _knapsack(rungs, aim, target)
+    chosen = _knapsack(candidates, aim, target)
     size = size_of(chosen)
     if size > budget_bytes:
       # A little lower than in proportion: what every choice takes would lead back.
@@ -239,7 +239,7 @@ def choose(
       low = aim
       if size > spent:
         best, spent = chosen, size
-      if 0.985 * budget_bytes <= spent or (chosen == len(rungs.levels) - 1).all():
+      if 0.985 * budget_bytes <= spent or (chosen == len(candidates.levels) - 1).all():
         break
     aim *= budget_bytes / max(size, 1)
     if not low < aim < high:
@@ -248,45 +248,47 @@ def choose(
 
 
 def curve(
-  rungs: Rungs, size_of: Callable[[np.ndarray], int], *, target: float | None
+  candidates: Candidates, size_of: Callable[[np.ndarray], int], *, target: float | None
 ) -> list[tuple[int, float]]:
-  """Returns what other budgets would give.
+  """Returns the error at other budgets.
 
   Args:
-    rungs: What there is to choose from.
+    candidates: What there is to choose from.
     size_of: As `choose` takes it.
     target: Likewise.
 
   Returns:
     Bytes and mean error over looks, from none to all that was searched.
   """
-  most = float(rungs.size_bytes.max(axis=0).sum())
-  points = {0: float(rungs.errors[0].mean())}
+  most = float(candidates.size_bytes.max(axis=0).sum())
+  points = {0: float(candidates.errors[0].mean())}
   for share in _CURVE:
-    chosen = _knapsack(rungs, share * most, target)
+    chosen = _knapsack(candidates, share * most, target)
     if chosen.any():
-      points[size_of(chosen)] = _total(rungs.errors, chosen) / len(chosen)
+      points[size_of(chosen)] = _total(candidates.errors, chosen) / len(chosen)
   return sorted(points.items())
 
 
-def size_of(mending: PyTree) -> int:
-  """Returns the bytes that a mending takes in an artefact, give or take a few."""
-  levels = np.asarray(mending['levels'])
-  spectra = np.asarray(mending['spectra'])[levels > 0]
+def size_of(correction: PyTree) -> int:
+  """Returns about how many bytes a residual correction takes in an artefact."""
+  levels = np.asarray(correction['levels'])
+  spectra = np.asarray(correction['spectra'])[levels > 0]
   packed = len(spectrum.pack(spectra)) if len(spectra) else 0
   return packed + len(levels) // 2 + 24
 
 
-def _knapsack(rungs: Rungs, budget_bytes: float, target: float | None) -> np.ndarray:
-  """Chooses by price per byte; within the budget by the estimates of the rungs."""
-  size_bytes = rungs.size_bytes
-  mean, rounds = float(rungs.errors[0].mean()), 8 if target is None else 1
-  chosen = np.zeros(rungs.errors.shape[1], np.int64)
+def _knapsack(
+  candidates: Candidates, budget_bytes: float, target: float | None
+) -> np.ndarray:
+  """Chooses by price per byte; sizes are the estimates of the candidates."""
+  size_bytes = candidates.size_bytes
+  mean, rounds = float(candidates.errors[0].mean()), 8 if target is None else 1
+  chosen = np.zeros(candidates.errors.shape[1], np.int64)
   for _ in range(rounds):
     aim = 1.7 * mean if target is None else target
-    cost = rungs.errors.copy()
+    cost = candidates.errors.copy()
     for share, weight in _TAIL:
-      cost += weight * np.maximum(rungs.errors - share * aim, 0.0)
+      cost += weight * np.maximum(candidates.errors - share * aim, 0.0)
     low, high = 1e-7, 10.0
     for _ in range(40):
       price = (low * high) ** 0.5
@@ -298,14 +300,14 @@ def _knapsack(rungs: Rungs, budget_bytes: float, target: float | None) -> np.nda
     chosen = _filled(
       cost, size_bytes, budget_bytes, np.argmin(cost + high * size_bytes, 0)
     )
-    mean = _total(rungs.errors, chosen) / len(chosen)
+    mean = _total(candidates.errors, chosen) / len(chosen)
   return chosen
 
 
 def _filled(
   cost: np.ndarray, size_bytes: np.ndarray, budget_bytes: float, chosen: np.ndarray
 ) -> np.ndarray:
-  """Spends what one price for all leaves over, the best bargain first."""
+  """Uses the rest of the budget greedily, largest gain per byte first."""
   looks = np.arange(len(chosen))
   while True:
     gain = cost[chosen, looks] - cost
@@ -314,17 +316,17 @@ def _filled(
     if not fits.any():
       return chosen
     bargain = np.where(fits, gain / np.maximum(extra, 1e-6), 0.0)
-    rung, look = np.unravel_index(np.argmax(bargain), bargain.shape)
-    chosen = np.where(looks == look, rung, chosen)
+    level_index, look = np.unravel_index(np.argmax(bargain), bargain.shape)
+    chosen = np.where(looks == look, level_index, chosen)
 
 
 def _total(table: np.ndarray, chosen: np.ndarray) -> float:
   return float(np.take_along_axis(table, chosen[None], 0).sum())
 
 
-def _coefficients(mending: PyTree, index: Array) -> Array:
-  level = jnp.asarray(mending['levels'])[index]
-  spectra = jnp.asarray(mending['spectra'])[index].astype(jnp.float32)
+def _coefficients(correction: PyTree, index: Array) -> Array:
+  level = jnp.asarray(correction['levels'])[index]
+  spectra = jnp.asarray(correction['spectra'])[index].astype(jnp.float32)
   return spectra * steps(level)
 
 

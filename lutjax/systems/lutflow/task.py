@@ -1,7 +1,7 @@
-"""Fitting one network to hundreds of looks, and mending what it gets wrong.
+"""Fitting one network to hundreds of looks, and correcting its residuals.
 
 As `looks.task`, but all looks go into one job: a step draws a look for each
-of its colours, oftener where the network is wrong. Colours are uniform, those of
+of its colours, more often where the error is larger. Colours are uniform, those of
 photos, or half of each.
 """
 
@@ -37,12 +37,12 @@ _MOST_NODES = 1 << 31
 
 @dataclasses.dataclass(frozen=True)
 class Config(looks.Config):
-  """How looks are presented and scored.
+  """How looks are normalised and scored.
 
   Attributes:
     together: One network for all looks.
     overshoot: Unused where colours are drawn at nodes.
-    colours: What a step draws, and what is mended: `uniform` in the cube,
+    colours: What a step draws, and what is corrected: `uniform` in the cube,
       `natural` (those of the images), or `mixed`, half of each.
     at_nodes: Whether uniform colours are drawn at the nodes of each look,
       faces half as often: one look-up instead of eight.
@@ -78,7 +78,7 @@ def gather(
     say: Told what is skipped or baked.
 
   Returns:
-    One job, whose context is the presented looks by name.
+    One job, whose context is the normalised looks by name.
 
   Raises:
     InputError: when there is no look, no image where images are needed, or more
@@ -130,7 +130,7 @@ def sampler(config: Config) -> loop.Sampler:
 
 
 def survey(config: Config, model: lutflow.Config) -> loop.Survey | None:
-  """Returns the function that sees which looks should be drawn oftener.
+  """Returns the function that sets how often each look is drawn, by its error.
 
   Args:
     config: The task.
@@ -167,7 +167,17 @@ def survey(config: Config, model: lutflow.Config) -> loop.Survey | None:
 def finish(
   config: Config, loaded: Loaded, job: fleet.Job, say: Callable[[str], None]
 ) -> tuple[Variables, Mapping[str, Any]]:
-  """Spends what the budget leaves on mending, of the colours that are drawn."""
+  """Corrects the residuals on the fitted colours, in the rest of the budget.
+
+  Args:
+    config: Which colours are fitted.
+    loaded: The model as its artefact decodes.
+    job: Its data, `table`, `size` and, for natural colours, `pool`.
+    say: Told what was corrected.
+
+  Returns:
+    The corrected model, and fields for its record.
+  """
   shares = None
   if config.colours != 'uniform':
     shares = jnp.asarray(residual_correction.shares_of(job.data['pool']))
@@ -175,7 +185,9 @@ def finish(
       shares = 0.5 * (
         shares + residual_correction.even_shares(residual_correction.SIZE)
       )
-  return correction.mend(loaded.config, loaded.variables, job.data, say, shares=shares)
+  return correction.correct(
+    loaded.config, loaded.variables, job.data, say, shares=shares
+  )
 
 
 def report(finished: experiment.Finished) -> pathlib.Path:
@@ -230,7 +242,7 @@ def _draw(config: Config, key: Key, data: PyTree, look: Array) -> Batch:
 
 
 def _through(curves: Array, look: Array, rgb: Array) -> Array:
-  """Leads colours, one of each look, through the looks' curves `[L, S, 3]`."""
+  """Applies the curves `[L, S, 3]` of the looks to colours, one of each look."""
   last = curves.shape[1] - 1
   low = jnp.clip(jnp.floor(rgb * last).astype(jnp.int32), 0, last - 1)
   part = rgb * last - low

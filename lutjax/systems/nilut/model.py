@@ -131,7 +131,12 @@ def published(width: int = 128, layers: int = 2) -> Config:
 
 
 def init(config: Config, key: Key) -> Variables:
-  """Draws the network; but for the published one it starts as the identity."""
+  """Draws the network; but for the published one it starts as the identity.
+
+  Args:
+    config: Widths, and how weights are drawn (`start`).
+    key: Split among the layers.
+  """
   if config.start == 'siren':
     return Variables(siren.init(key, config.layer_widths, omega=config.omega))
   if config.start == 'gain':
@@ -295,7 +300,11 @@ def restore(config: Config, content: bytes, source: str = 'artefact') -> Variabl
 
 
 def config_of(artefact: container.Artefact, source: str) -> Config:
-  """Reads the config that an artefact carries, checking it whole.
+  """Reads and checks the config in an artefact.
+
+  Args:
+    artefact: As unpacked, of this system.
+    source: Named in errors.
 
   Raises:
     ArtefactError: when a field is missing or at odds with the tensors.

@@ -1,8 +1,8 @@
-"""Weights as the NILUT repository publishes them.
+"""Reading weights that the NILUT repository publishes.
 
 An `.npz` archive of `net.{0, 2, 4, ...}.{weight, bias}`, weights
 `[outputs, inputs]`: a ReLU layer, Tanh layers, a linear layer. Inputs beyond
-the three of the colour are weights of styles, which bear no names there.
+the three of the colour are weights of styles, which have no names there.
 """
 
 import io

@@ -1,7 +1,7 @@
 """Fitting one network to several looks, its styles.
 
-As `looks.task`, but all looks go into one job. What a step shows of them is
-either every style at every colour, or styles mixed at trained blend points.
+As `looks.task`, but all looks go into one job. A step samples either every style at
+every colour, or mixes of styles at trained blend points.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ _SIZE = 33
 
 @dataclasses.dataclass(frozen=True)
 class Config(looks.Config):
-  """How looks are presented and scored.
+  """How looks are normalised and scored.
 
   Attributes:
     together: One network for all looks.
@@ -66,6 +66,11 @@ def gather(
 ) -> experiment.Gathered:
   """Reads the looks of `sources.luts` into one job; see `looks.gather`.
 
+  Args:
+    config: The task, with `together`.
+    sources: What the user gave.
+    say: Told what is skipped.
+
   Raises:
     InputError: when there is no look, or looks that cannot be mixed.
   """
@@ -93,7 +98,13 @@ def sampler(config: Config) -> loop.Sampler:
 
 
 def every_style(config: looks.Config, data: PyTree, rgb: Array) -> Array:
-  """Returns what all styles make of colours `[..., 3]`: `[..., S, 3]`."""
+  """Returns colours under all styles, `[..., S, 3]`.
+
+  Args:
+    config: `interpolation` between nodes.
+    data: Of all styles, stacked `[S, ...]`; see `normalized.truth`.
+    rgb: `[..., 3]` in [0, 1].
+  """
   one = jax.vmap(
     lambda look: normalized.truth(look, rgb, config.interpolation), out_axes=-2
   )
@@ -114,7 +125,7 @@ def report(finished: experiment.Finished) -> pathlib.Path:
 
 
 def strip(loaded: Loaded, photo: np.ndarray) -> page.Figure:
-  """Draws a photo under mixes that lead from each style to the next.
+  """Draws a photo under mixes between each style and the next.
 
   Args:
     loaded: The model; its first four looks are shown. All can be mixed.

@@ -154,7 +154,7 @@ class SampledTest(absltest.TestCase):
     np.testing.assert_array_equal(got, [0, 2, 4, 15, 17, 19, 30, 32, 34])
 
 
-class LeftoverTest(parameterized.TestCase):
+class ResidualPictureTest(parameterized.TestCase):
   def test_averages_cells_and_fills_holes(self):
     values = np.array([[1.0], [3.0], [8.0]], np.float32)
     index = np.array([0, 1, 5])

@@ -67,7 +67,7 @@ class EditedFilesTest(parameterized.TestCase):
     cls.addClassCleanup(temporary.cleanup)
     cls.folder = pathlib.Path(temporary.name)
     (cls.folder / 'label.xmp').write_text(_XMP)
-    cls.heard = {}
+    cls.messages = {}
     for kind, suffix in _SUFFIXES.items():
       content = _carrying(kind)
       for tool in ('none', *_EDITS):
@@ -79,22 +79,22 @@ class EditedFilesTest(parameterized.TestCase):
           if tool == 'mogrify':
             words.insert(-1, cls.folder / 'label.xmp')
           done = subprocess.run(words, capture_output=True, text=True, check=True)
-          cls.heard[tool, kind] = done.stdout + done.stderr
-    cls.said = []
+          cls.messages[tool, kind] = done.stdout + done.stderr
+    cls.lines = []
     failed = expand.expand_images(
-      [str(cls.folder / 'in')], cls.folder / 'out', say=cls.said.append
+      [str(cls.folder / 'in')], cls.folder / 'out', say=cls.lines.append
     )
     assert not failed, failed
 
   @parameterized.product(tool=list(_EDITS), kind=list(_SUFFIXES))
   def test_the_edit_and_the_payload_are_there(self, tool, kind):
-    if (tool, kind) not in self.heard:
+    if (tool, kind) not in self.messages:
       self.skipTest(f'{tool} is missing: apt-get install {_PACKAGES[tool]}')
     path = self.folder / 'in' / tool / f'{kind}{_SUFFIXES[kind]}'
     original = self.folder / 'in/none' / path.name
     content = path.read_bytes()
     if (tool, kind) != ('mogrify', 'TIFF'):  # libtiff names every tag it has not met.
-      self.assertEmpty(self.heard[tool, kind])
+      self.assertEmpty(self.messages[tool, kind])
     with PIL.Image.open(path) as opened:
       if tool == 'mogrify' and kind == 'WebP':
         # Its XMP chunk has a wrong name in ImageMagick 6.
@@ -106,8 +106,8 @@ class EditedFilesTest(parameterized.TestCase):
         self.assertEqual(opened.getexif()[271], 'Canon')
     self.assertEqual(carriers.extract(content), carriers.extract(original.read_bytes()))
     if (tool, kind) == ('mogrify', 'JPEG'):
-      said = [line for line in self.said if line.startswith(str(path))]
-      self.assertRegex(said[0], 'edited or encoded again')
+      lines = [line for line in self.lines if line.startswith(str(path))]
+      self.assertRegex(lines[0], 'edited or encoded again')
       return
     expanded = [
       next((self.folder / 'out' / name).glob(f'{kind}.*')) for name in (tool, 'none')
@@ -119,7 +119,7 @@ class EditedFilesTest(parameterized.TestCase):
       self.assertIn(b'Red', images.read(expanded[0]).annotations.xmp)
     got, want = (images.read(found).pixels for found in expanded)
     np.testing.assert_array_equal(got, want)
-    self.assertEmpty([line for line in self.said if line.startswith(str(path))])
+    self.assertEmpty([line for line in self.lines if line.startswith(str(path))])
 
   def test_the_payload_of_these_files_does_something(self):
     opened = expand.open_image(self.folder / 'in/none/PNG.png')

@@ -52,16 +52,16 @@ class GamutFittingTest(absltest.TestCase):
 
     def pick(price=0.0):
       priced = dataclasses.replace(config, min_gain_db_per_kb=price)
-      choosing = fitting.Choosing(self.programs, priced, prepared)
-      return choosing, *choosing.best(found)
+      selection = fitting.CodeSelection(self.programs, priced, prepared)
+      return selection, *selection.best(found)
 
     return pick, prepared
 
   def best(self, guard: str) -> np.ndarray:
     """Returns the gains of the picked code in squared error: all, OG, IG."""
-    choosing, best, _ = self.choose(_wide_gamut(), guard)[0]()
+    selection, best, _ = self.choose(_wide_gamut(), guard)[0]()
     self.assertEqual(best.label, 'seeded')
-    gains = choosing.clip.errors - best.errors
+    gains = selection.clip.errors - best.errors
     return np.array([*gains, gains[0] - gains[1]])
 
   def test_the_strict_guard_holds_in_gamut_too_and_still_gains(self):
@@ -72,7 +72,7 @@ class GamutFittingTest(absltest.TestCase):
 
   def test_a_code_is_kept_only_where_it_earns_its_bytes(self):
     pick, prepared = self.choose(_wide_gamut())
-    choosing, best, found = pick()
+    selection, best, found = pick()
     # The gain over all pixels, measured on what a reader recovers.
     model = codecs.unpack(
       payload.Payload(codecs.NUMBERS.index('seeded'), 96, 96, 0, best.stored.body)
@@ -80,11 +80,11 @@ class GamutFittingTest(absltest.TestCase):
     decoder = decoding.Decoder(self.programs, model, prepared.codes)
     scored = gamut_fleet.score(self.programs, decoder, prepared.encoded, prepared.codes)
     gain = scored['psnr'][0] - scored['clip'][0]
-    self.assertAlmostEqual(choosing.gain(best), gain, places=3)
+    self.assertAlmostEqual(selection.gain(best), gain, places=3)
     price = gain / ((best.size_bytes - payload.HEADER_BYTES) / 1024)
     self.assertEqual(pick(0.99 * price)[1].label, 'seeded')
     self.assertEqual(pick(1.01 * price)[1].label, 'clip')
-    record = fitting.describe(choosing, best, found)
+    record = fitting.describe(selection, best, found)
     self.assertEqual(record['rivals']['clip'], [36, 0.0])
 
   def test_a_picture_almost_inside_srgb_buys_nothing(self):
@@ -101,9 +101,9 @@ class GamutFittingTest(absltest.TestCase):
     encoded = np.asarray(spaces.encode(almost.clip(0, 1), 'prophoto'))
     pick, prepared = self.choose(np.rint(65535 * encoded).astype(np.uint16))
     self.assertGreater(prepared.index.size, 100)
-    choosing, best, _ = pick()
+    selection, best, _ = pick()
     self.assertEqual(best.label, 'seeded')
-    self.assertBetween(choosing.gain(best), 1e-6, 2e-3)
+    self.assertBetween(selection.gain(best), 1e-6, 2e-3)
     self.assertEqual(pick(codecs.Config().min_gain_db_per_kb)[1].label, 'clip')
 
   def test_a_budget_narrows_what_it_cannot_hold_and_full_effort_widens_waves(self):
@@ -131,16 +131,16 @@ class GamutFittingTest(absltest.TestCase):
       ('seeded', 'full', False),
     ):
       config = codecs.Config(codec=codec, effort=effort, network=net)
-      self.assertEqual(fitting.wants_network(config), want)
+      self.assertEqual(fitting.needs_network(config), want)
       plain = dataclasses.replace(config, network=gamut_mlp.Config())
-      self.assertFalse(fitting.wants_network(plain))
+      self.assertFalse(fitting.needs_network(plain))
 
   def test_surroundings_in_bands_are_those_of_the_whole_image(self):
     rng = np.random.default_rng(0)
     width = gamut_programs.BLOCK // 2
     codes = rng.choice(np.array([0, 90, 255], np.uint8), (7, width, 3))
     index = np.sort(rng.choice(codes[..., 0].size, 5000, replace=False))
-    got = gamut_programs.whereabouts(index, codes)
+    got = gamut_programs.position_features(index, codes)
     want = recovery.surroundings(codes).reshape(-1, 3)[index] / np.float32(9)
     np.testing.assert_array_equal(got[:, 2:], want)
     places = gamut_programs.places(index, codes.shape[:2])

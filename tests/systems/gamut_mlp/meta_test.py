@@ -31,7 +31,7 @@ class GamutMetaTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
-    self.said = []
+    self.lines = []
     for i in range(3):
       image = images.Image(_vivid(i, (40, 100)))
       images.write(self.folder / f'in/{i}.png', image)
@@ -39,10 +39,10 @@ class GamutMetaTest(parameterized.TestCase):
     images.write(self.folder / 'in/grey.png', grey)
 
   def fit(self, out, *fields, **options):
-    wanted = config.override(config.load('configs/gamut_meta.py'), [*_SMALL, *fields])
+    settings = config.override(config.load('configs/gamut_meta.py'), [*_SMALL, *fields])
     sources = experiment.Sources(images=[str(self.folder / 'in')])
     out = self.folder / out
-    problems = fit.fit(wanted, sources, out, say=self.said.append, **options)
+    problems = fit.fit(settings, sources, out, say=self.lines.append, **options)
     return out, problems
 
   def test_the_manifest_says_what_was_taken(self):
@@ -91,7 +91,7 @@ class GamutMetaTest(parameterized.TestCase):
     found = gamut_mlp.read_start(str(whole / 'model.lutjax'), _small_network())
     self.assertTrue(all(np.isfinite(v).all() for v in jax.tree.leaves(found.params)))
     self.fit('stopped')
-    self.assertIn('is done', self.said[-1])
+    self.assertIn('is done', self.lines[-1])
 
   def test_refuses_a_folder_without_a_crop(self):
     with self.assertRaisesRegex(errors.InputError, 'no 64 x 64 crop with at least 10%'):

@@ -40,24 +40,24 @@ class SolvedNetworkTest(absltest.TestCase):
     path = pathlib.Path(self.create_tempdir().full_path) / 'a.png'
     images.write(path, images.Image(codes))
     self.prepared = preparing.prepare(self.programs, path, 'PNG', 95, 'round')
-    wanted = config_lib.load(_ROOT / 'configs/gamut_mlp.py')
-    self.wanted = config_lib.override(wanted, _FIELDS)
+    settings = config_lib.load(_ROOT / 'configs/gamut_mlp.py')
+    self.settings = config_lib.override(settings, _FIELDS)
 
-  def fit(self, wanted):
-    network = wanted.model.network
+  def fit(self, settings):
+    network = settings.model.network
     return network_fitting.solve_network(
-      self.programs, wanted, network, self.prepared, 'a'
+      self.programs, settings, network, self.prepared, 'a'
     )
 
-  def best(self, wanted):
-    choosing = fitting.Choosing(self.programs, wanted.model, self.prepared)
-    best, _ = choosing.best(None, self.fit(wanted))
-    return choosing, best
+  def best(self, settings):
+    selection = fitting.CodeSelection(self.programs, settings.model, self.prepared)
+    best, _ = selection.best(None, self.fit(settings))
+    return selection, best
 
   def test_a_reader_gets_what_was_compared_and_the_codes_stay(self):
-    choosing, best = self.best(self.wanted)
+    selection, best = self.best(self.settings)
     self.assertEqual(best.stored.codec, 'mlp')
-    self.assertLess(best.errors[0], choosing.clip.errors[0] / 4)
+    self.assertLess(best.errors[0], selection.clip.errors[0] / 4)
     block = payload.Payload(1, 80, 60, 0, best.stored.body)
     codes = self.prepared.codes
     decoder = decoding.Decoder(self.programs, codecs.unpack(block), codes)
@@ -71,10 +71,10 @@ class SolvedNetworkTest(absltest.TestCase):
     np.testing.assert_allclose(square[:, :2].sum(axis=0), best.errors, rtol=1e-4)
 
   def test_steps_and_the_last_solution_both_help(self):
-    linear = config_lib.override(self.wanted, ['steps=1', 'segment_steps=1'])
-    layers = self.fit(self.wanted)
+    linear = config_lib.override(self.settings, ['steps=1', 'segment_steps=1'])
+    layers = self.fit(self.settings)
     samples = gamut_programs.samples_of(*self.prepared.samples)
-    network = self.wanted.model.network
+    network = self.settings.model.network
 
     def error(layers):
       rgb = 0.5 * (samples.inputs[:, 2:5] + 1)
@@ -96,20 +96,20 @@ class SolvedNetworkTest(absltest.TestCase):
 
   def test_hidden_layers_lose_nothing_when_stored(self):
     for precision in ('int8', 'int4'):
-      wanted = config_lib.override(
-        self.wanted, [f'model.network.precision={precision}']
+      settings = config_lib.override(
+        self.settings, [f'model.network.precision={precision}']
       )
-      layers = self.fit(wanted)
-      again = gamut_mlp.rounded(wanted.model.network, layers[:-1])
+      layers = self.fit(settings)
+      again = gamut_mlp.rounded(settings.model.network, layers[:-1])
       for got, want in zip(again, layers):
         np.testing.assert_allclose(got['weight'], want['weight'], rtol=2e-3, atol=1e-6)
 
   def test_auto_takes_the_best_of_all_and_pictures_only_on_small_networks(self):
     for budget, mixed in ((20_000, True), (1_000, False)):
       fields = ['codec=auto', 'effort=full', f'budget_bytes={budget}']
-      wanted = config_lib.override(self.wanted, fields)
-      choosing = fitting.Choosing(self.programs, wanted.model, self.prepared)
-      best, found = choosing.best(None, self.fit(wanted))
+      settings = config_lib.override(self.settings, fields)
+      selection = fitting.CodeSelection(self.programs, settings.model, self.prepared)
+      best, found = selection.best(None, self.fit(settings))
       labels = [candidate.label for candidate in found]
       self.assertIn('mlp', labels)
       self.assertEqual(any(label.startswith('mlp + ') for label in labels), mixed)
@@ -117,9 +117,9 @@ class SolvedNetworkTest(absltest.TestCase):
       self.assertEqual(best.errors[0], least)
 
   def test_a_network_beyond_the_budget_is_not_taken(self):
-    model = dataclasses.replace(self.wanted.model, budget_bytes=100)
-    wanted = dataclasses.replace(self.wanted, model=model)
-    _, best = self.best(wanted)
+    model = dataclasses.replace(self.settings.model, budget_bytes=100)
+    settings = dataclasses.replace(self.settings, model=model)
+    _, best = self.best(settings)
     self.assertEqual(best.stored.codec, 'clip')
 
 

@@ -52,8 +52,8 @@ class GamutProgramsTest(unittest.TestCase):
     # Sums in another order round otherwise: a part of what int8 weights round.
     for found in (vmapped, filled, padded):
       for weight, want, samples in zip(found, alone, several):
-        got, wanted = (_predict(w, samples) for w in (weight, want))
-        np.testing.assert_allclose(got, wanted, atol=2e-4)
+        got, expected = (_predict(w, samples) for w in (weight, want))
+        np.testing.assert_allclose(got, expected, atol=2e-4)
 
   def test_sizes_share_programs(self):
     programs = gamut_programs.Programs()

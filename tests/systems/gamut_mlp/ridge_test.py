@@ -56,8 +56,8 @@ class RidgeTest(parameterized.TestCase):
     mixes = np.array([[1, 1], [1, 30], [0, 1]], np.float32)
     got = _solve(samples._replace(groups=groups), mixes)
     for mix, weights in zip(mixes, got):
-      wanted = _in_float64(samples, groups.astype(np.float64) @ mix)
-      for channel, (seen, want) in enumerate(wanted):
+      expected = _in_float64(samples, groups.astype(np.float64) @ mix)
+      for channel, (seen, want) in enumerate(expected):
         np.testing.assert_allclose(seen @ weights[:, channel], want, atol=2e-3)
 
   def test_padding_changes_no_bit(self):

@@ -48,11 +48,11 @@ jax.config.update('jax_num_cpu_devices', int(sys.argv[1]))
 jax.config.update('jax_compilation_cache_dir', sys.argv[2])
 from lutjax import config, experiment
 from lutjax.commands import fit
-wanted = config.load('configs/gamut_mlp.py')
+settings = config.load('configs/gamut_mlp.py')
 fields = ['codec=seeded', 'model.waves.waves=16', 'pictures=none']
-wanted = config.override(wanted, fields)
+settings = config.override(settings, fields)
 sources = experiment.Sources(images=[sys.argv[3]])
-sys.exit(len(fit.fit(wanted, sources, sys.argv[4], group_size=int(sys.argv[5]))))
+sys.exit(len(fit.fit(settings, sources, sys.argv[4], group_size=int(sys.argv[5]))))
 """
 
 
@@ -227,7 +227,7 @@ class GamutTest(absltest.TestCase):
     edited('cropped', stored.pixels[:30], blob)
     edited('bare', stored.pixels, b'')
     edited('flipped', stored.pixels, blob[:60] + bytes([blob[60] ^ 1]) + blob[61:])
-    said = {
+    texts = {
       'darker': 'edited or encoded again',
       'cropped': 'resized or cropped',
       'bare': 'carries no payload',
@@ -237,7 +237,7 @@ class GamutTest(absltest.TestCase):
       'apply', '--expand', f'--images={changed}', f'--out={self.folder}/warned'
     )
     self.assertEqual(code, 0, stderr)
-    for text in said.values():
+    for text in texts.values():
       self.assertIn(text, stdout)
     code, _, stderr = self.launch(
       'apply',

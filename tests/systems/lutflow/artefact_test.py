@@ -51,8 +51,8 @@ def _artefact(precision):
   order = residual_correction.ORDER
   spectra = np.zeros((2, order, order, order, 3), np.int16)
   spectra[0, :3, :3, :3] = rng.integers(-3, 4, (3, 3, 3, 3))
-  mending = {'levels': np.array([5, 0]), 'spectra': spectra}
-  return lutflow.export(config, lutflow.Variables(params, {'mending': mending}))
+  correction = {'levels': np.array([5, 0]), 'spectra': spectra}
+  return lutflow.export(config, lutflow.Variables(params, {'correction': correction}))
 
 
 def decoded(content):
@@ -88,7 +88,7 @@ def _in_float64(content):
       state = state + scale * ((hidden * (1.0 + gain)) @ layers[3])
     state = state + 0.3 * state @ last
     table = 0.5 * (np.tanh(state) / 0.83 + 1.0)
-    table = table + _mending(stats['mending'], look).reshape(-1, 3)
+    table = table + _correction(stats['correction'], look).reshape(-1, 3)
     tables.append(np.clip(table, 0.0, 1.0).reshape((_SIZE,) * 3 + (3,)))
   return np.stack(tables)
 
@@ -97,12 +97,12 @@ def _gated(x):
   return x * (1.0 + x / np.sqrt(1.0 + x * x)) * 0.5 / 1.05
 
 
-def _mending(mending, look):
-  level, order = float(mending['levels'][look]), residual_correction.ORDER
+def _correction(correction, look):
+  level, order = float(correction['levels'][look]), residual_correction.ORDER
   if not level:
     return np.zeros((_SIZE,) * 3 + (3,))
   growth = 1.0 + 0.2 * spectrum.frequencies(order)[..., None]
-  held = mending['spectra'][look] * 0.32 * 2.0 ** (-0.5 * (level - 1.0)) * growth
+  held = correction['spectra'][look] * 0.32 * 2.0 ** (-0.5 * (level - 1.0)) * growth
   at = np.linspace(0.0, 32.0, _SIZE) + 0.5
   wave = np.sqrt(2.0 / 33) * np.cos(np.pi / 33 * np.arange(order)[:, None] * at)
   wave[0] /= np.sqrt(2.0)

@@ -39,13 +39,15 @@ def _base(path):
 
 
 def _fit(folder, out, luts=(), **task):
-  wanted = lutflow_add.get_config()
+  settings = lutflow_add.get_config()
   task = {'base': str(folder / 'base.lutjax'), **task}
-  wanted = dataclasses.replace(wanted, task=dataclasses.replace(wanted.task, **task))
-  said = []
+  settings = dataclasses.replace(
+    settings, task=dataclasses.replace(settings.task, **task)
+  )
+  lines = []
   sources = experiment.Sources(luts=[str(path) for path in luts])
-  fit.fit(wanted, sources, folder / out, say=said.append)
-  return said
+  fit.fit(settings, sources, folder / out, say=lines.append)
+  return lines
 
 
 def _decoded(size=9, **flags):
@@ -63,7 +65,7 @@ class AdditionsTest(absltest.TestCase):
     cls.look = (rgb * [1.0, 0.92, 0.8] + [0.0, 0.03, 0.02]).astype(np.float32)
     cls.path = cls.folder / 'warm.cube'
     files.write_bytes(cls.path, cube.render(lattice.from_table(cls.look)))
-    cls.said = _fit(cls.folder, 'added', [cls.path], target_cie76=0.5)
+    cls.lines = _fit(cls.folder, 'added', [cls.path], target_cie76=0.5)
 
   def _tables(self, name):
     return {
@@ -77,7 +79,7 @@ class AdditionsTest(absltest.TestCase):
     for name, table in before.items():
       np.testing.assert_array_equal(after[name], table)
     self.assertLess(np.abs(after['warm'] - self.look).mean(), 0.006)
-    self.assertTrue(any(line.startswith('warm: mean CIE76 0.') for line in self.said))
+    self.assertTrue(any(line.startswith('warm: mean CIE76 0.') for line in self.lines))
 
   def test_a_look_is_taken_out(self):
     _fit(self.folder, 'removed', remove=('sepia',))

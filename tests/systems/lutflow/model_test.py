@@ -47,13 +47,13 @@ def _model(config):
   return variables._replace(params=params)
 
 
-def _mended(variables):
+def _corrected(variables):
   rng = np.random.default_rng(1)
   order = residual_correction.ORDER
   spectra = np.zeros((4, order, order, order, 3), np.int16)
   spectra[:, :3, :3, :3] = rng.integers(-3, 4, (4, 3, 3, 3, 3))
-  mending = {'levels': np.array([3, 0, 7, 1]), 'spectra': spectra}
-  return variables._replace(stats={**variables.stats, 'mending': mending})
+  correction = {'levels': np.array([3, 0, 7, 1]), 'spectra': spectra}
+  return variables._replace(stats={**variables.stats, 'correction': correction})
 
 
 def _reload(config, variables):
@@ -77,7 +77,7 @@ class LutflowTest(parameterized.TestCase):
   @parameterized.parameters(*lutflow.PRECISIONS)
   def test_exporting_what_was_restored_changes_no_bit(self, precision):
     config = dataclasses.replace(_CONFIG, precision=precision)
-    first = _reload(config, _mended(_model(config)))
+    first = _reload(config, _corrected(_model(config)))
     if precision in ('int8', 'int6', 'int5', 'int4'):
       first = first._replace(config=dataclasses.replace(first.config, aware=True))
     again = _reload(first.config, first.variables)
@@ -88,12 +88,12 @@ class LutflowTest(parameterized.TestCase):
         again.variables.params[name],
       )
     np.testing.assert_array_equal(
-      first.variables.stats['mending']['spectra'],
-      again.variables.stats['mending']['spectra'],
+      first.variables.stats['correction']['spectra'],
+      again.variables.stats['correction']['spectra'],
     )
 
   def test_lattice_is_apply_at_the_nodes(self):
-    loaded = _reload(_CONFIG, _mended(_model(_CONFIG)))
+    loaded = _reload(_CONFIG, _corrected(_model(_CONFIG)))
     nodes = lattice.identity(5)
     for look in range(4):
       got = lutflow.lattice(loaded.config, loaded.variables, jnp.int32(look), 5)
@@ -102,7 +102,7 @@ class LutflowTest(parameterized.TestCase):
       np.testing.assert_allclose(got, want, atol=2e-5)
 
   def test_mixes_are_those_of_the_lattices(self):
-    loaded = _reload(_CONFIG, _mended(_model(_CONFIG)))
+    loaded = _reload(_CONFIG, _corrected(_model(_CONFIG)))
     weights = np.array([0.2, 0.0, 0.5, 0.3], np.float32)
     config, variables = loaded.config, loaded.variables
     each = [lutflow.lattice(config, variables, jnp.int32(i), 5) for i in range(4)]
@@ -280,7 +280,7 @@ class InverseTest(parameterized.TestCase):
     norms = inverse.lipschitz(_BACK, flow, _RGB, self.codes[0])
     self.assertGreater(float(norms.max()), 1.0)
 
-  def test_inverse_lattice_undoes_the_lattice(self):
+  def test_inverse_lattice_inverts_the_lattice(self):
     config = self.loaded.config
     self.assertTrue(lutflow.invertible(config))
     self.assertFalse(lutflow.invertible(_CONFIG))

@@ -49,8 +49,8 @@ def _write_looks(folder):
 
 
 def _experiment(**fields):
-  wanted = lutflow_tiny.get_config()
-  return dataclasses.replace(wanted, pictures='none', **fields)
+  settings = lutflow_tiny.get_config()
+  return dataclasses.replace(settings, pictures='none', **fields)
 
 
 def _decoded(size=9, **flags):
@@ -118,9 +118,9 @@ class SamplerTest(parameterized.TestCase):
 
   @parameterized.parameters(0.0, 0.5)
   def test_a_fit_surveys_where_it_balances(self, balance):
-    wanted = config_lib.override(_experiment(), [f'balance={balance}'])
+    settings = config_lib.override(_experiment(), [f'balance={balance}'])
     with mock.patch.object(fleet, 'Programs') as made:
-      fit.programs_for(wanted, 1, 0)
+      fit.programs_for(settings, 1, 0)
     self.assertEqual(made.call_args.args[-1] is not None, balance > 0.0)
 
   def test_balance_must_be_a_power(self):
@@ -184,7 +184,7 @@ class NaturalTest(parameterized.TestCase):
     self.assertTrue((job.data['pool'] <= high).all())
     self.assertIn(str(folder / 'seen.npz'), gathered.inputs)
 
-  def test_fits_and_mends_natural_colours(self):
+  def test_fits_and_corrects_natural_colours(self):
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
     _write_looks(folder)
     counts = np.zeros((8, 8, 8))
@@ -193,8 +193,8 @@ class NaturalTest(parameterized.TestCase):
     sources = experiment.Sources(
       luts=[str(folder / '*.cube')], images=[str(folder / 'seen.npz')]
     )
-    wanted = config_lib.override(_experiment(), ['colours=natural', 'steps=300'])
-    self.assertEqual(list(fit.fit(wanted, sources, folder / 'run')), [])
+    settings = config_lib.override(_experiment(), ['colours=natural', 'steps=300'])
+    self.assertEqual(list(fit.fit(settings, sources, folder / 'run')), [])
     stored = histogram.read(folder / 'run' / lutflow_task.COLOURS)
     self.assertEqual(stored[12:].sum(), 0)
     named = _decoded(model=str(folder / 'run'), look='all')
@@ -228,19 +228,21 @@ class ClimbTest(parameterized.TestCase):
       self.enter_context(mock.patch.object(module, name, function))
 
   @parameterized.parameters(11, 9, 3)
-  def test_every_look_gets_its_own_rungs(self, most):
+  def test_every_look_gets_its_own_candidates(self, most):
     tables = np.zeros((11, 2, 2, 2, 3), np.float32)
     tables[:, 0, 0, 0, 0] = 100 + np.arange(11)
     data = {'table': tables, 'size': np.full(11, 2)}
-    rungs = correction.climb(lutflow.Config(), None, data, levels=(2, 5), most=most)
+    candidates = correction.search_levels(
+      lutflow.Config(), None, data, levels=(2, 5), most=most
+    )
     looks, searched = np.arange(11), np.arange(11) >= 11 - most
-    np.testing.assert_array_equal(rungs.levels, [0, 2, 5])
-    for rung, level in enumerate(rungs.levels):
+    np.testing.assert_array_equal(candidates.levels, [0, 2, 5])
+    for level_index, level in enumerate(candidates.levels):
       level = level * searched
-      np.testing.assert_array_equal(rungs.errors[rung], looks + level)
-      np.testing.assert_array_equal(rungs.size_bytes[rung], 10 * level)
+      np.testing.assert_array_equal(candidates.errors[level_index], looks + level)
+      np.testing.assert_array_equal(candidates.size_bytes[level_index], 10 * level)
       np.testing.assert_array_equal(
-        rungs.spectra[rung, :, 0, 0, 0, 0], (100 + looks) * (level > 0)
+        candidates.spectra[level_index, :, 0, 0, 0, 0], (100 + looks) * (level > 0)
       )
 
 
@@ -249,7 +251,7 @@ class GridTest(parameterized.TestCase):
     rng = np.random.default_rng(0)
     table = lattice.identity(9) ** 1.3 + 0.1 * rng.normal(size=(9, 9, 9, 3))
     table = np.clip(table, 0, 1).astype(np.float32)
-    look = normalized.Presented(labels.Label('a'), '', table)
+    look = normalized.NormalizedLook(labels.Label('a'), '', table)
     found = lutflow_report.grid_errors([look])
     self.assertEqual(list(found), [2, 3, 4, 5, 6, 7])
     rgb = metrics.uniform_colours(jax.random.key(0), 1024)
@@ -272,16 +274,16 @@ class FitTest(parameterized.TestCase):
     _write_looks(cls.looks)
     cls.run_folder = cls.folder / 'run'
     cls.sources = experiment.Sources(luts=[str(cls.looks)])
-    cls.said = []
+    cls.lines = []
     cls.problems = fit.fit(
-      _experiment(), cls.sources, cls.run_folder, say=cls.said.append
+      _experiment(), cls.sources, cls.run_folder, say=cls.lines.append
     )
     cls.artefact = cls.run_folder / 'model.lutjax'
 
   def test_stays_within_its_budget(self):
     self.assertEqual(list(self.problems), [])
     self.assertLessEqual(self.artefact.stat().st_size, 4000)
-    self.assertTrue(any('looks mended' in line for line in self.said), self.said)
+    self.assertTrue(any('looks corrected' in line for line in self.lines), self.lines)
 
   def test_looks_come_back(self):
     named = _decoded(model=str(self.run_folder), look='all')
@@ -336,7 +338,7 @@ class FitTest(parameterized.TestCase):
     sources = self.sources._replace(images=images)
     config = evaluate.config_for(str(self.run_folder), assignments, sources)
     return evaluate.evaluate(
-      str(self.run_folder), config, sources, say=self.said.append, **options
+      str(self.run_folder), config, sources, say=self.lines.append, **options
     )
 
   def test_photos_split_the_cube_into_natural_colours_and_the_rest(self):
@@ -380,10 +382,10 @@ class FitTest(parameterized.TestCase):
 
   def test_fitting_again_does_nothing(self):
     before = self.artefact.read_bytes()
-    said = []
-    fit.fit(_experiment(), self.sources, self.run_folder, say=said.append)
+    lines = []
+    fit.fit(_experiment(), self.sources, self.run_folder, say=lines.append)
     self.assertEqual(self.artefact.read_bytes(), before)
-    self.assertTrue(any('1 of 1 models are done' in line for line in said))
+    self.assertTrue(any('1 of 1 models are done' in line for line in lines))
 
   def test_refuses_a_run_of_another_config(self):
     with self.assertRaisesRegex(errors.InputError, 'seed: 0, now 1'):
@@ -422,19 +424,19 @@ class FitTest(parameterized.TestCase):
     np.testing.assert_allclose(got, rgb, atol=2e-3)
 
   def test_an_inverse_says_how_far_it_leads_back(self):
-    said = []
+    lines = []
     named = selection.named_looks(
-      model=str(self.bijective()), look='warm', inverse=True, say=said.append
+      model=str(self.bijective()), look='warm', inverse=True, say=lines.append
     )
-    self.assertEmpty(said)
+    self.assertEmpty(lines)
     self.assertEqual(list(named), ['warm-inverse'])
     self.assertLen(named['warm-inverse'].decode(9).table, 9)
-    self.assertRegex(said[0], r'warm: look, then inverse.* CIE76 mean 0\.\d')
+    self.assertRegex(lines[0], r'warm: look, then inverse.* CIE76 mean 0\.\d')
 
-  def test_undoing_is_scored_on_photos(self):
+  def test_inverses_are_scored_on_photos(self):
     path = self.bijective()
     config = evaluate.config_for(str(path), ['size=17'], self.sources)
-    figures, problems = evaluate.undo(
+    figures, problems = evaluate.score_inverse(
       str(path), config, self.sources, only=['grey', 'warm'], pictures=self.folder
     )
     self.assertEmpty(problems)
@@ -443,10 +445,12 @@ class FitTest(parameterized.TestCase):
     self.assertLess(warm['returned_cie76_mean'], 1.0)
     self.assertGreater(warm['undone_cie76_mean'], warm['returned_cie76_mean'])
     self.assertEqual((grey['flat'], warm['flat']), (1.0, 0.0))
-    self.assertIn('Pixels of the images, brought back', scorecard.render(figures))
+    self.assertIn(
+      'Pixels of the images, after look and inverse', scorecard.render(figures)
+    )
     self.assertTrue((self.folder / 'grey-inverse.png').is_file())
     with self.assertRaisesRegex(errors.InputError, 'lutflow_bijective'):
-      evaluate.undo(str(self.artefact), config, self.sources)
+      evaluate.score_inverse(str(self.artefact), config, self.sources)
 
   def test_the_report_draws_bytes_against_error(self):
     pages = list((self.run_folder / 'report').glob('rate*.png'))
@@ -460,10 +464,10 @@ class FitTest(parameterized.TestCase):
     for folder in ('a', 'b'):
       (twice / folder).mkdir(parents=True)
       (twice / folder / 'warm.cube').write_bytes(content)
-    said = []
-    found, _ = luts.load([str(twice)], say=said.append)
+    lines = []
+    found, _ = luts.load([str(twice)], say=lines.append)
     self.assertEqual([look.name for look in found], ['a-warm', 'b-warm'])
-    self.assertEqual(said, ['2 looks named warm: called a-warm, b-warm'])
+    self.assertEqual(lines, ['2 looks named warm: called a-warm, b-warm'])
 
   @parameterized.parameters(0.1, 0.5, 0.9, 0.99)
   def test_a_damaged_artefact_is_noticed(self, place):
@@ -484,7 +488,7 @@ class FitTest(parameterized.TestCase):
 
 class GatherTest(parameterized.TestCase):
   def gather(self, **config):
-    said = []
+    lines = []
     folder = pathlib.Path(self.create_tempdir().full_path)
     small, large = lattice.identity(5) ** 0.8, lattice.identity(21) ** 1.2
     wide = [[-0.5, 0.0, 0.0], [1.5, 1.0, 1.0]]
@@ -493,15 +497,15 @@ class GatherTest(parameterized.TestCase):
       files.write_bytes(folder / f'{name}.cube', cube.render(lut))
     sources = experiment.Sources(luts=[str(folder)])
     return lutflow_task.gather(
-      lutflow_task.Config(**config), sources, said.append
-    ), said
+      lutflow_task.Config(**config), sources, lines.append
+    ), lines
 
   def test_looks_of_all_sizes_stand_in_one_table(self):
-    gathered, said = self.gather()
+    gathered, lines = self.gather()
     (job,) = gathered.jobs
     self.assertEqual(job.data['table'].shape, (2, 21, 21, 21, 3))
     np.testing.assert_array_equal(job.data['size'], [21, 5])
-    self.assertEqual(said, ['domains other than [0, 1], kept: large (-0.5 to 1.5)'])
+    self.assertEqual(lines, ['domains other than [0, 1], kept: large (-0.5 to 1.5)'])
     self.assertEqual(gathered.labels['model'][0].domain[1], (1.5, 1.0, 1.0))
 
   def test_more_nodes_than_an_index_reaches_are_refused(self):
@@ -514,13 +518,13 @@ class GatherTest(parameterized.TestCase):
 
   def test_large_looks_are_resampled_where_tables_are_large(self):
     with mock.patch.object(looks, '_MOST_BYTES', 10_000):
-      gathered, said = self.gather(bake_size=6)
+      gathered, lines = self.gather(bake_size=6)
     (job,) = gathered.jobs
     np.testing.assert_array_equal(job.data['size'], [6, 5])
     np.testing.assert_allclose(
       job.data['table'][0], lattice.identity(6) ** 1.2, atol=1e-6
     )
-    self.assertRegex(said[0], r'large \(21\^3\): resampled to 6\^3')
+    self.assertRegex(lines[0], r'large \(21\^3\): resampled to 6\^3')
     # Scores are against the look as it is.
     self.assertLen(gathered.context['large'].table, 21)
 

@@ -49,7 +49,7 @@ class StylesTest(parameterized.TestCase):
     for name, table in made.items():
       lut = lattice.from_table(table)
       files.write_bytes(folder / 'looks' / f'{name}.cube', cube.render(lut))
-    wanted = experiment.Experiment(
+    settings = experiment.Experiment(
       model=nilut.Config(widths=(32, 32), styles='heads', precision='bf16'),
       task=nilut_task.Config(random_colours=512, photo_colours=512, nodes=9),
       fit=loop.Config(steps=600, learning_rate=5e-3, segment_steps=600),
@@ -57,7 +57,7 @@ class StylesTest(parameterized.TestCase):
     )
     run = folder / 'run'
     sources = experiment.Sources(luts=[str(folder / 'looks')])
-    self.assertEmpty(fit.fit(wanted, sources, run, say=_silent))
+    self.assertEmpty(fit.fit(settings, sources, run, say=_silent))
     names = list(made)
     blend = [f'{names[0]}:0.3', f'{names[2]}:0.7']
     (mixed,) = _decoded(model=str(run), blend=blend).values()
