@@ -34,6 +34,12 @@ with files.replacing(sys.argv[1]) as temporary:
 """
 
 
+def _heed_signals():
+  """Undoes what a shell does to the signals of what it starts in the background."""
+  for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)
+
+
 class StoppingTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
@@ -49,6 +55,7 @@ class StoppingTest(parameterized.TestCase):
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
       text=True,
+      preexec_fn=_heed_signals,
     )
 
   def stop(self, process, number, ready):
