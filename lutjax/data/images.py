@@ -50,7 +50,7 @@ _ENCODERS = {
   'WebP': encoders.to_webp,
 }
 # Channels that are rounded together: their doubles stay in the cache.
-_ROUNDED_AT_ONCE = 1 << 16
+_ROUNDED_AT_ONCE = 1 << 15
 # How files start; the kinds beyond `_DECODERS` are there to be named in errors.
 _SIGNATURES = (
   (b'\x89PNG\r\n\x1a\n', 'PNG'),
@@ -287,11 +287,15 @@ def from_float(pixels: np.ndarray, bits: int, *, source: str = 'image') -> np.nd
     )
   codes = np.empty(pixels.size, np.uint8 if bits == 8 else np.uint16)
   flat = pixels.reshape(-1)
+  top = 2.0**bits - 1.0
   # In double, since a float32 product may be rounded onto a half.
+  scaled = np.empty(min(flat.size, _ROUNDED_AT_ONCE))
   for start in range(0, flat.size, _ROUNDED_AT_ONCE):
-    part = flat[start : start + _ROUNDED_AT_ONCE].clip(0.0, 1.0)
-    scaled = np.multiply(part, 2**bits - 1, dtype=np.float64)
-    codes[start : start + _ROUNDED_AT_ONCE] = np.rint(scaled)
+    part = flat[start : start + _ROUNDED_AT_ONCE]
+    held = scaled[: part.size]
+    np.multiply(part, top, out=held, dtype=np.float64)
+    np.rint(np.clip(held, 0.0, top, out=held), out=held)
+    np.copyto(codes[start : start + part.size], held, casting='unsafe')
   return codes.reshape(pixels.shape)
 
 
