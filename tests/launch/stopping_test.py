@@ -34,10 +34,14 @@ with files.replacing(sys.argv[1]) as temporary:
 """
 
 
-def _heed_signals():
-  """Undoes what a shell does to the signals of what it starts in the background."""
-  for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, signal.SIG_DFL)
+# A shell may ignore signals of what it starts in the background, and children inherit
+# that. `preexec_fn` would fork, which JAX warns of.
+_HEEDING = """
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGTERM):
+  signal.signal(number, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
 
 
 class StoppingTest(parameterized.TestCase):
@@ -49,13 +53,12 @@ class StoppingTest(parameterized.TestCase):
 
   def start(self, *arguments):
     return subprocess.Popen(
-      [sys.executable, *arguments],
+      [sys.executable, '-c', _HEEDING, *arguments],
       cwd=ROOT,
       env={**os.environ, 'LUTJAX_CACHE': str(self.folder / 'cache')},
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
       text=True,
-      preexec_fn=_heed_signals,
     )
 
   def stop(self, process, number, ready):
