@@ -44,6 +44,7 @@ def run(main: Callable[[], Sequence[str]]) -> None:
       _share_heaps()
       start_jax()
       failures = main()
+      sys.stdout.flush()
     except errors.InputError as error:
       sys.exit(_fail(2, [str(error)]))
     except BrokenPipeError:

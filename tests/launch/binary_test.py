@@ -1,5 +1,8 @@
 import pathlib
 import shutil
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import PIL.Image
@@ -67,6 +70,20 @@ class NamesTest(absltest.TestCase):
       PIL.Image.fromarray(pixels).save(named[name])
     with flagsaver.as_parsed(pairs=f'{named["before"]},{named["after"]}'):
       self.assertEqual(fit._PAIRS.value, [str(p) for p in named.values()])
+
+
+class PipeTest(absltest.TestCase):
+  def test_a_reader_that_has_seen_enough_ends_a_command_in_silence(self):
+    process = subprocess.Popen(
+      [sys.executable, '-m', 'launch.export', '--info', f'--lut={CASE}'],
+      cwd=CASE.parent.parent.parent,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    with process.stderr as stream:
+      self.assertEqual(stream.read(), b'')
+    self.assertEqual(process.wait(), 128 + signal.SIGPIPE)
 
 
 if __name__ == '__main__':
