@@ -95,17 +95,38 @@ class Linearization(NamedTuple):
   rows: list[Array]
 
 
+class Restorer(NamedTuple):
+  """What a model that restores pictures does, as functions of its config.
+
+  Attributes:
+    degradation: `config -> data.degradations.Degradation` that it undoes.
+    process: `(config, variables) -> (pixels -> pixels)`: uint8 `[H, W, C]` to uint8
+      `[scale H, scale W, C]`, each channel on its own, pictures of any size.
+    table_bytes: `(config, variables) -> int`, bytes of the tables in memory.
+    formats: By the name of a file format, `(config, variables, name) -> files`: the
+      content of each file by its name. `name` is that of the model.
+  """
+
+  degradation: Callable[[Any], Any]
+  process: Callable[[Any, Variables], Callable[[Any], Any]]
+  table_bytes: Callable[[Any, Variables], int]
+  formats: Mapping[str, Callable[[Any, Variables, str], Mapping[str, bytes]]]
+
+
 class Model(NamedTuple):
   """A kind of model, as functions of its config.
+
+  A model learns colours, and then it has `query`; or it restores pictures, and then
+  it has `restorer`.
 
   Attributes:
     name: As its artefacts carry it.
     config: The frozen dataclass that the functions take first.
     make: `config -> System`.
     apply: `(config, variables, batch) -> [..., 3]` in the unit cube.
-    query: `(config, rgb [..., 3], weights [L]) -> batch` that asks for a mix of looks.
     config_of: `(artefact, source) -> config`, of an unpacked container.
     restore: `(config, content, source) -> Variables`.
+    query: `(config, rgb [..., 3], weights [L]) -> batch` that asks for a mix of looks.
     linearize: `(config, params, batch) -> Linearization`, for Gauss-Newton.
     tabulate: `(config, variables, weights [L], size) -> [size, size, size, 3]`, where
       that is quicker than `apply` at every node.
@@ -114,21 +135,23 @@ class Model(NamedTuple):
     names_bytes: `config -> int`, bytes of the artefact that hold names and curves.
     invertible: `config -> bool`, whether looks can be run backwards.
     inverse_lattice: `(config, variables, index, size) -> nn.fixed_point.Solved`.
+    restorer: What it does with pictures.
   """
 
   name: str
   config: type
   make: Callable[[Any], System]
   apply: Callable[[Any, Variables, Batch], Array]
-  query: Callable[[Any, Array, Array], Batch]
   config_of: Callable[[Any, str], Any]
   restore: Callable[[Any, bytes, str], Variables]
+  query: Callable[[Any, Array, Array], Batch] | None = None
   linearize: Callable[[Any, PyTree, Batch], Linearization] | None = None
   tabulate: Callable[[Any, Variables, Array, int], Array] | None = None
   from_lattice: Callable[[Any, Any], Variables] | None = None
   names_bytes: Callable[[Any], int] | None = None
   invertible: Callable[[Any], bool] | None = None
   inverse_lattice: Callable[[Any, Variables, Any, int], Any] | None = None
+  restorer: Restorer | None = None
 
 
 class Loaded(NamedTuple):
@@ -198,6 +221,18 @@ class Published(NamedTuple):
   load: Callable[[bytes, str], Loaded]
 
 
+class PublishedFolder(NamedTuple):
+  """A folder of tables in a published layout.
+
+  Attributes:
+    claims: `names of its files -> bool`, whether a folder is one.
+    load: `path -> Loaded`.
+  """
+
+  claims: Callable[[Sequence[str]], bool]
+  load: Callable[[str], Loaded]
+
+
 class ImageFiles(NamedTuple):
   """The functions of a system for image files that carry its payload.
 
@@ -222,6 +257,7 @@ class Entry(NamedTuple):
     models: What its artefacts hold.
     tasks: What can be done with its configs.
     published: Weights of others that it reads.
+    published_folder: Tables of others that it reads.
     image_files: What it does with image files.
   """
 
@@ -229,4 +265,5 @@ class Entry(NamedTuple):
   models: tuple[Model, ...] = ()
   tasks: tuple[Task, ...] = ()
   published: Published | None = None
+  published_folder: PublishedFolder | None = None
   image_files: ImageFiles | None = None

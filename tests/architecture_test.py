@@ -13,7 +13,7 @@ GROUND = {'types', 'errors', 'files', 'config', 'progress'}
 FIRST = GROUND | {'lut', 'color', 'nn', 'codec'}
 SECOND = FIRST | {'metrics', 'data'}
 THIRD = SECOND | {'fit', 'report'}
-FOURTH = THIRD | {'experiment', 'looks'}
+FOURTH = THIRD | {'experiment', 'looks', 'restoration'}
 ALLOWED = {
   'types': set(),
   'errors': set(),
@@ -30,6 +30,7 @@ ALLOWED = {
   'report': SECOND,
   'experiment': THIRD,
   'looks': THIRD | {'experiment'},
+  'restoration': THIRD | {'experiment'},
   'systems': FOURTH,
   'baselines': FOURTH,
   'commands': FOURTH | {'systems'},
@@ -147,7 +148,16 @@ class ArchitectureTest(parameterized.TestCase):
         )
         if name == 'hasattr' and not on_library:
           wrong.append(f'{path.relative_to(ROOT)}:{node.lineno}: hasattr')
-        if name == 'getattr' and literal and path.parent.name in ('commands', 'looks'):
+        if (
+          name == 'getattr'
+          and literal
+          and path.parent.name
+          in (
+            'commands',
+            'looks',
+            'restoration',
+          )
+        ):
           wrong.append(f'{path.relative_to(ROOT)}:{node.lineno}: getattr')
         lazy = ('lutjax/__init__.py', REGISTRY, 'lutjax/config.py')
         place = path.relative_to(ROOT).as_posix()

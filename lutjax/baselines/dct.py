@@ -231,7 +231,7 @@ def make(config: Config) -> System:
 
 
 MODEL = Model(
-  'dct', Config, make, apply, query, config_of, restore, from_lattice=from_lattice
+  'dct', Config, make, apply, config_of, restore, query, from_lattice=from_lattice
 )
 
 ENTRY = Entry(name='dct', models=(MODEL,), tasks=(baseline_task.TASK,))

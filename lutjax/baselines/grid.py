@@ -200,7 +200,7 @@ def make(config: Config) -> System:
 
 
 MODEL = Model(
-  'grid', Config, make, apply, query, config_of, restore, from_lattice=from_lattice
+  'grid', Config, make, apply, config_of, restore, query, from_lattice=from_lattice
 )
 
 ENTRY = Entry(name='grid', models=(MODEL,), tasks=(baseline_task.TASK,))

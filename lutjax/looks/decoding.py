@@ -14,7 +14,7 @@ from lutjax import errors
 from lutjax.codec import container, labels
 from lutjax.looks import unit_cube
 from lutjax.lut import lattice, tabulate
-from lutjax.types import Array, Loaded, Model, Variables
+from lutjax.types import Array, Batch, Loaded, Model, Variables
 
 SUFFIX = '.lutjax'
 
@@ -100,6 +100,23 @@ def checked(loaded: Loaded, source: str) -> Loaded:
   return loaded
 
 
+def query(model: Model, config: Any, rgb: Array, weights: Array) -> Batch:
+  """Returns the batch that asks a model for a mix of its looks.
+
+  Args:
+    model: What the model offers.
+    config: The model's.
+    rgb: `[..., 3]` float32 in the unit cube.
+    weights: `[L]` float32.
+
+  Raises:
+    ValueError: if the model holds no looks.
+  """
+  if model.query is None:
+    raise ValueError(f'Expected a model of looks, got {model.name}.')
+  return model.query(config, rgb, weights)
+
+
 def decoder(
   model: Model, config: Any, size: int
 ) -> Callable[[Variables, Array], Array]:
@@ -120,7 +137,7 @@ def decoder(
 
   def decode(variables: Variables, weights: Array) -> Array:
     return tabulate.tabulate(
-      lambda rgb: model.apply(config, variables, model.query(config, rgb, weights)),
+      lambda rgb: model.apply(config, variables, query(model, config, rgb, weights)),
       size,
     )
 
@@ -184,8 +201,8 @@ def evaluate(loaded: Loaded, weights: np.ndarray, rgb: Array) -> Array:
   model, config = loaded.model, unlabelled(loaded.config)
   label = loaded.config.looks[int(np.argmax(weights))]
   unit = unit_cube.to_unit(label, rgb)
-  query = model.query(config, unit, jnp.asarray(weights, jnp.float32))
-  return unit_cube.from_unit(label, model.apply(config, loaded.variables, query))
+  batch = query(model, config, unit, jnp.asarray(weights, jnp.float32))
+  return unit_cube.from_unit(label, model.apply(config, loaded.variables, batch))
 
 
 def unlabelled(config: Any) -> Any:

@@ -128,7 +128,7 @@ def _network_part(
 
   def read(rgb: Array) -> Array:
     seen = unit_cube.apply_curve(curve, rgb)
-    return model.apply(config, variables, model.query(config, seen, weights))
+    return model.apply(config, variables, decoding.query(model, config, seen, weights))
 
   return _part(read, interpolation, first, data, spans)
 

@@ -20,7 +20,7 @@ from lutjax import errors, experiment
 from lutjax.codec import labels
 from lutjax.data import pair_causes, pairs
 from lutjax.fit import fleet, loop
-from lutjax.looks import pair_report, scoring, style_weights
+from lutjax.looks import decoding, pair_report, scoring, style_weights
 from lutjax.looks import task as looks
 from lutjax.types import Array, Batch, Key, Loaded, Model, PyTree, Task, Variables
 
@@ -243,7 +243,7 @@ def _score(
 ) -> scoring.Gap:
 
   def fitted(rgb: Array) -> Array:
-    return model.apply(config, variables, model.query(config, rgb, weights))
+    return model.apply(config, variables, decoding.query(model, config, rgb, weights))
 
   return scoring.compare(fitted, lambda _: after, before)
 

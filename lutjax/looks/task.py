@@ -331,7 +331,7 @@ def _compare(
 
   def fitted(rgb: Array) -> Array:
     seen = unit_cube.apply_curve(curve, rgb)
-    return model.apply(config, variables, model.query(config, seen, weights))
+    return model.apply(config, variables, decoding.query(model, config, seen, weights))
 
   def sampled(rgb: Array) -> Array:
     return normalized.truth(data, rgb, interpolation)

@@ -343,7 +343,7 @@ def make(config: Config) -> System:
 
 
 MODEL = Model(
-  'nilut', Config, make, apply, query, config_of, restore, linearize=linearize
+  'nilut', Config, make, apply, config_of, restore, query, linearize=linearize
 )
 
 

@@ -148,7 +148,9 @@ def strip(loaded: Loaded, photo: np.ndarray) -> page.Figure:
   apply = jax.jit(
     lambda weights: unit_cube.from_unit(
       held[0],
-      model.apply(config, loaded.variables, model.query(config, seen, weights)),
+      model.apply(
+        config, loaded.variables, decoding.query(model, config, seen, weights)
+      ),
     )
   )
   pixels = plots.strip([np.asarray(apply(mix)) for mix in mixes], names, columns=5)
