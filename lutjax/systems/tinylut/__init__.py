@@ -1,0 +1,1 @@
+"""TinyLUT: restoration networks that become tables (`model`)."""
