@@ -44,7 +44,8 @@ def forward(
   summed = _quarter(config, tables, slopes, turned[:, :seen, :seen])
   pictures = _shuffled(summed, config.restores.scale)
   quarters = jnp.split(pictures, _TURNS)
-  total = sum(jnp.rot90(q, -turn, axes=(1, 2)) for turn, q in enumerate(quarters))
+  back = [jnp.rot90(q, -turn, axes=(1, 2)) for turn, q in enumerate(quarters)]
+  total = jnp.sum(jnp.stack(back), axis=0)
   if config.low == 'fused':
     inner = patches[:, before : side - before, before : side - before]
     total += _repeated(_rest(config, inner), config.restores.scale)

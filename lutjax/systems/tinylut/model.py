@@ -7,7 +7,6 @@ the exported tables, on float32.
 
 import dataclasses
 
-import jax
 import jax.numpy as jnp
 
 from lutjax.systems.tinylut import forward, networks, structure

@@ -83,7 +83,9 @@ def entries(config: structure.Config, params: PyTree) -> tuple[PyTree, PyTree]:
 def _init_spatial(config: structure.Config, key: Key) -> PyTree:
   line_key, curve_key = jax.random.split(key)
   count = config.kernel**2
-  spatial = {'line': jax.random.normal(line_key, (count, 1, config.channels))}
+  spatial: dict[str, Any] = {
+    'line': jax.random.normal(line_key, (count, 1, config.channels))
+  }
   if config.spatial == 'curve':
     spatial['curve'] = _stack(curve_key, count, (1, config.width // 2, config.channels))
   return spatial
@@ -110,7 +112,8 @@ def _rows(
 ) -> tuple[Array, Array]:
   """Returns rows `[C or K, M, O]` that are not rounded, and their slopes."""
   if config.learned == 'entries':
-    return layer['rows'], jnp.gradient(rounding.entry(layer['rows']), axis=1)
+    slopes: Any = jnp.gradient(rounding.entry(layer['rows']), axis=1)
+    return layer['rows'], slopes
   low, high = structure.row_range(config, branch)
   levels = jnp.arange(low, high + 1, dtype=jnp.float32)
 

@@ -1,6 +1,5 @@
 """Training on tables is training on networks, to the bit forward."""
 
-import dataclasses
 import functools
 
 import jax
@@ -8,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from lutjax.systems.tinylut import forward, lookup, networks, rounding, structure
+from lutjax.systems.tinylut import forward, networks, rounding, structure
 
 SMALL = structure.Config(channels=16, width=8)
 
