@@ -7,13 +7,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from lutjax import artefacts, errors, files, systems
 from lutjax import config as config_lib
-from lutjax import errors, files, systems
 from lutjax.codec import container, labels
 from lutjax.commands import selection
 from lutjax.data import images, luts
 from lutjax.fit import runs
-from lutjax.looks import decoding
 from lutjax.lut import cube
 
 
@@ -90,7 +89,7 @@ def _run(folder: pathlib.Path) -> Iterator[str]:
       yield from _artefact(model)
 
 
-def _artefact(model: decoding.Opened) -> Iterator[str]:
+def _artefact(model: artefacts.Opened) -> Iterator[str]:
   loaded, content = model.loaded, files.read_bytes(model.path)
   digest = files.digest(content)
   yield f'{model.path}: {loaded.model.name}, {model.size_bytes} bytes, sha256 {digest}'

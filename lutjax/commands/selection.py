@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lutjax import errors, files, systems
+from lutjax import artefacts, errors, files, systems
 from lutjax.codec import labels
 from lutjax.data import luts
 from lutjax.looks import decoding, round_trip, unit_cube
@@ -34,11 +34,11 @@ class Look(NamedTuple):
   comments: tuple[str, ...] = ()
 
 
-def find_models(path: str) -> list[decoding.Opened]:
+def find_models(path: str) -> list[artefacts.Opened]:
   """Opens the artefact, or all artefacts of a run folder.
 
   Args:
-    path: See `decoding.artefacts`.
+    path: See `artefacts.find`.
 
   Returns:
     The models, in the order of their names.
@@ -47,10 +47,10 @@ def find_models(path: str) -> list[decoding.Opened]:
     InputError: when there is none, or one cannot be read.
   """
   opened = []
-  for file in decoding.artefacts(path):
+  for file in artefacts.find(path):
     content = files.read_bytes(file, error=errors.ArtefactError)
     loaded = systems.load(content, str(file))
-    opened.append(decoding.Opened(file, len(content), loaded))
+    opened.append(artefacts.Opened(file, len(content), loaded))
   return opened
 
 
@@ -167,8 +167,8 @@ def _of_file(lut: str) -> Look:
 
 
 def _shares(
-  opened: Sequence[decoding.Opened], weights: np.ndarray
-) -> Iterator[tuple[decoding.Opened, np.ndarray]]:
+  opened: Sequence[artefacts.Opened], weights: np.ndarray
+) -> Iterator[tuple[artefacts.Opened, np.ndarray]]:
   """Yields the part of the weights that each model has."""
   start = 0
   for item in opened:
@@ -178,7 +178,7 @@ def _shares(
 
 
 def _per_pixel(
-  opened: Sequence[decoding.Opened], weights: np.ndarray, rgb: Array
+  opened: Sequence[artefacts.Opened], weights: np.ndarray, rgb: Array
 ) -> Array:
   """Evaluates the networks themselves, as `_mixed` does their lattices."""
   total: Any = 0.0
@@ -191,7 +191,7 @@ def _per_pixel(
 
 
 def _mixed(
-  opened: Sequence[decoding.Opened], weights: np.ndarray, size: int
+  opened: Sequence[artefacts.Opened], weights: np.ndarray, size: int
 ) -> lattice.Lut:
   """Decodes what each model has a share in, and adds it up."""
   used = [found for found in _shares(opened, weights) if np.any(found[1])]
@@ -211,7 +211,7 @@ def _mixed(
 
 def _inverse_of(
   name: str,
-  opened: Sequence[decoding.Opened],
+  opened: Sequence[artefacts.Opened],
   weights: np.ndarray,
   say: Callable[[str], None],
   size: int,

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from lutjax import errors
+from lutjax import artefacts, errors
 from lutjax.codec import container
-from lutjax.looks import decoding, pairs
+from lutjax.looks import pairs
 from lutjax.looks import task as looks
 from lutjax.types import Entry, ImageFiles, Loaded, Model, System, Task
 
@@ -98,7 +98,7 @@ def load(content: bytes, source: str = 'artefact') -> Loaded:
       if entry.published is not None and entry.published.claims(content):
         with np.errstate(over='ignore', invalid='ignore'):
           loaded = entry.published.load(content, source)
-        return decoding.checked(loaded, source)
+        return artefacts.checked(loaded, source)
   artefact = container.unpack(content, source)
   models = {model.name: model for entry in entries() for model in entry.models}
   if artefact.system not in models:
@@ -106,7 +106,7 @@ def load(content: bytes, source: str = 'artefact') -> Loaded:
       f'{source}: found system {artefact.system!r}, expected one of '
       f'{", ".join(sorted(models))}'
     )
-  return decoding.load_as(models[artefact.system], content, source)
+  return artefacts.load_as(models[artefact.system], content, source)
 
 
 def image_files() -> ImageFiles | None:
