@@ -1,4 +1,4 @@
-"""The looks that `--model`, `--lut`, `--look` and `--blend` select."""
+"""What `--model`, `--lut`, `--look` and `--blend` select."""
 
 import functools
 import pathlib
@@ -34,11 +34,61 @@ class Look(NamedTuple):
   comments: tuple[str, ...] = ()
 
 
+# Files that hold tables in published layouts.
+_TABLES = ('.npy', '.npz')
+
+
 def find_models(path: str) -> list[artefacts.Opened]:
-  """Opens the artefact, or all artefacts of a run folder.
+  """Opens the models of looks that a path holds.
 
   Args:
-    path: See `artefacts.find`.
+    path: See `open_models`.
+
+  Returns:
+    The models, in the order of their names.
+
+  Raises:
+    InputError: when there is none, or one cannot be read, or restores pictures.
+  """
+  opened = open_models(path)
+  for item in opened:
+    if item.loaded.model.query is None:
+      raise errors.InputError(
+        f'{item.path}: found {item.loaded.model.name}, which restores pictures, '
+        'expected a model of looks'
+      )
+  return opened
+
+
+def find_restorer(path: str) -> artefacts.Opened:
+  """Opens the model that restores pictures which a path holds.
+
+  Args:
+    path: See `open_models`.
+
+  Raises:
+    InputError: when there is none, or several, or it cannot be read, or holds looks.
+  """
+  opened = open_models(path)
+  if len(opened) != 1:
+    raise errors.InputError(
+      f'--model={path}: found {len(opened)} models, expected one that restores pictures'
+    )
+  (item,) = opened
+  if item.loaded.model.restorer is None:
+    raise errors.InputError(
+      f'{item.path}: found {item.loaded.model.name}, which holds looks, expected a '
+      'model that restores pictures'
+    )
+  return item
+
+
+def open_models(path: str) -> list[artefacts.Opened]:
+  """Opens whatever models a path holds.
+
+  Args:
+    path: An artefact, a run folder, or a folder of tables in a published layout; a
+      folder's own `model.lutjax` comes before tables.
 
   Returns:
     The models, in the order of their names.
@@ -46,6 +96,13 @@ def find_models(path: str) -> list[artefacts.Opened]:
   Raises:
     InputError: when there is none, or one cannot be read.
   """
+  where = pathlib.Path(path)
+  if not (where / f'model{artefacts.SUFFIX}').is_file():
+    loaded = systems.load_folder(where)
+    if loaded is not None:
+      tables = [file for file in where.iterdir() if file.suffix in _TABLES]
+      size_bytes = sum(file.stat().st_size for file in tables)
+      return [artefacts.Opened(where, size_bytes, loaded)]
   opened = []
   for file in artefacts.find(path):
     content = files.read_bytes(file, error=errors.ArtefactError)
@@ -66,7 +123,7 @@ def named_looks(
   """Returns the looks that flags select, by their output names.
 
   Args:
-    model: Artefact or run folder.
+    model: Artefact or run folder of looks.
     lut: File, or `identity`.
     look: Name or number of one look of the model, `all`, or empty where there
       is one.

@@ -7,6 +7,7 @@ go on.
 
 import functools
 import importlib
+import os
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ _TABLE = {
   'gamut_mlp': 'lutjax.systems.gamut_mlp',
   'dct': 'lutjax.baselines.dct',
   'grid': 'lutjax.baselines.grid',
+  'mulut': 'lutjax.baselines.mulut',
 }
 # Tasks of no system: whatever maps colours can be fitted to LUT files and pictures.
 _TASKS = (looks.TASK, pairs.TASK)
@@ -107,6 +109,29 @@ def load(content: bytes, source: str = 'artefact') -> Loaded:
       f'{", ".join(sorted(models))}'
     )
   return artefacts.load_as(models[artefact.system], content, source)
+
+
+def load_folder(path: str | os.PathLike) -> Loaded | None:
+  """Reads a folder of tables in the published layout of any system.
+
+  Args:
+    path: The folder.
+
+  Returns:
+    The model, or None where no system knows the layout, and where it is no folder.
+
+  Raises:
+    InputError: when the folder cannot be read, or its tables are damaged, incomplete or
+      at odds.
+  """
+  try:
+    names = sorted(os.listdir(path)) if os.path.isdir(path) else []
+  except OSError as error:
+    raise errors.InputError(f'{path}: {error.strerror}') from error
+  for entry in entries():
+    if entry.published_folder is not None and entry.published_folder.claims(names):
+      return artefacts.checked(entry.published_folder.load(str(path)), str(path))
+  return None
 
 
 def image_files() -> ImageFiles | None:
