@@ -61,7 +61,7 @@ def ensemble(tables: Array, window: Array, patterns: str, sampling_bits: int) ->
     )
   margin = reach(patterns)
   height, width = (side - 2 * margin for side in window.shape)
-  rows = tables.reshape(-1, scale**2)
+  rows = jnp.asarray(tables).reshape(-1, scale**2)
 
   def add(total: Array, item: tuple[Array, Array]) -> tuple[Array, None]:
     pixels, start = item
