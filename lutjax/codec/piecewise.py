@@ -31,7 +31,7 @@ _STREAM: Any = constriction.stream  # type: ignore
 
 # Points that the lines go through, and scales in units of a value.
 _POINTS = (2, 3, 5, 9)
-_SCALES = (0.2, 0.6, 1.5, 5.0, 20.0)
+_SCALES = (0.2, 0.6, 2.0, 8.0, 60.0)
 _COMPONENTS = len(_POINTS) * len(_SCALES)
 # Guesses are rounded to eighths.
 _FINE = 8
