@@ -88,7 +88,7 @@ def decode(content: bytes, sizes: Sequence[tuple[int, int]]) -> list[np.ndarray]
   decoder = _STREAM.queue.RangeDecoder(np.frombuffer(content, '<u4').astype(np.uint32))
   family = _STREAM.model.Categorical(perfect=False)
 
-  def get(probabilities: np.ndarray, digits: None) -> np.ndarray:
+  def get(probabilities: np.ndarray, digits: np.ndarray | None) -> np.ndarray:
     del digits
     try:
       return decoder.decode(family, probabilities).astype(np.int64)
@@ -116,16 +116,18 @@ def _walk(
   for column in range(widths.max(initial=0)):
     lanes = np.flatnonzero(widths > column)
     values = np.zeros((heights[lanes].max(), len(lanes)))
-    known = None if tables is None else np.zeros(values.shape, np.int64)
-    for i, lane in enumerate(lanes if known is not None else ()):
-      known[: heights[lane], i] = tables[order[lane]][:, column]
+    codes = None
+    if tables is not None:
+      codes = np.zeros(values.shape, np.int64)
+      for i, lane in enumerate(lanes):
+        codes[: heights[lane], i] = tables[order[lane]][:, column] + np.int64(128)
     mixture.start(lanes)
     for row in range(len(values)):
       count = int((heights[lanes] > row).sum())
       mixture.look(row, values[:row, :count])
-      codes = _code(mixture, coder, None if known is None else known[row, :count] + 128)
-      mixture.learn(codes)
-      values[row, :count] = codes - 128
+      coded = _code(mixture, coder, None if codes is None else codes[row, :count])
+      mixture.learn(coded)
+      values[row, :count] = coded - 128
     for i, lane in enumerate(lanes):
       found[order[lane]][:, column] = values[: heights[lane], i]
   return found

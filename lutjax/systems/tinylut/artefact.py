@@ -61,7 +61,9 @@ def export(config: structure.Config, variables: Variables) -> bytes:
   Raises:
     ValueError: if there are over `MAX_ENTRIES`.
   """
-  if any(held['spatial'].dtype != np.int8 for held in variables.params.values()):
+  if config.learned == 'networks' or any(
+    held['spatial'].dtype != np.int8 for held in variables.params.values()
+  ):
     config, variables = tables.to_tables(config, variables)
   params, held = variables.params, []
   for branch, index, kind in _layers(config):
@@ -71,12 +73,13 @@ def export(config: structure.Config, variables: Variables) -> bytes:
       layer['rows'].transpose(2, 1, 0) if kind.kind == 'depthwise' else layer['rows']
     )
     held += [block[there] for block, there in zip(rows, stored)]
+  shifts = _joined(config, params, 'shift', np.int8)
+  # Learned ones are held within the radius where they are used.
+  shifts = np.clip(shifts, -config.shift_radius, config.shift_radius)
   tensors = [
     _scales_to_tensor(_joined(config, params, 'scale', np.float32)),
-    _joined(config, params, 'shift', np.int8),
+    shifts if shifts.any() else shifts[:0],
   ]
-  if not tensors[1].any():
-    tensors[1] = tensors[1][:0]
   bits = []
   for branch in structure.branches(config):
     spatial = params[branch]['spatial']
@@ -241,7 +244,7 @@ def _stored(
   if not config.headroom:
     return tables.reached(config, branch, {'scale': scale})
   first, last = structure.row_range(config, branch)
-  ends = np.float32(structure.level_range(config, branch))
+  ends = np.array(structure.level_range(config, branch), np.float32)
   ends = np.sort(np.rint(scale[:, None] * ends), axis=1)
   rows = np.arange(first, last + 1)
   return (rows >= ends[:, :1]) & (rows <= ends[:, 1:])
