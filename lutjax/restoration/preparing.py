@@ -111,7 +111,7 @@ def originals(
     `[scale h, scale w, K]` uint8.
 
   Raises:
-    ImageError: if no patch fits in.
+    ImageError: if no patch fits in, or it is too large for JPEG.
   """
   scale = config.degradation.scale
   planes = resize.modcrop(pixels, 2) if config.halve else pixels
@@ -124,6 +124,12 @@ def originals(
       f'{picture.path}: found {pixels.shape[1]} x {pixels.shape[0]} pixels, expected '
       f'sides of {side} or more for patches of {config.patch}; --set=patch=N takes '
       'smaller ones'
+    )
+  longest = degradations.MAX_JPEG_SIDE
+  if config.degradation.kind == 'jpeg' and max(planes.shape) > longest:
+    raise errors.ImageError(
+      f'{picture.path}: found {pixels.shape[1]} x {pixels.shape[0]} pixels, expected '
+      f'sides of at most {longest} for JPEG'
     )
   return planes
 

@@ -241,6 +241,7 @@ TASK = Task(
   config=Config,
   sources=('images',),
   scored=('images', 'pairs'),
+  idle_flags=('group_size',),
   gather=gather,
   sampler=sampler,
   scorer=scorer,
@@ -280,7 +281,7 @@ def _fill(
   """
   found, problems = sources.find(patterns, say)
   used, held, alpha = [], [], []
-  for picture in progress.bar(found, desc='pictures', unit='picture', leave=False):
+  for picture in progress.bar(found, desc='reading', unit='picture', leave=False):
     try:
       pixels, has_alpha = sources.read(picture.path, say)
       planes = preparing.originals(config, picture, pixels)

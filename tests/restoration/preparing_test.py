@@ -44,6 +44,12 @@ class PreparingTest(parameterized.TestCase):
       with self.assertRaisesRegex(errors.ImageError, message):
         preparing.originals(config, picture, pixels)
 
+  def test_refuses_what_jpeg_cannot_hold(self):
+    picture = sources.Picture('a', pathlib.Path('a.png'), '0' * 64)
+    config = preparing.Config(patch=1, restores=JPEG)
+    with self.assertRaisesRegex(errors.ImageError, 'a.png: .* at most 65500 for JPEG'):
+      preparing.originals(config, picture, np.zeros((1, 65501, 1), np.uint8))
+
   def test_planes_are_degraded_on_their_own(self):
     got = preparing.degraded(JPEG, self.rgb, 0)
     for k in range(3):
