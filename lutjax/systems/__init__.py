@@ -16,6 +16,7 @@ from lutjax import artefacts, errors
 from lutjax.codec import container
 from lutjax.looks import pairs
 from lutjax.looks import task as looks
+from lutjax.restoration import task as restoration
 from lutjax.types import Entry, ImageFiles, Loaded, Model, System, Task
 
 # Where each system registers its `ENTRY`.
@@ -27,8 +28,9 @@ _TABLE = {
   'grid': 'lutjax.baselines.grid',
   'mulut': 'lutjax.baselines.mulut',
 }
-# Tasks of no system: whatever maps colours can be fitted to LUT files and pictures.
-_TASKS = (looks.TASK, pairs.TASK)
+# Tasks of no system: whatever maps colours can be fitted to LUT files and pictures, and
+# whatever restores pictures can be trained on folders of them.
+_TASKS = (looks.TASK, pairs.TASK, restoration.TASK)
 
 
 @functools.cache

@@ -64,7 +64,7 @@ class FleetTest(parameterized.TestCase):
         seed=3,
         shapes=fleet.largest_shapes(jobs),
         folder=folder,
-        on_segment=on_segment or (lambda done, losses: None),
+        on_segment=on_segment or (lambda segment: None),
         say=self.fail,
       )
     return fitted
@@ -100,15 +100,15 @@ class FleetTest(parameterized.TestCase):
     folder = self.create_tempdir().full_path
     seen = []
 
-    def stop(done, losses):
-      seen.append(done)
-      if done == 30:
+    def stop(segment):
+      seen.append(segment.step)
+      if segment.step == 30:
         raise KeyboardInterrupt
 
     with self.assertRaises(KeyboardInterrupt):
       self.fit(jobs, 8, 1, folder, stop, survey)
     again = []
-    got = self.fit(jobs, 8, 1, folder, lambda done, _: again.append(done), survey)
+    got = self.fit(jobs, 8, 1, folder, lambda s: again.append(s.step), survey)
     self.assertEqual((seen, again), ([10, 20, 30], [30, 40]))
     for a, b in zip(got, want, strict=True):
       jax.tree.map(np.testing.assert_array_equal, a.variables, b.variables)
