@@ -1,4 +1,4 @@
-"""Restoring images and folders of images: larger, without noise, without JPEG blocks."""
+"""Restoring images and folders of images: larger, or without noise or JPEG blocks."""
 
 import os
 import pathlib

@@ -49,7 +49,7 @@ def write_all(
       raise errors.InputError(
         f'--out={out}: found {", ".join(contents)} to write, expected a folder'
       )
-    targets = {out: content for content in contents.values()}
+    targets = dict(zip([out], contents.values()))
   there = [path for path in targets if path.exists()]
   if there and not overwrite:
     more = f', and {len(there) - 1} more' if len(there) > 1 else ''

@@ -241,7 +241,9 @@ def sample(
     ways,
   )
   if 'low' in data:
-    seen = _turned(_crops(data['low'], start + row * width + column, width, patch), ways)
+    seen = _turned(
+      _crops(data['low'], start + row * width + column, width, patch), ways
+    )
   else:
     noise = sigma * jax.random.normal(noise_key, target.shape)
     seen = jnp.clip(jnp.round(target + noise), 0.0, 255.0)

@@ -12,7 +12,9 @@ _PANEL = 400
 _HEADER, _MARGIN, _GAP, _LABEL = 92, 28, 24, 34
 
 
-def draw(name: str, panels: Mapping[str, np.ndarray], *, note: str = '') -> page.Picture:
+def draw(
+  name: str, panels: Mapping[str, np.ndarray], *, note: str = ''
+) -> page.Picture:
   """Draws the same part of several pictures.
 
   Args:

@@ -155,9 +155,7 @@ def training_pairs(config: Config, planes: np.ndarray) -> Iterator[patches.Pair]
     yield patches.Pair(seen, np.ascontiguousarray(planes[..., k]))
 
 
-def measured(
-  config: Config, pictures: Sequence[sources.Picture]
-) -> Iterator[Measured]:
+def measured(config: Config, pictures: Sequence[sources.Picture]) -> Iterator[Measured]:
   """Yields pictures with what is lost and what is left without a model.
 
   Files that have changed since they were found, or are gone, are left out.

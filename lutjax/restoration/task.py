@@ -292,9 +292,7 @@ def _described(pool: patches.Pool) -> str:
   size = f'{pool.size_bytes / 1e6:.1f} MB of planes to train on'
   if pool.every == 1:
     return size
-  return (
-    f'{size}, one tile in {pool.every}; --set=pool_megabytes=N lets more in'
-  )
+  return f'{size}, one tile in {pool.every}; --set=pool_megabytes=N lets more in'
 
 
 def _decibels(gap: Array) -> Array:

@@ -51,16 +51,16 @@ class SampleTest(absltest.TestCase):
           low = pair.low[top : top + PATCH, left : left + PATCH]
           bottom, right = SCALE * (top + PATCH), SCALE * (left + PATCH)
           high = pair.high[SCALE * top : bottom, SCALE * left : right]
-          known |= {
-            a.tobytes(): b.tobytes() for a, b in zip(_ways(low), _ways(high))
-          }
+          known |= {a.tobytes(): b.tobytes() for a, b in zip(_ways(low), _ways(high))}
     self.assertLen(known, 8 * 30)
     count = 48_000
     drawn = _sample(jax.random.key(0), _packed(), count, patch=PATCH, scale=SCALE)
     self.assertEqual(drawn['patch'].dtype, np.float32)
     self.assertEqual(drawn['target'].shape, (count, PATCH * SCALE, PATCH * SCALE))
     found = dict.fromkeys(known, 0)
-    for low, high in zip(*(np.asarray(drawn[k], np.uint8) for k in ('patch', 'target'))):
+    for low, high in zip(
+      *(np.asarray(drawn[k], np.uint8) for k in ('patch', 'target'))
+    ):
       self.assertEqual(high.tobytes(), known[low.tobytes()])
       found[low.tobytes()] += 1
     # 200 each, with a standard deviation of 14.
@@ -142,7 +142,9 @@ class PlanesTest(absltest.TestCase):
   def test_fixed_patches_lie_side_by_side(self):
     pair = list(_pairs())[2]
     one, two, three = patches.fixed(pair, patch=PATCH, scale=SCALE, most=9)
-    np.testing.assert_array_equal(np.hstack([one.low, two.low, three.low]), pair.low[:3])
+    np.testing.assert_array_equal(
+      np.hstack([one.low, two.low, three.low]), pair.low[:3]
+    )
     np.testing.assert_array_equal(
       np.hstack([one.high, two.high, three.high]), pair.high[:6]
     )
