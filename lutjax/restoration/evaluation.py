@@ -318,7 +318,8 @@ def _gain(
   name: str,
 ) -> float:
   main = scores.MAIN[degradation.kind]
-  return found[name][main] - found[_BASELINES[degradation.kind]][main]
+  ours, baseline = found[name][main], found[_BASELINES[degradation.kind]][main]
+  return 0.0 if ours == baseline else ours - baseline
 
 
 def _rows(
@@ -346,7 +347,8 @@ def _rows(
     row['mean'] = scores.mean([*row['sets'].values()])
     row['ms'] = _times(itertools.chain(*by_set.values())).get('ms')
     rows.append(row)
-  return rows + _published(degradation, list(pictures))
+  counts = {set_name: len(held) for set_name, held in pictures.items()}
+  return rows + _published(degradation, counts)
 
 
 def _times(records: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -356,15 +358,16 @@ def _times(records: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _published(
-  degradation: degradations.Degradation, names: Sequence[str]
+  degradation: degradations.Degradation, counts: Mapping[str, int]
 ) -> list[dict[str, Any]]:
+  """Returns what was published of sets, by the number of pictures that were scored."""
   rows = []
   for row in published_rows.rows(degradation):
     found = {
       name: dict(figures)
-      for name in names
+      for name, count in counts.items()
       for published, figures in row.scores.items()
-      if published_rows.same_set(name, published)
+      if published_rows.is_set(name, count, published)
     }
     if found:
       size_bytes = None if row.kilobytes is None else round(1024 * row.kilobytes)
@@ -376,7 +379,7 @@ def _published(
           'table_bytes': size_bytes,
           'ms': None,
           'sets': found,
-          'mean': scores.mean([*found.values()]) if len(found) == len(names) else {},
+          'mean': scores.mean([*found.values()]) if len(found) == len(counts) else {},
         }
       )
   return rows

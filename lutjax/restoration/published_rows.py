@@ -28,6 +28,17 @@ class Row(NamedTuple):
   scores: Mapping[str, Mapping[str, float]]
 
 
+_PICTURES = {
+  'Set5': 5,
+  'Set14': 14,
+  'Urban100': 100,
+  'BSD100': 100,
+  'Manga109': 109,
+  'Set12': 12,
+  'BSD68': 68,
+  'Classic5': 5,
+  'LIVE1': 29,
+}
 _ENLARGED = ('Set5', 'Set14', 'Urban100', 'BSD100', 'Manga109')
 _BICUBIC_X4 = (
   ('SRLUT-S', 1304, '29.82/.8478 27.01/.7355 24.02/.6990 26.53/.6953 26.80/.8380'),
@@ -95,14 +106,15 @@ def rows(degradation: degradations.Degradation) -> tuple[Row, ...]:
   return ()
 
 
-def same_set(one: str, other: str) -> bool:
-  """Returns whether two names mean one set: `set5`, `Set_5`.
+def is_set(name: str, pictures: int, published: str) -> bool:
+  """Returns whether pictures are those of a published set, by name and number.
 
   Args:
-    one: A name.
-    other: A name.
+    name: Of the folder, such as `set5` or `Set_5`.
+    pictures: How many were scored: a part of a set compares with nothing.
+    published: As `Row.scores` has it.
   """
-  return _plain(one) == _plain(other)
+  return _plain(name) == _plain(published) and pictures == _PICTURES[published]
 
 
 def _plain(name: str) -> str:

@@ -264,7 +264,9 @@ class RestoringTest(parameterized.TestCase):
     np.testing.assert_array_equal(pixels_of(self.folder / 'out/a.png'), want)
     _, printed = in_process.run('export', model='sr_x2', info='true')
     self.assertIn('sr_x2.lutjax: fake', printed)
-    message = '--model=sr_x4: no such file or folder, .* only other, sr_x2; did you mean'
+    message = (
+      '--model=sr_x4: no such file or folder, .* only other, sr_x2; did you mean'
+    )
     for command, given in (
       ('apply', {'images': self.folder / 'in', 'out': self.folder / 'out'}),
       ('evaluate', {'images': self.folder / 'in'}),

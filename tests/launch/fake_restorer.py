@@ -84,7 +84,9 @@ def _npy(config, variables, name):
 
 
 def _load_folder(folder: str) -> Loaded:
-  halves = [np.fromfile(p, np.uint8) for p in sorted(pathlib.Path(folder).glob('*_?.npy'))]
+  halves = [
+    np.fromfile(p, np.uint8) for p in sorted(pathlib.Path(folder).glob('*_?.npy'))
+  ]
   return Loaded(MODEL, Config(), Variables(np.stack(halves, axis=1).ravel()))
 
 
