@@ -190,12 +190,12 @@ class Task(NamedTuple):
     sampler: `config -> fit.loop.Sampler`.
     scorer: `(config, gathered) -> ((loaded, size_bytes, job) -> record)`.
     report: `experiment.Finished -> path` of the page.
-    complete: `(config, Model, model config) -> config`, with what follows from the model.
+    complete: `(config, Model, model config) -> config`, with what the model decides.
     survey: `(config, model config) -> fit.loop.Survey`, which moves what is sampled.
     probe: `(config, System) -> fit.loop.Probe`, measured after each segment.
     finish: `(config, loaded, job, say) -> (Variables, figures)`, after the last step.
-    verify: `(config, gathered, trained, shipped) -> figures`, of a model as it was fitted
-      beside its artefact, both `Loaded`.
+    verify: `(config, gathered, trained, shipped) -> figures`, of a model as it was
+      fitted and as its artefact has it, both `Loaded`.
     solve: `(config, gathered, say) -> (artefact, seconds, figures)`, instead of steps.
     run: Does it all; see `commands.fit.fit`.
     evaluate: `(model, config, sources, say) -> (figures, problems)`.

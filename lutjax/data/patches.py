@@ -1,9 +1,9 @@
 """Patches of many pictures, drawn on the device.
 
-Pictures are cut into planes, one for each channel or their luma. A `Pair` is a plane as
-a model sees it and as it was, `scale` times as large per axis. `Pool` holds the pairs of
-all pictures on the host and packs them into flat arrays, which `sample` cuts patches of;
-`fixed` cuts the same patches of a plane every time.
+Pictures are cut into planes, one for each channel or their luma. A `Pair` is a plane
+as a model sees it and as it was, `scale` times as large per axis. `Pool` holds the
+pairs of all pictures on the host and packs them into flat arrays, which `sample` cuts
+patches of; `fixed` cuts the same patches of a plane every time.
 
 Packed data, all of them leaves for the device:
   `high`: `[scale^2 N]` uint8, the planes as they were, row after row.

@@ -1,4 +1,4 @@
-"""What is made of pictures before a restoration model is trained or measured on them."""
+"""What is made of pictures before a model is trained or measured on them."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence

@@ -95,11 +95,11 @@ def _facts(
     'compiling and measuring',
   }
   if record:
+    psnr, plain = (_decibels(record[key]) for key in ('psnr', 'baseline_psnr'))
     facts |= {
       'Bytes': f'{record["size_bytes"]:,} shipped, {record["table_bytes"]:,} of tables '
       'in memory',
-      'PSNR': f'{_dB(record["psnr"])}, {_dB(record["baseline_psnr"])} without a model; '
-      'means over whole pictures that were held out',
+      'PSNR': f'{psnr}, {plain} without a model; means over whole pictures',
     }
     if 'compared_pixels' in record:
       facts['Network and tables'] = (
@@ -108,7 +108,7 @@ def _facts(
   return facts
 
 
-def _dB(value: float | None) -> str:
+def _decibels(value: float | None) -> str:
   return 'no finite value' if value is None else f'{value:.2f} dB'
 
 
@@ -172,12 +172,12 @@ def _draw(
   """Draws a part of a picture without a model, with it, and as it was."""
   (one,) = preparing.measured(task, [picture])
   restored = process()(one.low)
-  bicubic = task.degradation.kind == 'bicubic'
+  before = 'bicubic' if task.degradation.kind == 'bicubic' else 'degraded'
   return crops.draw(
     picture.name,
     {
-      f'{"bicubic" if bicubic else "degraded"}, {_dB(scores["baseline_psnr"])}': one.plain,
-      f'restored, {_dB(scores["psnr"])}': restored,
+      f'{before}, {_decibels(scores["baseline_psnr"])}': one.plain,
+      f'restored, {_decibels(scores["psnr"])}': restored,
       'original': one.high,
     },
     note=f'{task.degradation}; {one.high.shape[1]} x {one.high.shape[0]} pixels',

@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import math
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -25,7 +25,6 @@ from lutjax.types import (
   Loaded,
   Model,
   PyTree,
-  Restorer,
   System,
   Task,
   Variables,
@@ -83,42 +82,20 @@ def gather(
   if not given.images:
     raise errors.InputError('--images: found nothing, expected pictures to train on')
   start = _start_of(config)
-  found, problems = sources.find(given.images, say)
   pool = patches.Pool(
     config.pool_megabytes << 20, patch=config.patch, scale=config.degradation.scale
   )
-  used, held, alpha = [], [], []
-  for picture in progress.bar(found, desc='pictures', unit='picture', leave=False):
-    try:
-      pixels, has_alpha = sources.read(picture.path, say)
-      planes = preparing.originals(config, picture, pixels)
-    except errors.InputError as error:
-      problems.append(str(error))
-      continue
-    used.append(picture)
-    alpha += [picture.name] * has_alpha
-    wanted = not held or picture.rank < config.validation_share
-    if wanted and len(held) < config.validation_most:
-      held.append(picture)
-    else:
-      _add(config, pool, planes)
+  used, held, problems = _fill(config, given.images, pool, say)
   if not used:
     raise errors.InputError(
       f'--images: found no picture that can be used, expected one; {problems[0]}'
     )
-  if not pool.pixels:
-    # All were held out.
-    last = held[-1] if len(held) == 1 else held.pop()
-    pixels = sources.read(last.path, say).pixels
-    _add(config, pool, preparing.originals(config, last, pixels))
-    if len(used) == 1:
-      say(f'{last.name}: the only picture, so the model is measured on it, too')
-  if alpha:
-    say(f'alpha left out: {sources.listed(alpha)}')
   trained = max(1, len(used) - len(held))
   context = preparing.Context(tuple(held), trained, _described(pool))
   names = sources.listed([picture.name for picture in held])
   say(f'{len(used)} pictures, {len(held)} held out ({names}); {context.pool}')
+  if len(used) == 1:
+    say('one picture alone is trained on, and measured, too')
   inputs = {picture.name: picture.digest for picture in used}
   if start is not None:
     inputs[f'start {config.start}'] = files.digest(start[1])
@@ -282,6 +259,50 @@ def _start_of(config: Config) -> tuple[str, bytes] | None:
   return str(path), files.read_bytes(path, error=errors.ArtefactError)
 
 
+def _fill(
+  config: Config,
+  patterns: Sequence[str],
+  pool: patches.Pool,
+  say: Callable[[str], None],
+) -> tuple[list[sources.Picture], list[sources.Picture], list[str]]:
+  """Puts pictures into the pool, but for those that are held out.
+
+  Args:
+    config: The task.
+    patterns: Of `--images`.
+    pool: Gets the others, at least one where there is any.
+    say: Told what is left out.
+
+  Returns:
+    The pictures that can be used; those of them that are held out; a line for each
+    that cannot.
+  """
+  found, problems = sources.find(patterns, say)
+  used, held, alpha = [], [], []
+  for picture in progress.bar(found, desc='pictures', unit='picture', leave=False):
+    try:
+      pixels, has_alpha = sources.read(picture.path, say)
+      planes = preparing.originals(config, picture, pixels)
+    except errors.InputError as error:
+      problems.append(str(error))
+      continue
+    used.append(picture)
+    alpha += [picture.name] * has_alpha
+    wanted = not held or picture.rank < config.validation_share
+    if wanted and len(held) < config.validation_most:
+      held.append(picture)
+    else:
+      _add(config, pool, planes)
+  if held and not pool.pixels:
+    # None is left to train on.
+    last = held[-1] if len(held) == 1 else held.pop()
+    pixels = sources.read(last.path, say).pixels
+    _add(config, pool, preparing.originals(config, last, pixels))
+  if alpha:
+    say(f'alpha left out: {sources.listed(alpha)}')
+  return used, held, problems
+
+
 def _add(config: Config, pool: patches.Pool, planes: np.ndarray) -> None:
   for pair in preparing.training_pairs(config, planes):
     pool.add(pair)
@@ -306,8 +327,8 @@ def _number(value: float) -> float | None:
 
 
 def _mean(found: Mapping[str, Mapping[str, float | None]], key: str) -> float | None:
-  finite = [scores[key] for scores in found.values() if scores[key] is not None]
-  return float(np.mean(finite)) if finite else None
+  finite = [value for scores in found.values() if (value := scores[key]) is not None]
+  return sum(finite) / len(finite) if finite else None
 
 
 def _differing(
@@ -338,7 +359,7 @@ def _differing(
   for start in range(0, count, _ASKED):
     asked = chosen[start : start + _ASKED]
     filled = asked + asked[-1:] * (_ASKED - len(asked))
-    seen = [low[t : t + side, l : l + side, k] for t, l, k in filled]
+    seen = [low[y : y + side, x : x + side, k] for y, x, k in filled]
     got = apply(trained.variables, {'patch': np.stack(seen).astype(np.float32)})
     rim = (side * scale - got.shape[-1]) // 2
     for (top, left, k), patch in zip(asked, np.rint(got)):

@@ -43,16 +43,36 @@ def _survey(variables, data):
   return {'gamma': data['gamma'] + jnp.abs(variables.params[0]['weight']).mean()}
 
 
+PROBE = loop.Probe(
+  lambda variables, data: {
+    'weight': jnp.abs(variables.params[0]['weight']).sum(),
+    'twice': 2.0 * data['gamma'],
+  },
+  lambda figures: f'weight {figures["weight"]:.1f}',
+)
+
+
 @functools.cache
-def _programs(devices, group_size, survey=None):
+def _programs(devices, group_size, survey=None, probe=None):
   method = methods.make(CONFIG, SYSTEM)
   over = mesh.make_mesh(jax.devices()[:devices])
-  return fleet.Programs(SYSTEM, method, _sample, CONFIG, over, group_size, survey)
+  return fleet.Programs(
+    SYSTEM, method, _sample, CONFIG, over, group_size, survey, probe
+  )
 
 
 class FleetTest(parameterized.TestCase):
-  def fit(self, jobs, devices, group_size, folder=None, on_segment=None, survey=None):
-    programs = _programs(devices, group_size, survey)
+  def fit(
+    self,
+    jobs,
+    devices,
+    group_size,
+    folder=None,
+    on_segment=None,
+    survey=None,
+    probe=None,
+  ):
+    programs = _programs(devices, group_size, survey, probe)
     size = fleet.block_size(len(jobs), programs.mesh, group_size)
     folder = pathlib.Path(folder or self.create_tempdir().full_path)
     fitted = []
@@ -118,6 +138,21 @@ class FleetTest(parameterized.TestCase):
     (surveyed,) = self.fit(_jobs(1), 1, 1, survey=_survey)
     gap = plain.variables.params[0]['weight'] - surveyed.variables.params[0]['weight']
     self.assertGreater(np.abs(gap).max(), 1e-3)
+
+  def test_a_probe_measures_every_model_after_each_segment_and_moves_none(self):
+    jobs, segments = _jobs(8), []
+    want = self.fit(jobs, 8, 1)
+    got = self.fit(jobs, 8, 1, on_segment=segments.append, probe=PROBE)
+    for a, b in zip(got, want, strict=True):
+      jax.tree.map(np.testing.assert_array_equal, a.variables, b.variables)
+    self.assertEqual([segment.step for segment in segments], [10, 20, 30, 40])
+    for segment in segments:
+      self.assertEqual(segment.losses.shape, (8,))
+      self.assertGreater(segment.seconds, 0)
+      gammas = [2 * job.data['gamma'] for job in jobs]
+      np.testing.assert_allclose(segment.figures['twice'], gammas)
+    weights = [np.abs(f.variables.params[0]['weight']).sum() for f in got]
+    np.testing.assert_allclose(segments[-1].figures['weight'], weights, rtol=1e-5)
 
   def test_the_number_of_programs_is_bounded(self):
     self.fit(_jobs(16), 8, 1)
