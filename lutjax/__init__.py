@@ -24,6 +24,7 @@ from types import ModuleType
 __version__ = '0.2.0'
 
 __all__ = (
+  'artefacts',
   'baselines',
   'codec',
   'color',

@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 GROUND = {'types', 'errors', 'files', 'config', 'progress'}
 FIRST = GROUND | {'lut', 'color', 'nn', 'codec'}
 SECOND = FIRST | {'metrics', 'data'}
-THIRD = SECOND | {'fit', 'report'}
+THIRD = SECOND | {'fit', 'report', 'artefacts'}
 FOURTH = THIRD | {'experiment', 'looks', 'restoration'}
 ALLOWED = {
   'types': set(),
@@ -26,6 +26,7 @@ ALLOWED = {
   'codec': GROUND,
   'metrics': FIRST,
   'data': FIRST | {'metrics'},
+  'artefacts': FIRST,
   'fit': SECOND,
   'report': SECOND,
   'experiment': THIRD,
@@ -166,7 +167,15 @@ class ArchitectureTest(parameterized.TestCase):
     self.assertEmpty(wrong)
 
   def test_the_library_leaves_jit_to_its_callers(self):
-    callers = {'fit', 'looks', 'restoration', 'systems', 'commands', 'launch'}
+    callers = {
+      'fit',
+      'looks',
+      'restoration',
+      'systems',
+      'baselines',
+      'commands',
+      'launch',
+    }
     wrong = []
     for path in _sources():
       if _room(path) in callers:

@@ -11,7 +11,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from lutjax import errors, systems
-from lutjax.baselines import dct, grid
+from lutjax.baselines import dct, grid, mulut
 from lutjax.codec import container, labels, payload, stream
 from lutjax.data import degradations
 from lutjax.lut import lattice
@@ -43,6 +43,9 @@ def _artefacts() -> dict[str, bytes]:
   for bits in (8, 5):
     config = grid.Config(size=5, bits=bits, looks=_LOOKS[:1])
     made[f'grid {bits}'] = grid.export(config, grid.from_lattice(config, table))
+  config = mulut.model.Config(('sd', 'y'), 7)
+  system = mulut.make(config)
+  made['mulut'] = system.export(_drawn(system.init))
   for precision in ('fp32', 'bf16', 'int8', 'int4'):
     config = nilut.Config(widths=(8, 8), precision=precision, looks=_LOOKS[:1])
     variables = _drawn(functools.partial(nilut.init, config))
@@ -203,7 +206,9 @@ def _forged(content: bytes, rng: np.random.Generator) -> bytes:
 
 
 class ForgedTest(parameterized.TestCase):
-  @parameterized.parameters('dct', 'grid', 'nilut', 'cnilut', 'lutflow', 'tinylut')
+  @parameterized.parameters(
+    'dct', 'grid', 'mulut', 'nilut', 'cnilut', 'lutflow', 'tinylut'
+  )
   def test_an_artefact_is_refused_or_finite(self, kind):
     rng = np.random.default_rng(0)
     kinds = [name for name in _artefacts() if name.startswith(kind)]

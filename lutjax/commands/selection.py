@@ -1,4 +1,4 @@
-"""The looks that `--model`, `--lut`, `--look` and `--blend` select."""
+"""What `--model`, `--lut`, `--look` and `--blend` select."""
 
 import functools
 import pathlib
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lutjax import errors, files, systems
+from lutjax import artefacts, errors, files, systems
 from lutjax.codec import labels
 from lutjax.data import luts
 from lutjax.looks import decoding, round_trip, unit_cube
@@ -34,11 +34,61 @@ class Look(NamedTuple):
   comments: tuple[str, ...] = ()
 
 
-def find_models(path: str) -> list[decoding.Opened]:
-  """Opens the artefact, or all artefacts of a run folder.
+# Files that hold tables in published layouts.
+_TABLES = ('.npy', '.npz')
+
+
+def find_models(path: str) -> list[artefacts.Opened]:
+  """Opens the models of looks that a path holds.
 
   Args:
-    path: See `decoding.artefacts`.
+    path: See `open_models`.
+
+  Returns:
+    The models, in the order of their names.
+
+  Raises:
+    InputError: when there is none, or one cannot be read, or restores pictures.
+  """
+  opened = open_models(path)
+  for item in opened:
+    if item.loaded.model.query is None:
+      raise errors.InputError(
+        f'{item.path}: found {item.loaded.model.name}, which restores pictures, '
+        'expected a model of looks'
+      )
+  return opened
+
+
+def find_restorer(path: str) -> artefacts.Opened:
+  """Opens the model that restores pictures which a path holds.
+
+  Args:
+    path: See `open_models`.
+
+  Raises:
+    InputError: when there is none, or several, or it cannot be read, or holds looks.
+  """
+  opened = open_models(path)
+  if len(opened) != 1:
+    raise errors.InputError(
+      f'--model={path}: found {len(opened)} models, expected one that restores pictures'
+    )
+  (item,) = opened
+  if item.loaded.model.restorer is None:
+    raise errors.InputError(
+      f'{item.path}: found {item.loaded.model.name}, which holds looks, expected a '
+      'model that restores pictures'
+    )
+  return item
+
+
+def open_models(path: str) -> list[artefacts.Opened]:
+  """Opens whatever models a path holds.
+
+  Args:
+    path: An artefact, a run folder, or a folder of tables in a published layout; a
+      folder's own `model.lutjax` comes before tables.
 
   Returns:
     The models, in the order of their names.
@@ -46,11 +96,18 @@ def find_models(path: str) -> list[decoding.Opened]:
   Raises:
     InputError: when there is none, or one cannot be read.
   """
+  where = pathlib.Path(path)
+  if not (where / f'model{artefacts.SUFFIX}').is_file():
+    loaded = systems.load_folder(where)
+    if loaded is not None:
+      tables = [file for file in where.iterdir() if file.suffix in _TABLES]
+      size_bytes = sum(file.stat().st_size for file in tables)
+      return [artefacts.Opened(where, size_bytes, loaded)]
   opened = []
-  for file in decoding.artefacts(path):
+  for file in artefacts.find(path):
     content = files.read_bytes(file, error=errors.ArtefactError)
     loaded = systems.load(content, str(file))
-    opened.append(decoding.Opened(file, len(content), loaded))
+    opened.append(artefacts.Opened(file, len(content), loaded))
   return opened
 
 
@@ -66,7 +123,7 @@ def named_looks(
   """Returns the looks that flags select, by their output names.
 
   Args:
-    model: Artefact or run folder.
+    model: Artefact or run folder of looks.
     lut: File, or `identity`.
     look: Name or number of one look of the model, `all`, or empty where there
       is one.
@@ -167,8 +224,8 @@ def _of_file(lut: str) -> Look:
 
 
 def _shares(
-  opened: Sequence[decoding.Opened], weights: np.ndarray
-) -> Iterator[tuple[decoding.Opened, np.ndarray]]:
+  opened: Sequence[artefacts.Opened], weights: np.ndarray
+) -> Iterator[tuple[artefacts.Opened, np.ndarray]]:
   """Yields the part of the weights that each model has."""
   start = 0
   for item in opened:
@@ -178,7 +235,7 @@ def _shares(
 
 
 def _per_pixel(
-  opened: Sequence[decoding.Opened], weights: np.ndarray, rgb: Array
+  opened: Sequence[artefacts.Opened], weights: np.ndarray, rgb: Array
 ) -> Array:
   """Evaluates the networks themselves, as `_mixed` does their lattices."""
   total: Any = 0.0
@@ -191,7 +248,7 @@ def _per_pixel(
 
 
 def _mixed(
-  opened: Sequence[decoding.Opened], weights: np.ndarray, size: int
+  opened: Sequence[artefacts.Opened], weights: np.ndarray, size: int
 ) -> lattice.Lut:
   """Decodes what each model has a share in, and adds it up."""
   used = [found for found in _shares(opened, weights) if np.any(found[1])]
@@ -211,7 +268,7 @@ def _mixed(
 
 def _inverse_of(
   name: str,
-  opened: Sequence[decoding.Opened],
+  opened: Sequence[artefacts.Opened],
   weights: np.ndarray,
   say: Callable[[str], None],
   size: int,
