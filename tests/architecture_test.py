@@ -27,6 +27,7 @@ ALLOWED = {
   'metrics': FIRST,
   'data': FIRST | {'metrics'},
   'artefacts': FIRST,
+  'assets': {'artefacts'},
   'fit': SECOND,
   'report': SECOND,
   'experiment': THIRD,
@@ -34,7 +35,7 @@ ALLOWED = {
   'restoration': THIRD | {'experiment'},
   'systems': FOURTH,
   'baselines': FOURTH,
-  'commands': FOURTH | {'systems'},
+  'commands': FOURTH | {'systems', 'assets'},
   'configs': FOURTH | {'systems', 'baselines'},
   'launch': FOURTH | {'systems', 'commands', 'configs'},
 }

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lutjax import artefacts, errors, files, systems
-from lutjax.codec import labels
+from lutjax import artefacts, assets, errors, files, systems
+from lutjax import config as config_lib
+from lutjax.codec import container, labels
 from lutjax.data import luts
 from lutjax.looks import decoding, round_trip, unit_cube
 from lutjax.lut import lattice, tabulate
-from lutjax.types import Array
+from lutjax.types import Array, Loaded
 
 
 class Look(NamedTuple):
@@ -83,12 +84,50 @@ def find_restorer(path: str) -> artefacts.Opened:
   return item
 
 
+def restores(path: str) -> bool:
+  """Returns whether a path holds a model that restores pictures.
+
+  An artefact is not decoded for that. What cannot be opened does not restore: whoever
+  opens it learns why.
+
+  Args:
+    path: See `open_models`.
+  """
+  try:
+    where = _where(path)
+    loaded = _in_published_layout(where)
+    if loaded is not None:
+      return loaded.model.restorer is not None
+    first, *_ = artefacts.find(str(where))
+    content = files.read_bytes(first)
+    if not content.startswith(container.MAGIC):
+      return False
+    name = container.unpack(content, str(first)).system
+  except errors.InputError:
+    return False
+  model = systems.models().get(name)
+  return model is not None and model.restorer is not None
+
+
+def name_of(item: artefacts.Opened) -> str:
+  """Returns the name of a model: that of its file, run folder or folder of tables.
+
+  Args:
+    item: The model.
+  """
+  path = item.path.resolve()
+  if path.name == f'model{artefacts.SUFFIX}':
+    return path.parent.name
+  return path.name if path.is_dir() else path.stem
+
+
 def open_models(path: str) -> list[artefacts.Opened]:
   """Opens whatever models a path holds.
 
   Args:
-    path: An artefact, a run folder, or a folder of tables in a published layout; a
-      folder's own `model.lutjax` comes before tables.
+    path: An artefact, a run folder, a folder of tables in a published layout, or the
+      name of a model that comes with the package (`assets`). What exists comes before
+      a name, and a folder's own `model.lutjax` before tables.
 
   Returns:
     The models, in the order of their names.
@@ -96,15 +135,14 @@ def open_models(path: str) -> list[artefacts.Opened]:
   Raises:
     InputError: when there is none, or one cannot be read.
   """
-  where = pathlib.Path(path)
-  if not (where / f'model{artefacts.SUFFIX}').is_file():
-    loaded = systems.load_folder(where)
-    if loaded is not None:
-      tables = [file for file in where.iterdir() if file.suffix in _TABLES]
-      size_bytes = sum(file.stat().st_size for file in tables)
-      return [artefacts.Opened(where, size_bytes, loaded)]
+  where = _where(path)
+  loaded = _in_published_layout(where)
+  if loaded is not None:
+    tables = [file for file in where.iterdir() if file.suffix in _TABLES]
+    size_bytes = sum(file.stat().st_size for file in tables)
+    return [artefacts.Opened(where, size_bytes, loaded)]
   opened = []
-  for file in artefacts.find(path):
+  for file in artefacts.find(str(where)):
     content = files.read_bytes(file, error=errors.ArtefactError)
     loaded = systems.load(content, str(file))
     opened.append(artefacts.Opened(file, len(content), loaded))
@@ -208,6 +246,27 @@ def of_lut(lut: lattice.Lut) -> Look:
     lambda size: tabulate.bake(lut, size, method='tetrahedral'),
     own=lut,
   )
+
+
+def _where(path: str) -> pathlib.Path:
+  """Returns the file or folder that a path or the name of a shipped model means."""
+  where, names = pathlib.Path(path), assets.names()
+  if where.exists() or where.name != path or not names:
+    return where
+  found = assets.path(path)
+  if found is not None:
+    return found
+  raise errors.InputError(
+    f'--model={path}: no such file or folder, and no model of that name comes with '
+    f'lutjax, only {", ".join(names)}{config_lib.nearest(path, names)}'
+  )
+
+
+def _in_published_layout(where: pathlib.Path) -> Loaded | None:
+  """Reads a folder of tables, unless it has an artefact of its own."""
+  if (where / f'model{artefacts.SUFFIX}').is_file():
+    return None
+  return systems.load_folder(where)
 
 
 def _of_file(lut: str) -> Look:

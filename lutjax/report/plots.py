@@ -41,6 +41,7 @@ def rate_distortion(
   title: str = '',
   log_value: bool = False,
   loose: Collection[str] = (),
+  across: str = 'Size of the artefact',
 ) -> np.ndarray:
   """Draws quality against size, one curve per series.
 
@@ -52,6 +53,7 @@ def rate_distortion(
     title: Heading.
     log_value: Whether the vertical axis is logarithmic, too.
     loose: Series whose points no line joins, since they are no steps of one way.
+    across: Title of the horizontal axis.
 
   Returns:
     Pixels of the plot.
@@ -82,7 +84,7 @@ def rate_distortion(
     drawn.append((line, name))
   axes.xaxis.set_major_formatter(_bytes_text)
   axes.xaxis.set_minor_formatter('')
-  axes.set_xlabel('Size of the artefact', fontsize=8, color=canvas.MUTED)
+  axes.set_xlabel(canvas.drawable(across), fontsize=8, color=canvas.MUTED)
   axes.set_ylabel(canvas.drawable(metric), fontsize=8, color=canvas.MUTED)
   axes.margins(x=0.08, y=0.1)
   _legend(axes, drawn)

@@ -79,6 +79,11 @@ def task_of(config: Any) -> Task:
   return found
 
 
+def models() -> dict[str, Model]:
+  """Returns the models of all systems, by the names that their artefacts carry."""
+  return {model.name: model for entry in entries() for model in entry.models}
+
+
 def make(config: Any) -> System:
   """Returns the system that a config describes, bound to it."""
   return model_of(config).make(config)
@@ -105,13 +110,13 @@ def load(content: bytes, source: str = 'artefact') -> Loaded:
           loaded = entry.published.load(content, source)
         return artefacts.checked(loaded, source)
   artefact = container.unpack(content, source)
-  models = {model.name: model for entry in entries() for model in entry.models}
-  if artefact.system not in models:
+  known = models()
+  if artefact.system not in known:
     raise errors.ArtefactError(
       f'{source}: found system {artefact.system!r}, expected one of '
-      f'{", ".join(sorted(models))}'
+      f'{", ".join(sorted(known))}'
     )
-  return artefacts.load_as(models[artefact.system], content, source)
+  return artefacts.load_as(known[artefact.system], content, source)
 
 
 def load_folder(path: str | os.PathLike) -> Loaded | None:

@@ -47,13 +47,32 @@ _LINE_LEVELS = 16
 _MAX_LINE_BITS = 13
 
 
+def entries(
+  config: structure.Config, variables: Variables
+) -> tuple[structure.Config, Variables]:
+  """Returns int8 entries: those given, or what was learned, rounded.
+
+  Args:
+    config: Of networks or entries.
+    variables: Networks, entries not rounded yet, or int8 entries.
+
+  Returns:
+    The config of entries and host entries, as `tables.to_tables` gives them.
+  """
+  if config.learned == 'entries' and all(
+    held['spatial'].dtype == np.int8 for held in variables.params.values()
+  ):
+    return config, variables
+  return tables.to_tables(config, variables)
+
+
 def export(config: structure.Config, variables: Variables) -> bytes:
   """Packs the tables.
 
   Args:
     config: Of networks or entries.
-    variables: What was learned, which `tables.to_tables` rounds, or int8 entries, which
-      are packed as they are; rows beside those that are shipped count as 0.
+    variables: What was learned; int8 entries are packed as they are, but for rows
+      that are not shipped.
 
   Returns:
     The artefact.
@@ -61,10 +80,7 @@ def export(config: structure.Config, variables: Variables) -> bytes:
   Raises:
     ValueError: if there are over `MAX_ENTRIES`.
   """
-  if config.learned == 'networks' or any(
-    held['spatial'].dtype != np.int8 for held in variables.params.values()
-  ):
-    config, variables = tables.to_tables(config, variables)
+  config, variables = entries(config, variables)
   params, held = variables.params, []
   for branch, index, kind in _layers(config):
     layer = params[branch]['layers'][index]
@@ -304,12 +320,12 @@ def _line(
   levels = _levels(config, branch).astype(np.float64)[:, None]
   if len(levels) < _LINE_LEVELS:
     return None
-  entries = table.astype(np.float64)
+  values = table.astype(np.float64)
   # A value that is clipped may stand for any beyond.
   ends = np.stack(
     [
-      np.where(entries == -128, -np.inf, entries - 0.5),
-      np.where(entries == 127, np.inf, entries + 0.5),
+      np.where(values == -128, -np.inf, values - 0.5),
+      np.where(values == 127, np.inf, values + 0.5),
     ]
   )
   used = levels[:, 0] != 0

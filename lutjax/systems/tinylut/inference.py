@@ -72,7 +72,7 @@ def restore_flat(
     branch: _streams(row, branch, codes) for branch in structure.branches(config)
   }
   state = jnp.zeros((codes.size, config.channels), jnp.uint8)
-  states = {branch: (state, state) for branch in structure.chained(config)}
+  states = dict.fromkeys(structure.chained(config), (state, state))
   total = jnp.zeros((codes.size, config.outputs), jnp.uint16)
   (total, _), _ = jax.lax.scan(
     functools.partial(_rotation, row, streams),

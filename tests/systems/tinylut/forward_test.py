@@ -86,6 +86,29 @@ class ForwardTest(parameterized.TestCase):
         self.assertGreater(scale, 0, path)
       np.testing.assert_allclose(g, w, atol=3e-5 * scale, err_msg=str(path))
 
+  def test_moved_planes_and_their_gradients(self):
+    rng = np.random.default_rng(0)
+    state = rng.normal(size=(2, 9, 9, 3)).astype(np.float32)
+    shift = np.array([[0.2, -1.9], [2.0, 0.6], [-0.7, 0.0]], np.float32)
+    upstream = rng.normal(size=(2, 5, 5, 3)).astype(np.float32)
+    got, back = jax.vjp(lambda a, b: forward.moved(a, b, 2), state, jnp.asarray(shift))
+    by_state, by_shift = back(upstream)
+    want = np.zeros_like(state)
+    for c, (down, right) in enumerate(np.rint(shift).astype(int)):
+      rows, columns = slice(2 + down, 7 + down), slice(2 + right, 7 + right)
+      np.testing.assert_array_equal(got[..., c], state[:, rows, columns, c])
+      want[:, rows, columns, c] = upstream[..., c]
+    np.testing.assert_allclose(by_state, want)
+    # Along the rows of the last channel, which lies between -2 and 2.
+    slope = (state[:, 2:7, 2:7, 2] - state[:, 0:5, 2:7, 2]) / 2
+    np.testing.assert_allclose(
+      by_shift[2, 0], np.sum(slope * upstream[..., 2]), rtol=1e-4
+    )
+
+  def test_refuses_patches_that_are_not_square(self):
+    with self.assertRaisesRegex(ValueError, r'P over 4, got \(1, 8, 9\)'):
+      forward.forward(SMALL, {}, {}, jnp.zeros((1, 8, 9)))
+
 
 if __name__ == '__main__':
   absltest.main()
