@@ -71,6 +71,17 @@ class PreparingTest(parameterized.TestCase):
         np.testing.assert_array_equal(high, self.rgb[..., k])
         self.assertEqual(low is None, degradation is NOISE)
 
+  def test_a_margin_is_mirrored_around_planes(self):
+    config = preparing.Config(patch=8, margin=3, restores=X2)
+    self.assertEqual(config.side, 14)
+    pair = next(preparing.training_pairs(config, self.rgb[:30]))
+    low = resize.shrink(self.rgb[:30], 2)[..., 0]
+    self.assertEqual((pair.low.shape, pair.high.shape), ((21, 31), (42, 62)))
+    np.testing.assert_array_equal(pair.low[3:-3, 3:-3], low)
+    np.testing.assert_array_equal(pair.low[:3, 3:-3], low[3:0:-1])
+    np.testing.assert_array_equal(pair.low[:, -3:], pair.low[:, -7:-4][:, ::-1])
+    np.testing.assert_array_equal(pair.high[6:-6, 6:-6], self.rgb[:30, :, 0])
+
   def test_files_that_have_changed_are_left_out(self):
     self.save('a.png', self.rgb)
     self.save('b.png', self.rgb[::-1])

@@ -14,19 +14,19 @@ from lutjax.data import degradations, synthetic
 from lutjax.fit import fleet, loop, runs
 from lutjax.restoration import task
 from lutjax.systems.nilut import model as nilut
-from lutjax.systems.tinylut import structure
+from lutjax.systems.tinylut import model as tinylut
 from tests.restoration import gain
 
 X2 = degradations.Degradation('bicubic', 2)
 NOISE = degradations.Degradation('noise', 20)
 SETTINGS = experiment.Experiment(
-  model=gain.Config(X2, gain=0.9),
+  model=gain.Config(X2, gain=0.7),
   task=task.Config(patch=12, validation_share=0.3, probe_patches=16),
   fit=loop.Config(
     steps=6,
     batch_size=8,
     segment_steps=2,
-    learning_rate=1e-2,
+    learning_rate=3e-2,
     checkpoint_seconds=0.0,
   ),
   pictures='none',
@@ -161,7 +161,7 @@ class TrainingTest(_Runs):
     settings = dataclasses.replace(SETTINGS, task=changed)
     self.assertEmpty(self.fit_nothing(settings, 'more'))
     start = systems.load(first.read_bytes())
-    self.assertNotAlmostEqual(float(start.variables.params['gain']), 0.9, places=4)
+    self.assertNotAlmostEqual(float(start.variables.params['gain']), 0.7, places=2)
     again = (self.folder / 'more/model.lutjax').read_bytes()
     self.assertEqual(again, first.read_bytes())
     inputs = runs.read_record(self.folder / 'more')['inputs']
@@ -249,7 +249,7 @@ class TrainingTest(_Runs):
   def test_the_model_says_what_is_undone(self):
     complete = functools.partial(task.complete, model=gain.MODEL)
     got = complete(task.Config(), model_config=gain.Config(NOISE))
-    self.assertEqual(got, task.Config(restores=NOISE))
+    self.assertEqual(got, task.Config(restores=NOISE, margin=2))
     again = complete(got, model_config=gain.Config(NOISE))
     self.assertEqual(again, got)
     with self.assertRaisesRegex(errors.InputError, 'bicubic x2, .* of noise sigma 20'):
@@ -274,10 +274,10 @@ class TrainingTest(_Runs):
 
 
 class TinyLutTest(_Runs):
-  @unittest.skipUnless('tinylut' in systems._TABLE, 'needs TinyLUT in the registry')
+  @unittest.skipIf(tinylut.MODEL.restorer is None, 'needs a TinyLUT that restores')
   def test_tables_are_the_network_and_the_same_after_an_interruption(self):
     self.save_all()
-    model = structure.Config(
+    model = tinylut.Config(
       X2, channels=4, width=8, low='fused', spatial='curve', shift_radius=1
     )
     settings = dataclasses.replace(SETTINGS, model=model)
