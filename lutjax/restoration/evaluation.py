@@ -5,12 +5,11 @@ from one run. Beside them stands what a user has without a model.
 """
 
 import dataclasses
-import itertools
 import os
 import pathlib
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -19,7 +18,7 @@ import numpy as np
 from lutjax import artefacts, errors, progress
 from lutjax import config as config_lib
 from lutjax.data import degradations
-from lutjax.restoration import image_sets, published_rows, scores
+from lutjax.restoration import image_sets, score_rows, scores
 from lutjax.types import Restorer
 
 Role = Literal['baseline', 'rival', 'ours', 'published']
@@ -272,6 +271,7 @@ def _table(
         title = f'{one.name}: {example.name}'
         best, most = [Shown(title, f'{degradation}', panels)], gain
       bar.update()
+  described = {timed.method.name: _described(timed.method) for timed in methods}
   table = {
     'degradation': str(degradation),
     'kind': degradation.kind,
@@ -279,7 +279,7 @@ def _table(
     'pairs': pairs,
     'measures': list(scores.MEASURES[degradation.kind]),
     'defined': scores.describe(degradation),
-    'rows': _rows(degradation, methods, pictures),
+    'rows': score_rows.rows(degradation, described, pictures),
     'pictures': pictures,
   }
   return table, problems, best
@@ -320,69 +320,6 @@ def _gain(
   main = scores.MAIN[degradation.kind]
   ours, baseline = found[name][main], found[_BASELINES[degradation.kind]][main]
   return 0.0 if ours == baseline else ours - baseline
-
-
-def _rows(
-  degradation: degradations.Degradation,
-  methods: Sequence[_Timed],
-  pictures: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]],
-) -> list[dict[str, Any]]:
-  """Returns a row for each method that was run, and for each that was published."""
-  if not pictures:
-    return []
-  first = next(iter(next(iter(pictures.values())).values()))
-  known = {timed.method.name: timed.method for timed in methods}
-  rows = []
-  for name in first:
-    by_set = {
-      set_name: [found[name] for found in held.values()]
-      for set_name, held in pictures.items()
-    }
-    row = {'name': name, 'role': 'baseline', 'size_bytes': None, 'table_bytes': None}
-    if name in known:
-      row |= _described(known[name])
-    row['sets'] = {
-      set_name: scores.mean(held) | _times(held) for set_name, held in by_set.items()
-    }
-    row['mean'] = scores.mean([*row['sets'].values()])
-    row['ms'] = _times(itertools.chain(*by_set.values())).get('ms')
-    rows.append(row)
-  counts = {set_name: len(held) for set_name, held in pictures.items()}
-  return rows + _published(degradation, counts)
-
-
-def _times(records: Iterable[Mapping[str, float]]) -> dict[str, float]:
-  """Returns the median of milliseconds, where there are any."""
-  times = [record['ms'] for record in records if 'ms' in record]
-  return {'ms': float(np.median(times))} if times else {}
-
-
-def _published(
-  degradation: degradations.Degradation, counts: Mapping[str, int]
-) -> list[dict[str, Any]]:
-  """Returns what was published of sets, by the number of pictures that were scored."""
-  rows = []
-  for row in published_rows.rows(degradation):
-    found = {
-      name: dict(figures)
-      for name, count in counts.items()
-      for published, figures in row.scores.items()
-      if published_rows.is_set(name, count, published)
-    }
-    if found:
-      size_bytes = None if row.kilobytes is None else round(1024 * row.kilobytes)
-      rows.append(
-        {
-          'name': row.method,
-          'role': 'published',
-          'size_bytes': None,
-          'table_bytes': size_bytes,
-          'ms': None,
-          'sets': found,
-          'mean': scores.mean([*found.values()]) if len(found) == len(counts) else {},
-        }
-      )
-  return rows
 
 
 def _described(method: Method) -> dict[str, Any]:
