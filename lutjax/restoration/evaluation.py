@@ -5,6 +5,7 @@ from one run. Beside them stands what a user has without a model.
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
 import platform
@@ -26,6 +27,8 @@ Say = Callable[[str], None]
 
 _BASELINES = {'bicubic': 'bicubic', 'noise': 'noisy input', 'jpeg': 'JPEG input'}
 _UNCUT = 'noisy input, not cut'
+# Names of rows that no model may have.
+TAKEN = (*_BASELINES.values(), _UNCUT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,11 +124,13 @@ def evaluate(
   wanted = degradations_of(ours, config, pairs=pairs)
   for rival in rivals:
     _check_rival(rival, wanted[0])
+  methods = [_Timed(one, _timer(one, config.repeats)) for one in (*rivals, ours)]
   counts = [len(one.examples) for one in sets]
   problems, tables, shown = [], [], []
+  # What is said of a picture is said once, not for each strength.
+  say = functools.cache(say)
   with progress.bar(total=sum(counts) * len(wanted), unit='picture') as bar:
     for degradation in wanted:
-      methods = _timed([*rivals, ours], config.repeats)
       table, failed, best = _table(degradation, methods, config, sets, pairs, bar, say)
       problems += [line for line in failed if line not in problems]
       tables.append(table)
@@ -220,10 +225,6 @@ class _Timed(NamedTuple):
   process: Callable[[np.ndarray], tuple[np.ndarray, float | None]]
 
 
-def _timed(methods: Sequence[Method], repeats: int) -> list[_Timed]:
-  return [_Timed(method, _timer(method, repeats)) for method in methods]
-
-
 def _timer(
   method: Method, repeats: int
 ) -> Callable[[np.ndarray], tuple[np.ndarray, float | None]]:
@@ -272,6 +273,8 @@ def _table(
         best, most = [Shown(title, f'{degradation}', panels)], gain
       bar.update()
   described = {timed.method.name: _described(timed.method) for timed in methods}
+  # How strongly pairs suffer is not known unless it is said.
+  known = not pairs or degradation.kind == 'bicubic' or bool(config.strengths)
   table = {
     'degradation': str(degradation),
     'kind': degradation.kind,
@@ -279,7 +282,7 @@ def _table(
     'pairs': pairs,
     'measures': list(scores.MEASURES[degradation.kind]),
     'defined': scores.describe(degradation),
-    'rows': score_rows.rows(degradation, described, pictures),
+    'rows': score_rows.rows(degradation, described, pictures, published=known),
     'pictures': pictures,
   }
   return table, problems, best

@@ -17,6 +17,8 @@ def rows(
   degradation: degradations.Degradation,
   described: Mapping[str, Mapping[str, Any]],
   pictures: Pictures,
+  *,
+  published: bool = True,
 ) -> list[dict[str, Any]]:
   """Returns a row for each method that was run, and for each that was published.
 
@@ -24,6 +26,7 @@ def rows(
     degradation: What was undone.
     described: What is known of models, by name; other methods are baselines.
     pictures: Measures and `ms` of each method, the same methods for all.
+    published: Whether to add what was published.
 
   Returns:
     Rows with `name`, `role`, `size_bytes`, `table_bytes`, `ms` (the median over
@@ -34,6 +37,8 @@ def rows(
     return []
   first, *_ = next(iter(pictures.values())).values()
   found = [_run(name, described.get(name, {}), pictures) for name in first]
+  if not published:
+    return found
   counts = {name: len(held) for name, held in pictures.items()}
   return found + _published(degradation, counts)
 

@@ -308,6 +308,7 @@ class ScoringTest(parameterized.TestCase):
       self.model('jpeg', 10), pairs=f'{self.folder / "LR"},{self.folder / "HR"}'
     )
     self.assertIsNone(figures['tables'][0]['rows'][0]['mean']['psnr'])
+    self.assertTrue(figures['tables'][0]['pairs'])
     self.assertIn('| inf / 1.0000 / inf |', printed)
 
   @parameterized.parameters(
@@ -326,12 +327,15 @@ class ScoringTest(parameterized.TestCase):
       '--set=strengths=15,25: nothing to do with --pairs',
     ),
     ({}, ['rivals=nowhere'], '--model=nowhere: no such file or folder'),
+    ({}, ['rivals={ours}'], '--set=rivals=.*: found a model twice, expected others'),
   )
   def test_refuses(self, given, settings, message):
     save(self.folder / 'HR/a.png', picture(16, 16))
     given = {'images': self.folder / 'HR', **given}
     with self.assertRaisesRegex(errors.InputError, message):
-      in_process.run('evaluate', model=self.model('noise', 25), set=settings, **given)
+      model = self.model('noise', 25)
+      settings = [text.format(ours=model) for text in settings]
+      in_process.run('evaluate', model=model, set=settings, **given)
 
   def test_refuses_rivals_of_another_factor(self):
     save(self.folder / 'HR/a.png', picture(32, 32))

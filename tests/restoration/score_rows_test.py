@@ -46,6 +46,8 @@ class ScoreRowsTest(absltest.TestCase):
     rows = score_rows.rows(JPEG, {}, pictures(classic5=5))
     self.assertEqual(rows[-1]['mean'], {'psnr_b': 28.74})
     self.assertLen(score_rows.rows(JPEG, {}, pictures(classic5=4)), 2)
+    rows = score_rows.rows(JPEG, {}, pictures(classic5=5), published=False)
+    self.assertLen(rows, 2)
 
   def test_no_picture_gives_no_row(self):
     self.assertEmpty(score_rows.rows(JPEG, {}, {}))
