@@ -78,7 +78,8 @@ class PublishedTest(parameterized.TestCase):
 
   @parameterized.parameters({'pairs': 1}, {'low': 'fused'}, {'msb_bits': 5})
   def test_refuses_what_the_layout_cannot_hold(self, **fields):
-    with self.assertRaisesRegex(errors.InputError, f'S alone, found {list(fields)[0]}'):
+    (field,) = fields
+    with self.assertRaisesRegex(errors.InputError, f'S alone, found {field}'):
       published.render(model.Config(**fields), self.variables, 'x')
 
   def test_refuses_damage(self):
