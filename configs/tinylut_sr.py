@@ -5,9 +5,9 @@
 
 FOLDER holds pictures of 180 pixels a side or more, which are made four times smaller by
 bicubic filtering and learned back; a twentieth of them is held out. `--set=strength=2`
-or `3` for other factors. From a run, `--set=learned=entries
---set=start=RUN/model.lutjax` trains the entries of its tables themselves. Figures and
-times: see docs/results/tinylut.md.
+or `3` for other factors. From a run, `--set=learned=entries` and
+`--set=start=RUN/model.lutjax` train the entries of its tables themselves.
+Figures and times: see docs/results/tinylut.md.
 """
 
 from lutjax import experiment

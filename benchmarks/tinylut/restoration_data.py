@@ -9,7 +9,7 @@ import numpy as np
 
 
 def folder() -> pathlib.Path:
-  """Returns the folder of restoration sets, or stops with a line that says what to do."""
+  """Returns the folder of restoration sets, or stops with a line that says so."""
   found = pathlib.Path(os.environ.get('LUTJAX_DATA', '../shared/data')) / 'restoration'
   if not found.is_dir():
     raise SystemExit(f'{found}: missing; set LUTJAX_DATA')

@@ -56,11 +56,14 @@ def evaluate(
     )
   paths = [model, *listing.split(config.rivals)]
   opened = [selection.find_restorer(path) for path in paths]
-  names = [selection.name_of(item) for item in opened]
-  ours, *rivals = (
-    evaluation.Method(
-      path if names.count(name) > 1 else name, 'rival' if i else 'ours', item
+  if len({item.path.resolve() for item in opened}) < len(opened):
+    raise errors.InputError(
+      f'--set=rivals={config.rivals}: found a model twice, expected others'
     )
+  names = [selection.name_of(item) for item in opened]
+  taken = {*evaluation.TAKEN, *(name for name in names if names.count(name) > 1)}
+  ours, *rivals = (
+    evaluation.Method(path if name in taken else name, 'rival' if i else 'ours', item)
     for i, (path, name, item) in enumerate(zip(paths, names, opened))
   )
   pairs = bool(sources.pairs)

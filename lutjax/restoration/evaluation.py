@@ -5,12 +5,12 @@ from one run. Beside them stands what a user has without a model.
 """
 
 import dataclasses
-import itertools
+import functools
 import os
 import pathlib
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -19,7 +19,7 @@ import numpy as np
 from lutjax import artefacts, errors, progress
 from lutjax import config as config_lib
 from lutjax.data import degradations
-from lutjax.restoration import image_sets, published_rows, scores
+from lutjax.restoration import image_sets, score_rows, scores
 from lutjax.types import Restorer
 
 Role = Literal['baseline', 'rival', 'ours', 'published']
@@ -27,6 +27,8 @@ Say = Callable[[str], None]
 
 _BASELINES = {'bicubic': 'bicubic', 'noise': 'noisy input', 'jpeg': 'JPEG input'}
 _UNCUT = 'noisy input, not cut'
+# Names of rows that no model may have.
+TAKEN = (*_BASELINES.values(), _UNCUT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,11 +124,13 @@ def evaluate(
   wanted = degradations_of(ours, config, pairs=pairs)
   for rival in rivals:
     _check_rival(rival, wanted[0])
+  methods = [_Timed(one, _timer(one, config.repeats)) for one in (*rivals, ours)]
   counts = [len(one.examples) for one in sets]
   problems, tables, shown = [], [], []
+  # What is said of a picture is said once, not for each strength.
+  say = functools.cache(say)
   with progress.bar(total=sum(counts) * len(wanted), unit='picture') as bar:
     for degradation in wanted:
-      methods = _timed([*rivals, ours], config.repeats)
       table, failed, best = _table(degradation, methods, config, sets, pairs, bar, say)
       problems += [line for line in failed if line not in problems]
       tables.append(table)
@@ -221,10 +225,6 @@ class _Timed(NamedTuple):
   process: Callable[[np.ndarray], tuple[np.ndarray, float | None]]
 
 
-def _timed(methods: Sequence[Method], repeats: int) -> list[_Timed]:
-  return [_Timed(method, _timer(method, repeats)) for method in methods]
-
-
 def _timer(
   method: Method, repeats: int
 ) -> Callable[[np.ndarray], tuple[np.ndarray, float | None]]:
@@ -272,6 +272,9 @@ def _table(
         title = f'{one.name}: {example.name}'
         best, most = [Shown(title, f'{degradation}', panels)], gain
       bar.update()
+  described = {timed.method.name: _described(timed.method) for timed in methods}
+  # How strongly pairs suffer is not known unless it is said.
+  known = not pairs or degradation.kind == 'bicubic' or bool(config.strengths)
   table = {
     'degradation': str(degradation),
     'kind': degradation.kind,
@@ -279,7 +282,7 @@ def _table(
     'pairs': pairs,
     'measures': list(scores.MEASURES[degradation.kind]),
     'defined': scores.describe(degradation),
-    'rows': _rows(degradation, methods, pictures),
+    'rows': score_rows.rows(degradation, described, pictures, published=known),
     'pictures': pictures,
   }
   return table, problems, best
@@ -320,69 +323,6 @@ def _gain(
   main = scores.MAIN[degradation.kind]
   ours, baseline = found[name][main], found[_BASELINES[degradation.kind]][main]
   return 0.0 if ours == baseline else ours - baseline
-
-
-def _rows(
-  degradation: degradations.Degradation,
-  methods: Sequence[_Timed],
-  pictures: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]],
-) -> list[dict[str, Any]]:
-  """Returns a row for each method that was run, and for each that was published."""
-  if not pictures:
-    return []
-  first = next(iter(next(iter(pictures.values())).values()))
-  known = {timed.method.name: timed.method for timed in methods}
-  rows = []
-  for name in first:
-    by_set = {
-      set_name: [found[name] for found in held.values()]
-      for set_name, held in pictures.items()
-    }
-    row = {'name': name, 'role': 'baseline', 'size_bytes': None, 'table_bytes': None}
-    if name in known:
-      row |= _described(known[name])
-    row['sets'] = {
-      set_name: scores.mean(held) | _times(held) for set_name, held in by_set.items()
-    }
-    row['mean'] = scores.mean([*row['sets'].values()])
-    row['ms'] = _times(itertools.chain(*by_set.values())).get('ms')
-    rows.append(row)
-  counts = {set_name: len(held) for set_name, held in pictures.items()}
-  return rows + _published(degradation, counts)
-
-
-def _times(records: Iterable[Mapping[str, float]]) -> dict[str, float]:
-  """Returns the median of milliseconds, where there are any."""
-  times = [record['ms'] for record in records if 'ms' in record]
-  return {'ms': float(np.median(times))} if times else {}
-
-
-def _published(
-  degradation: degradations.Degradation, counts: Mapping[str, int]
-) -> list[dict[str, Any]]:
-  """Returns what was published of sets, by the number of pictures that were scored."""
-  rows = []
-  for row in published_rows.rows(degradation):
-    found = {
-      name: dict(figures)
-      for name, count in counts.items()
-      for published, figures in row.scores.items()
-      if published_rows.is_set(name, count, published)
-    }
-    if found:
-      size_bytes = None if row.kilobytes is None else round(1024 * row.kilobytes)
-      rows.append(
-        {
-          'name': row.method,
-          'role': 'published',
-          'size_bytes': None,
-          'table_bytes': size_bytes,
-          'ms': None,
-          'sets': found,
-          'mean': scores.mean([*found.values()]) if len(found) == len(counts) else {},
-        }
-      )
-  return rows
 
 
 def _described(method: Method) -> dict[str, Any]:

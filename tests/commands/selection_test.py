@@ -1,3 +1,4 @@
+import os
 import pathlib
 from unittest import mock
 
@@ -5,7 +6,7 @@ import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from lutjax import errors, files
+from lutjax import assets, errors, files
 from lutjax.baselines.mulut import artefact, published
 from lutjax.baselines.mulut import model as mulut
 from lutjax.codec import labels
@@ -147,6 +148,55 @@ class RestorersTest(absltest.TestCase):
         selection.find_models(str(path))
       with self.assertRaisesRegex(errors.InputError, message):
         selection.named_looks(model=str(path))
+
+  def test_tells_restorers_from_looks_without_opening_them(self):
+    files.write_bytes(self.folder / 'run/models/b.lutjax', self.content)
+    for path in (self.path, self.folder / 'run', self.tables):
+      self.assertTrue(selection.restores(str(path)))
+    config = nilut.Config(widths=(4,), activations=('relu',), looks=tuple(LOOKS[:1]))
+    content = nilut.export(config, nilut.init(config, jax.random.key(0)))
+    files.write_bytes(self.folder / 'look/model.lutjax', content)
+    files.write_bytes(self.folder / 'broken.lutjax', self.content[:-1])
+    files.write_bytes(self.folder / 'photo.png', b'\x89PNG\r\n\x1a\n')
+    for name in ('look', 'broken.lutjax', 'photo.png', 'nowhere', 'nowhere.lutjax'):
+      self.assertFalse(selection.restores(str(self.folder / name)))
+
+  def test_models_are_named_after_their_place(self):
+    files.write_bytes(self.folder / 'v1.2/model.lutjax', self.content)
+    files.write_bytes(self.folder / 'run/models/b.lutjax', self.content)
+    self.tables.rename(self.folder / 'tables.x4')
+    for name, want in (
+      ('a.lutjax', 'a'),
+      ('v1.2', 'v1.2'),
+      ('v1.2/model.lutjax', 'v1.2'),
+      ('run', 'b'),
+      ('tables.x4', 'tables.x4'),
+    ):
+      opened = selection.find_restorer(str(self.folder / name))
+      self.assertEqual(selection.name_of(opened), want)
+
+  def test_what_ships_is_found_by_name_after_paths(self):
+    shipped = self.folder / 'shipped'
+    files.write_bytes(shipped / 'denoise.lutjax', self.content)
+    self.enter_context(mock.patch.object(assets, '_FOLDER', shipped))
+    opened = selection.find_restorer('denoise')
+    self.assertEqual(opened.path, shipped / 'denoise.lutjax')
+    with self.assertRaisesRegex(
+      errors.InputError,
+      '--model=denoize: no such file or folder, and no model of that name comes with '
+      r'lutjax, only denoise; did you mean denoise\?',
+    ):
+      selection.find_restorer('denoize')
+    with self.assertRaisesRegex(
+      errors.InputError, 'here/denoise: no such file or fold'
+    ):
+      selection.find_restorer('here/denoise')
+    here = os.getcwd()
+    os.chdir(self.folder)
+    self.addCleanup(os.chdir, here)
+    (self.folder / 'denoise').mkdir()
+    with self.assertRaisesRegex(errors.InputError, '--model=denoise: found no model.l'):
+      selection.find_restorer('denoise')
 
   def test_refuses_several_and_none(self):
     for name in 'ab':

@@ -15,12 +15,16 @@ from unittest import mock
 import numpy as np
 import PIL.Image
 from absl.testing import absltest, parameterized
-from skimage import metrics
 
 from lutjax import errors
 from lutjax.data import degradations
 from lutjax.restoration import score_plots
 from tests.launch import fake_restorer, in_process
+
+try:
+  from skimage import metrics
+except ImportError:
+  metrics = None
 
 DATA = pathlib.Path(os.environ.get('LUTJAX_DATA', '../shared/data'))
 TABLE = np.clip(np.arange(256) * 0.9 + 12, 0, 255).astype(np.uint8)
@@ -59,6 +63,8 @@ def psnr(got: np.ndarray, want: np.ndarray) -> float:
 
 
 def ssim(got: np.ndarray, want: np.ndarray) -> float:
+  if metrics is None:
+    raise unittest.SkipTest('needs scikit-image')
   axis = 2 if want.ndim == 3 else None
   _, found = metrics.structural_similarity(
     got.astype(np.float64),
@@ -302,6 +308,7 @@ class ScoringTest(parameterized.TestCase):
       self.model('jpeg', 10), pairs=f'{self.folder / "LR"},{self.folder / "HR"}'
     )
     self.assertIsNone(figures['tables'][0]['rows'][0]['mean']['psnr'])
+    self.assertTrue(figures['tables'][0]['pairs'])
     self.assertIn('| inf / 1.0000 / inf |', printed)
 
   @parameterized.parameters(
@@ -320,12 +327,15 @@ class ScoringTest(parameterized.TestCase):
       '--set=strengths=15,25: nothing to do with --pairs',
     ),
     ({}, ['rivals=nowhere'], '--model=nowhere: no such file or folder'),
+    ({}, ['rivals={ours}'], '--set=rivals=.*: found a model twice, expected others'),
   )
   def test_refuses(self, given, settings, message):
     save(self.folder / 'HR/a.png', picture(16, 16))
     given = {'images': self.folder / 'HR', **given}
     with self.assertRaisesRegex(errors.InputError, message):
-      in_process.run('evaluate', model=self.model('noise', 25), set=settings, **given)
+      model = self.model('noise', 25)
+      settings = [text.format(ours=model) for text in settings]
+      in_process.run('evaluate', model=model, set=settings, **given)
 
   def test_refuses_rivals_of_another_factor(self):
     save(self.folder / 'HR/a.png', picture(32, 32))

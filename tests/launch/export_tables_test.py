@@ -91,9 +91,11 @@ class TablesTest(parameterized.TestCase):
         raise OSError(28, 'No space left on device')
       return write(path, content)
 
-    with mock.patch.object(pathlib.Path, 'write_bytes', failing):
-      with self.assertRaisesRegex(errors.InputError, 'No space left on device'):
-        self.export(overwrite='true')
+    with (
+      mock.patch.object(pathlib.Path, 'write_bytes', failing),
+      self.assertRaisesRegex(errors.InputError, 'No space left on device'),
+    ):
+      self.export(overwrite='true')
     self.assertEqual(self.written(), {'fake_1.npy': b'mine'})
     self.export(overwrite='true')
     self.assertEqual(self.written(), self.all)

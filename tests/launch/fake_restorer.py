@@ -1,4 +1,4 @@
-"""A model that restores pictures by one table of 256 codes, to be registered in tests."""
+"""A model that restores pictures by one table of 256 codes, registered in tests."""
 
 import dataclasses
 import pathlib

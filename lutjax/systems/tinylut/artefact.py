@@ -20,7 +20,7 @@ from lutjax import config as config_lib
 from lutjax import errors
 from lutjax.codec import container, piecewise
 from lutjax.data import degradations
-from lutjax.systems.tinylut import structure, tables
+from lutjax.systems.tinylut import lines, structure, tables
 from lutjax.types import PyTree, Variables
 
 # Of all tables together, as stored; the largest published one has 187 KB.
@@ -43,8 +43,6 @@ _SCALE_UNITS = 2048
 _MAX_SCALE = 65536.0
 # Straight lines over fewer levels are few bits to `piecewise` too.
 _LINE_LEVELS = 16
-# Between neighbouring roundings of a line over 64 levels lies a multiple of 2^-11.
-_MAX_LINE_BITS = 13
 
 
 def entries(
@@ -78,28 +76,28 @@ def export(config: structure.Config, variables: Variables) -> bytes:
     The artefact.
 
   Raises:
-    ValueError: if there are over `MAX_ENTRIES`.
+    ValueError: if there are over `MAX_ENTRIES`, or scales that are not finite.
   """
   config, variables = entries(config, variables)
   params, held = variables.params, []
+  scales = _joined(config, params, 'scale', np.float32)
+  if not _usable(scales):
+    raise ValueError(f'Expected finite scales of at most {_MAX_SCALE:g}, got others.')
   for branch, index, kind in _layers(config):
     layer = params[branch]['layers'][index]
-    stored = _stored(config, branch, layer['scale'])
     rows = (
       layer['rows'].transpose(2, 1, 0) if kind.kind == 'depthwise' else layer['rows']
     )
-    held += [block[there] for block, there in zip(rows, stored)]
+    masks = stored(config, branch, layer['scale'])
+    held += [block[there] for block, there in zip(rows, masks)]
   shifts = _joined(config, params, 'shift', np.int8)
   # Learned ones are held within the radius where they are used.
   shifts = np.clip(shifts, -config.shift_radius, config.shift_radius)
-  tensors = [
-    _scales_to_tensor(_joined(config, params, 'scale', np.float32)),
-    shifts if shifts.any() else shifts[:0],
-  ]
+  tensors = [_scales_to_tensor(scales), shifts if shifts.any() else shifts[:0]]
   bits = []
   for branch in structure.branches(config):
-    spatial = params[branch]['spatial']
-    line = _line(config, branch, spatial)
+    spatial, levels = params[branch]['spatial'], _levels(config, branch)
+    line = lines.fit(levels, spatial) if len(levels) >= _LINE_LEVELS else None
     bits.append(None if line is None else line[0])
     if line is None:
       held += list(spatial)
@@ -166,7 +164,7 @@ def config_of(artefact: container.Artefact, source: str) -> structure.Config:
       )
     )
     bits = header['lines']
-    known = [None, *range(_MAX_LINE_BITS + 1)]
+    known = [None, *range(lines.MAX_BITS + 1)]
     if len(bits) != len(structure.branches(config)) or any(
       type(item) is bool or item not in known for item in bits
     ):
@@ -178,51 +176,50 @@ def config_of(artefact: container.Artefact, source: str) -> structure.Config:
     ) from error
 
 
+def stored(
+  config: structure.Config, branch: structure.Branch, scale: np.ndarray
+) -> np.ndarray:
+  """Returns which rows of a layer's channels are shipped.
+
+  Args:
+    config: The structure; with `headroom` whole blocks are shipped.
+    branch: Of the layer.
+    scale: `[C]` float32.
+
+  Returns:
+    `[C, M]` bool.
+  """
+  if not config.headroom:
+    return tables.reached(config, branch, {'scale': scale})
+  first, last = structure.row_range(config, branch)
+  ends = np.array(structure.level_range(config, branch), np.float32)
+  ends = np.sort(np.rint(scale[:, None] * ends), axis=1)
+  rows = np.arange(first, last + 1)
+  return (rows >= ends[:, :1]) & (rows <= ends[:, 1:])
+
+
 def _from_tensors(
-  config: structure.Config, lines: Sequence[int | None], tensors: Iterator[np.ndarray]
+  config: structure.Config, bits: Sequence[int | None], tensors: Iterator[np.ndarray]
 ) -> PyTree:
   """Returns the entries; tensors are not trusted."""
   places = list(_layers(config))
   scales = _scales_from_tensor(next(tensors, None), (len(places), config.channels))
-  shape = (len(places), config.channels, 2)
-  shifts = _taken(tensors, (shape, (0, *shape[1:])), np.int8)
-  if not len(shifts):
-    shifts = np.zeros(shape, np.int8)
-  if np.abs(shifts.astype(int)).max(initial=0) > config.shift_radius:
-    raise errors.ArtefactError(
-      f'found shifts beyond the radius, expected at most {config.shift_radius}'
-    )
+  shifts = _shifts_from_tensor(config, tensors, len(places))
   params: dict[str, Any] = {}
-  for branch, bits in zip(structure.branches(config), lines):
+  for branch, after_point in zip(structure.branches(config), bits):
     params[branch] = {'layers': []}
-    if bits is not None:
+    if after_point is not None:
       size = (config.kernel**2, config.channels)
-      high, low = (_taken(tensors, (size,), np.int8) for _ in range(2))
-      params[branch]['spatial'] = _from_line(config, branch, bits, high, low)
-  masks = [
-    _stored(config, branch, scale) for (branch, _, _), scale in zip(places, scales)
-  ]
-  sizes = []
-  for mask, (_, _, kind) in zip(masks, places):
-    columns = config.kernel**2 if kind.kind == 'depthwise' else kind.outputs
-    sizes += [(int(there.sum()), columns) for there in mask]
-  for branch, bits in zip(structure.branches(config), lines):
-    if bits is None:
-      levels = len(_levels(config, branch))
-      sizes += [(levels, config.channels)] * config.kernel**2
-  count = sum(math.prod(size) for size in sizes)
-  if count > MAX_ENTRIES:
-    raise errors.ArtefactError(
-      f'found tables of {count} bytes, expected at most {MAX_ENTRIES}'
-    )
+      weights = [_taken(tensors, (size,), np.int8) for _ in range(2)]
+      levels = _levels(config, branch)
+      params[branch]['spatial'] = lines.evaluate(levels, after_point, *weights)
+  masks = [stored(config, place[0], scale) for place, scale in zip(places, scales)]
+  sizes = _sizes(config, places, masks, bits)
   code = next(tensors, None)
-  if (
-    code is None
-    or code.dtype != np.uint8
-    or code.ndim != 1
-    or any(True for _ in tensors)
-  ):
-    raise errors.ArtefactError('found other tensors than expected')
+  if code is None or code.dtype != np.uint8 or code.ndim != 1:
+    raise errors.ArtefactError('found no code of tables, expected bytes')
+  if next(tensors, None) is not None:
+    raise errors.ArtefactError('found a tensor after the code of tables')
   held = iter(piecewise.decode(code.tobytes(), sizes))
   for (branch, _, kind), mask, scale, shift in zip(places, masks, scales, shifts):
     blocks = list(itertools.islice(held, config.channels))
@@ -231,12 +228,34 @@ def _from_tensors(
     if kind.kind == 'depthwise':
       rows = np.ascontiguousarray(rows.transpose(2, 1, 0))
     params[branch]['layers'].append({'rows': rows, 'scale': scale, 'shift': shift})
-  for branch, bits in zip(structure.branches(config), lines):
-    if bits is None:
-      params[branch]['spatial'] = np.stack(
-        list(itertools.islice(held, config.kernel**2))
-      )
+  for branch, after_point in zip(structure.branches(config), bits):
+    if after_point is None:
+      tables_held = itertools.islice(held, config.kernel**2)
+      params[branch]['spatial'] = np.stack(list(tables_held))
   return params
+
+
+def _sizes(
+  config: structure.Config,
+  places: Sequence[tuple[structure.Branch, int, structure.Layer]],
+  masks: Sequence[np.ndarray],
+  bits: Sequence[int | None],
+) -> list[tuple[int, int]]:
+  """Returns the sizes of the tables that are coded, in their order."""
+  sizes = []
+  for mask, (_, _, kind) in zip(masks, places):
+    columns = config.kernel**2 if kind.kind == 'depthwise' else kind.outputs
+    sizes += [(int(there.sum()), columns) for there in mask]
+  for branch, after_point in zip(structure.branches(config), bits):
+    if after_point is None:
+      size = (len(_levels(config, branch)), config.channels)
+      sizes += [size] * config.kernel**2
+  count = sum(math.prod(size) for size in sizes)
+  if count > MAX_ENTRIES:
+    raise errors.ArtefactError(
+      f'found tables of {count} bytes, expected at most {MAX_ENTRIES}'
+    )
+  return sizes
 
 
 def _layers(
@@ -253,25 +272,17 @@ def _levels(config: structure.Config, branch: structure.Branch) -> np.ndarray:
   return np.arange(low, high + 1)
 
 
-def _stored(
-  config: structure.Config, branch: structure.Branch, scale: np.ndarray
-) -> np.ndarray:
-  """Returns which rows of a layer's channels are shipped, `[C, M]` bool."""
-  if not config.headroom:
-    return tables.reached(config, branch, {'scale': scale})
-  first, last = structure.row_range(config, branch)
-  ends = np.array(structure.level_range(config, branch), np.float32)
-  ends = np.sort(np.rint(scale[:, None] * ends), axis=1)
-  rows = np.arange(first, last + 1)
-  return (rows >= ends[:, :1]) & (rows <= ends[:, 1:])
-
-
 def _joined(
   config: structure.Config, params: PyTree, name: str, dtype: Any
 ) -> np.ndarray:
   """Returns what all layers have of a name, `[layers, C, ...]`."""
   held = [params[branch]['layers'][index][name] for branch, index, _ in _layers(config)]
   return np.stack(held).astype(dtype)
+
+
+def _usable(scales: np.ndarray) -> bool:
+  """Whether scales are in range; what is not a number is not."""
+  return bool((np.abs(scales) <= _MAX_SCALE).all())
 
 
 def _scales_to_tensor(scales: np.ndarray) -> np.ndarray:
@@ -295,71 +306,26 @@ def _scales_from_tensor(
     scales = tensor
   if scales is None or scales.dtype != np.float32 or scales.shape != shape:
     raise errors.ArtefactError(f'found no scales of shape {list(shape)}')
-  # Not a number is not at most anything.
-  if not (np.abs(scales) <= _MAX_SCALE).all():
+  if not _usable(scales):
     raise errors.ArtefactError(
       f'found scales that are not finite, or over {_MAX_SCALE:g}'
     )
   return scales
 
 
-def _line(
-  config: structure.Config, branch: structure.Branch, table: np.ndarray
-) -> tuple[int, np.ndarray, np.ndarray] | None:
-  """Returns straight lines that round to a spatial table, if such are worth it.
-
-  Args:
-    config: The structure.
-    branch: Of the table.
-    table: `[K, L, C]` int8.
-
-  Returns:
-    Bits after the point of the weights, their high bytes and their low ones, `[K, C]`
-    int8; None where there are few levels, or columns that are no such lines.
-  """
-  levels = _levels(config, branch).astype(np.float64)[:, None]
-  if len(levels) < _LINE_LEVELS:
-    return None
-  values = table.astype(np.float64)
-  # A value that is clipped may stand for any beyond.
-  ends = np.stack(
-    [
-      np.where(values == -128, -np.inf, values - 0.5),
-      np.where(values == 127, np.inf, values + 0.5),
-    ]
-  )
-  used = levels[:, 0] != 0
-  bounds = np.sort(ends[:, :, used] / levels[used], axis=0)
-  least, most = bounds[0].max(axis=1), bounds[1].min(axis=1)
-  least = np.where(np.isfinite(least), least, most)
-  for bits in range(_MAX_LINE_BITS + 1):
-    # Halves round to even, so that the least weight that may do need not.
-    weights = np.ceil(np.where(np.isfinite(least), least, 0.0) * 2.0**bits)
-    for _ in range(2):
-      high = np.floor((weights + 128.0) / 256.0)
-      split = np.stack([high, weights - 256.0 * high])
-      if np.abs(high).max() > 127:
-        break
-      high, low = split.astype(np.int8)
-      wrong = (_from_line(config, branch, bits, high, low) != table).any(axis=1)
-      if not wrong.any():
-        return bits, high, low
-      weights += wrong
-  return None
-
-
-def _from_line(
-  config: structure.Config,
-  branch: structure.Branch,
-  bits: int,
-  high: np.ndarray,
-  low: np.ndarray,
+def _shifts_from_tensor(
+  config: structure.Config, tensors: Iterator[np.ndarray], count: int
 ) -> np.ndarray:
-  """Returns the spatial table `[K, L, C]` int8 of weights."""
-  weights = 256.0 * high + low
-  levels = _levels(config, branch).astype(np.float64)[:, None]
-  values = np.rint(weights[:, None] * levels / 2.0**bits)
-  return np.clip(values, -128, 127).astype(np.int8)
+  """Returns `[layers, C, 2]`; all are 0 where none are stored."""
+  shape = (count, config.channels, 2)
+  shifts = _taken(tensors, (shape, (0, *shape[1:])), np.int8)
+  if not len(shifts):
+    return np.zeros(shape, np.int8)
+  if np.abs(shifts.astype(int)).max() > config.shift_radius:
+    raise errors.ArtefactError(
+      f'found shifts beyond the radius, expected at most {config.shift_radius}'
+    )
+  return shifts
 
 
 def _taken(

@@ -14,7 +14,6 @@ from lutjax.types import (
   Array,
   Batch,
   Key,
-  Model,
   PyTree,
   System,
   Variables,
@@ -86,9 +85,6 @@ def loss(
 def make(config: Config) -> System:
   """Binds a config."""
   return bind(config, init, apply, loss, artefact.export, artefact.restore)
-
-
-MODEL = Model('tinylut', Config, make, apply, artefact.config_of, artefact.restore)
 
 
 def _unclipped(config: Config, params: PyTree, batch: Batch) -> Array:

@@ -17,7 +17,7 @@ from lutjax.systems.tinylut import artefact, model, structure, tables
 from lutjax.types import Variables
 
 _DATA = pathlib.Path(os.environ.get('LUTJAX_DATA', '../shared/data'))
-_PUBLISHED = _DATA / 'tinylut_published'
+PUBLISHED = _DATA / 'tinylut_published'
 _NOISE = degradations.Degradation('noise', 25)
 _HEADROOM = 8
 
@@ -60,14 +60,14 @@ def _rounded(values):
 
 def published():
   """Returns the config, the entries and the six files of the published folder."""
-  scales = np.load(_PUBLISHED / 'clip_scales.npz')
+  scales = np.load(PUBLISHED / 'clip_scales.npz')
   params, files = {}, {}
   for branch, tag, sign, low, high in (
     ('high', 'H6', 'hh', -32, 31),
     ('low', 'L2', 'hl', 0, 3),
   ):
     names = [f'Model_V_{part}_x4_{tag}' for part in ('L1_Depth', 'L1_Point', 'UP')]
-    depth, *rest = (np.load(_PUBLISHED / f'{name}.npy')[..., 0, 0] for name in names)
+    depth, *rest = (np.load(PUBLISHED / f'{name}.npy')[..., 0, 0] for name in names)
     files |= dict(zip(names, (depth, *rest)))
     layers = []
     for number, table in enumerate(rest, 1):
@@ -113,7 +113,7 @@ class ArtefactTest(parameterized.TestCase):
     curve = fields.get('spatial', 'line')
     self.assert_comes_back(config, entries(config, spatial=curve))
 
-  @unittest.skipUnless(_PUBLISHED.is_dir(), 'needs tinylut_published under LUTJAX_DATA')
+  @unittest.skipUnless(PUBLISHED.is_dir(), 'needs tinylut_published under LUTJAX_DATA')
   def test_published_tables_take_a_quarter_and_come_back_to_the_byte(self):
     config, variables, files = published()
     content = self.assert_comes_back(config, variables)
@@ -149,19 +149,13 @@ class ArtefactTest(parameterized.TestCase):
     self.assertEqual(artefact.export(fixed, floats), content)
 
   def test_straight_lines_are_weights_where_they_are_exact(self):
-    config = structure.Config(learned='entries')
+    config = structure.Config(learned='entries', restores=_NOISE, channels=6)
     variables = entries(config)
     spatial = variables.params['high']['spatial']
     straight = len(self.assert_comes_back(config, variables))
     spatial[3, 10, 2] += 1
     bent = len(self.assert_comes_back(config, variables))
-    self.assertGreater(bent - straight, 400)
-    # Steep ones are clipped; halves round to even.
-    levels = np.arange(-32, 32)[:, None]
-    spatial[:] = _rounded(levels * np.linspace(-9, 9, 9 * 16).reshape(9, 1, 16))
-    spatial[0] = _rounded(levels * (np.arange(16) / 4))
-    steep = self.assert_comes_back(config, variables)
-    self.assertIsNotNone(container.unpack(steep).header['lines'][0])
+    self.assertGreater(bent - straight, 150)
 
   def test_rows_that_no_level_reaches_are_not_shipped(self):
     config = structure.Config(learned='entries', restores=_NOISE, channels=2)
@@ -173,12 +167,12 @@ class ArtefactTest(parameterized.TestCase):
     self.assertEqual(artefact.export(config, variables), content)
 
   def test_scales_of_few_bits_take_two_bytes(self):
-    config = structure.Config(learned='entries')
+    config = structure.Config(learned='entries', restores=_NOISE, channels=6)
     variables = entries(config)
     long = len(self.assert_comes_back(config, variables))
     for layer in (layer for b in variables.params.values() for layer in b['layers']):
       layer['scale'] = (np.rint(layer['scale'] * 2048) / 2048).astype(np.float32)
-    self.assertLess(len(self.assert_comes_back(config, variables)), long - 90)
+    self.assertLess(len(self.assert_comes_back(config, variables)), long - 30)
 
   def test_refuses_more_than_it_reads(self):
     config = structure.Config(
@@ -186,6 +180,11 @@ class ArtefactTest(parameterized.TestCase):
     )
     with self.assertRaisesRegex(ValueError, 'of 2097152 bytes at most, got'):
       artefact.export(config, entries(config))
+    config = dataclasses.replace(config, pointwise=0)
+    variables = entries(config)
+    variables.params['low']['layers'][0]['scale'][1] = np.nan
+    with self.assertRaisesRegex(ValueError, 'finite scales'):
+      artefact.export(config, variables)
 
   def test_names_what_is_wrong(self):
     config = structure.Config(learned='entries', restores=_NOISE, channels=2)
@@ -207,7 +206,8 @@ class ArtefactTest(parameterized.TestCase):
     refused('scales that are not finite', {0: tensors[0] * np.float32(1e9)})
     refused('shifts beyond the radius', {1: np.ones((4, 2, 2), np.int8)})
     refused('found float32', {2: tensors[0]})
-    refused('other tensors', {5: tensors[0]})
+    refused('a tensor after the code', {5: tensors[0]})
+    refused('no code of tables', {4: tensors[0]})
     refused('code of tables: found 3 bytes for', {4: tensors[4][:3]})
     refused(
       'found tables of .* bytes, expected at most 2097152',

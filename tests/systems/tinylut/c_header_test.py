@@ -4,7 +4,9 @@ import functools
 import pathlib
 import shutil
 import subprocess
+import unittest
 
+import imageio.v3 as iio
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ from absl.testing import absltest, parameterized
 from lutjax.data import degradations
 from lutjax.systems.tinylut import c_header, forward, model, networks, structure, tables
 from lutjax.types import Variables
+from tests.systems.tinylut import artefact_test
 
 _NOISE = degradations.Degradation('noise', 25)
 _STRICT = ('-std=c99', '-Wall', '-Wextra', '-Werror', '-pedantic', '-O2')
@@ -123,7 +126,11 @@ class CHeaderTest(parameterized.TestCase):
 
   @parameterized.named_parameters(
     ('s_x4', {'channels': 16}, ()),
-    ('f_x1', {'restores': _NOISE, 'channels': 3, 'pairs': 1}, ('-Dsmall_TILE=5',)),
+    (
+      'f_x1',
+      {'restores': _NOISE, 'channels': 3, 'pointwise': 0, 'pairs': 1},
+      ('-Dsmall_TILE=5',),
+    ),
     (
       'fused_moved_x2',
       {
@@ -148,6 +155,20 @@ class CHeaderTest(parameterized.TestCase):
       got = self.restored(program, picture, config.restores.scale)
       np.testing.assert_array_equal(got, one, str(picture.shape))
     self.assertGreater(np.std(want[0]), 10)
+
+  @unittest.skipUnless(
+    artefact_test.PUBLISHED.is_dir(), 'needs tinylut_published under LUTJAX_DATA'
+  )
+  def test_gives_a_published_picture(self):
+    config, variables, _ = artefact_test.published()
+    program = self.compiled(*c_header.files(config, variables, 'small').values())
+    folder = artefact_test.PUBLISHED
+    given = iio.imread(folder.parent / 'restoration/set5/LR_x4/butterfly.png')
+    want = iio.imread(folder / 'expected_set5_x4/butterfly.png')
+    planes = [
+      self.restored(program, np.ascontiguousarray(given[..., c]), 4) for c in range(3)
+    ]
+    np.testing.assert_array_equal(np.stack(planes, axis=-1), want)
 
   def test_says_what_it_is(self):
     config = structure.Config(
