@@ -24,8 +24,10 @@ def get_config() -> experiment.Experiment:
       restores=degradations.Degradation('noise', 25),
       spatial='curve',
       low='fused',
+      msb_bits=5,
+      pointwise=3,
       shift_radius=2,
     ),
     task=restoration.Config(),
-    fit=loop.Config(steps=3000, batch_size=4, learning_rate=2e-3, segment_steps=250),
+    fit=loop.Config(steps=3000, batch_size=4, learning_rate=4e-3, segment_steps=250),
   )

@@ -19,6 +19,6 @@ def get_config() -> experiment.Experiment:
   """Returns the experiment."""
   return experiment.Experiment(
     model=tinylut.Config(spatial='line', low='chain'),
-    task=restoration.Config(patch=45),
+    task=restoration.Config(),
     fit=loop.Config(steps=3000, batch_size=4, learning_rate=2e-3, segment_steps=250),
   )

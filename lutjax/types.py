@@ -103,6 +103,7 @@ class Restorer(NamedTuple):
     process: `(config, variables) -> (pixels -> pixels)`: uint8 `[H, W, C]` to uint8
       `[scale H, scale W, C]`, each channel on its own, pictures of any size.
     table_bytes: `(config, variables) -> int`, bytes of the tables in memory.
+    margin: `config -> int`, how far around a pixel it sees, in pixels.
     formats: By the name of a file format, `(config, variables, name) -> files`: the
       content of each file by its name. `name` is that of the model.
     levels: `(config, variables) -> levels`, how many levels each channel uses of each
@@ -112,6 +113,7 @@ class Restorer(NamedTuple):
   degradation: Callable[[Any], Any]
   process: Callable[[Any, Variables], Callable[[Any], Any]]
   table_bytes: Callable[[Any, Variables], int]
+  margin: Callable[[Any], int]
   formats: Mapping[str, Callable[[Any, Variables, str], Mapping[str, bytes]]]
   levels: Callable[[Any, Variables], Mapping[str, Sequence[int]]] | None = None
 

@@ -17,9 +17,13 @@ from lutjax.baselines import task as baseline_task
 from lutjax.baselines.mulut import artefact, published
 from lutjax.baselines.mulut import model as mulut_model
 from lutjax.commands import fit, selection
+from lutjax.data import degradations
 from lutjax.fit import loop
 from lutjax.looks import task as looks
 from lutjax.lut import cube, lattice
+from lutjax.systems.tinylut import artefact as tinylut_artefact
+from lutjax.systems.tinylut import structure
+from tests.systems.tinylut import artefact_test
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ARTEFACTS = {
@@ -29,6 +33,9 @@ ARTEFACTS = {
   'grid': 'grid/model.lutjax',
 }
 MULUT = mulut_model.Config(('s',), 7)
+TINYLUT = structure.Config(
+  degradations.Degradation('noise', 25), channels=1, kernel=1, learned='entries'
+)
 EARLIER = ROOT / 'tests/cases/before_0_2'
 
 
@@ -76,7 +83,10 @@ class RegistryTest(parameterized.TestCase):
     variables = mulut_model.init(MULUT, jax.random.key(0))
     self.artefacts = {
       name: (EARLIER / path).read_bytes() for name, path in ARTEFACTS.items()
-    } | {'mulut': artefact.export(MULUT, variables)}
+    } | {
+      'mulut': artefact.export(MULUT, variables),
+      'tinylut': tinylut_artefact.export(TINYLUT, artefact_test.entries(TINYLUT)),
+    }
     self.tables = self.folder / 'tables'
     for name, content in published.render(MULUT, variables).items():
       files.write_bytes(self.tables / name, content)

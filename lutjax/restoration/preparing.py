@@ -18,7 +18,8 @@ class Config:
   """How patches are made of pictures, and which pictures measure the model.
 
   Attributes:
-    patch: Side of a patch as the model sees it, the margin that it loses included.
+    patch: Side of a patch as it is restored, in pixels that the model sees; around it
+      lies the model's margin, mirrored at the rims of pictures.
     planes: What is trained on: `each` channel, or the `luma` alone.
     halve: Whether pictures are made half as large first, which takes away what their
       own JPEG coding did.
@@ -29,9 +30,10 @@ class Config:
     pool_megabytes: Of the planes that are trained on; beyond it they are thinned.
     start: Artefact, or run folder, that training goes on from.
     restores: What is undone; that of the model where it is None.
+    margin: Of the model; set by the task's `complete`.
   """
 
-  patch: int = 52
+  patch: int = 45
   planes: patches.Planes = 'each'
   halve: bool = False
   validation_share: float = 0.05
@@ -40,6 +42,7 @@ class Config:
   pool_megabytes: int = 1024
   start: str = ''
   restores: degradations.Degradation | None = None
+  margin: int = 0
 
   def __post_init__(self):
     config_lib.check_ranges(
@@ -50,6 +53,11 @@ class Config:
       probe_patches='[1, inf)',
       pool_megabytes=f'[1, {patches.MOST_BYTES >> 20}]',
     )
+
+  @property
+  def side(self) -> int:
+    """Side of a patch with its margin."""
+    return self.patch + 2 * self.margin
 
   @property
   def degradation(self) -> degradations.Degradation:
@@ -103,7 +111,7 @@ def originals(
     `[scale h, scale w, K]` uint8.
 
   Raises:
-    ImageError: if no patch fits in.
+    ImageError: if no patch fits in, or it is too large for JPEG.
   """
   scale = config.degradation.scale
   planes = resize.modcrop(pixels, 2) if config.halve else pixels
@@ -116,6 +124,12 @@ def originals(
       f'{picture.path}: found {pixels.shape[1]} x {pixels.shape[0]} pixels, expected '
       f'sides of {side} or more for patches of {config.patch}; --set=patch=N takes '
       'smaller ones'
+    )
+  longest = degradations.MAX_JPEG_SIDE
+  if config.degradation.kind == 'jpeg' and max(planes.shape) > longest:
+    raise errors.ImageError(
+      f'{picture.path}: found {pixels.shape[1]} x {pixels.shape[0]} pixels, expected '
+      f'sides of at most {longest} for JPEG'
     )
   return planes
 
@@ -151,8 +165,23 @@ def training_pairs(config: Config, planes: np.ndarray) -> Iterator[patches.Pair]
   if config.degradation.kind != 'noise':
     low = degraded(config.degradation, planes, 0)
   for k in range(planes.shape[2]):
-    seen = None if low is None else np.ascontiguousarray(low[..., k])
-    yield patches.Pair(seen, np.ascontiguousarray(planes[..., k]))
+    seen = None if low is None else mirrored(low[..., k], config.margin)
+    high = mirrored(planes[..., k], config.margin * config.degradation.scale)
+    yield patches.Pair(seen, high)
+
+
+def mirrored(planes: np.ndarray, margin: int) -> np.ndarray:
+  """Returns planes with a margin, mirrored without repeating the edge.
+
+  Args:
+    planes: `[H, W, ...]`.
+    margin: Pixels on each side.
+
+  Returns:
+    `[H + 2 margin, W + 2 margin, ...]`.
+  """
+  around = [(margin, margin)] * 2 + [(0, 0)] * (planes.ndim - 2)
+  return np.pad(planes, around, mode='reflect')
 
 
 def measured(config: Config, pictures: Sequence[sources.Picture]) -> Iterator[Measured]:
@@ -194,17 +223,19 @@ def probe_data(
   found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
   for i, one in enumerate(measured(config, pictures)):
     planes = one.high.shape[2]
+    low = mirrored(one.low, config.margin)
+    wide = [mirrored(of, config.margin * scale) for of in (one.plain, one.high)]
     # Running totals, so that all pictures together give all patches.
     share = config.probe_patches * (i + 1) // len(pictures) - len(found)
     for k in range(planes):
       kept = [
         patches.fixed(
-          patches.Pair(one.low[..., k], of[..., k]),
-          patch=config.patch,
+          patches.Pair(low[..., k], of[..., k]),
+          patch=config.side,
           scale=scale,
           most=share * (k + 1) // planes - share * k // planes,
         )
-        for of in (one.plain, one.high)
+        for of in wide
       ]
       found += [(plain.low, plain.high, high.high) for plain, high in zip(*kept)]
   names = ('probe_seen', 'probe_plain', 'probe_target')

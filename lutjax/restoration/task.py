@@ -40,7 +40,7 @@ Config = preparing.Config
 
 
 def complete(config: Config, model: Model, model_config: Any) -> Config:
-  """Returns the task with the degradation that the model undoes.
+  """Returns the task with what the model undoes, and the margin that it sees.
 
   Args:
     config: The task.
@@ -60,7 +60,8 @@ def complete(config: Config, model: Model, model_config: Any) -> Config:
     raise errors.InputError(
       f'task.restores: found {restores}, expected the scale of {own}, as the model has'
     )
-  return dataclasses.replace(config, restores=restores)
+  margin = model.restorer.margin(model_config)
+  return dataclasses.replace(config, restores=restores, margin=margin)
 
 
 def gather(
@@ -83,7 +84,7 @@ def gather(
     raise errors.InputError('--images: found nothing, expected pictures to train on')
   start = _start_of(config)
   pool = patches.Pool(
-    config.pool_megabytes << 20, patch=config.patch, scale=config.degradation.scale
+    config.pool_megabytes << 20, patch=config.side, scale=config.degradation.scale
   )
   used, held, problems = _fill(config, given.images, pool, say)
   if not used:
@@ -116,7 +117,7 @@ def sampler(config: Config) -> loop.Sampler:
   degradation = config.degradation
   return functools.partial(
     patches.sample,
-    patch=config.patch,
+    patch=config.side,
     scale=degradation.scale,
     sigma=float(degradation.strength) if degradation.kind == 'noise' else 0.0,
   )
@@ -240,6 +241,7 @@ TASK = Task(
   config=Config,
   sources=('images',),
   scored=('images', 'pairs'),
+  idle_flags=('group_size',),
   gather=gather,
   sampler=sampler,
   scorer=scorer,
@@ -279,7 +281,7 @@ def _fill(
   """
   found, problems = sources.find(patterns, say)
   used, held, alpha = [], [], []
-  for picture in progress.bar(found, desc='pictures', unit='picture', leave=False):
+  for picture in progress.bar(found, desc='reading', unit='picture', leave=False):
     try:
       pixels, has_alpha = sources.read(picture.path, say)
       planes = preparing.originals(config, picture, pixels)
@@ -346,7 +348,8 @@ def _differing(
     Pixels compared, and pixels that differ.
   """
   apply = jax.jit(trained.model.make(trained.config).apply)
-  side, scale = config.patch, config.degradation.scale
+  side, scale = config.side, config.degradation.scale
+  low = preparing.mirrored(low, config.margin)
   corners = [
     (top, left, k)
     for top in _starts(low.shape[0], side)
@@ -363,7 +366,8 @@ def _differing(
     got = apply(trained.variables, {'patch': np.stack(seen).astype(np.float32)})
     rim = (side * scale - got.shape[-1]) // 2
     for (top, left, k), patch in zip(asked, np.rint(got)):
-      down, right = top * scale + rim, left * scale + rim
+      # Of what is restored, which has no margin.
+      down, right = (at * scale + rim - config.margin * scale for at in (top, left))
       want = restored[down : down + len(patch), right : right + len(patch), k]
       compared += want.size
       differing += int(np.count_nonzero(patch != want))

@@ -24,6 +24,7 @@ _TABLE = {
   'nilut': 'lutjax.systems.nilut',
   'lutflow': 'lutjax.systems.lutflow',
   'gamut_mlp': 'lutjax.systems.gamut_mlp',
+  'tinylut': 'lutjax.systems.tinylut',
   'dct': 'lutjax.baselines.dct',
   'grid': 'lutjax.baselines.grid',
   'mulut': 'lutjax.baselines.mulut',

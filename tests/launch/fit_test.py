@@ -194,6 +194,7 @@ class FlagsTest(parameterized.TestCase):
       {'images': 'a', 'strict': 'true'},
       '--strict: .* a fit without',
     ),
+    ('tinylut_paper', {'images': 'a', 'group_size': '2'}, '--group_size: .* tinylut_p'),
     ('tinylut_deblock', {'images': 'a', 'pairs': 'b'}, '--pairs: found a config for'),
     ('gamut_meta', {'images': 'a', 'luts': 'b'}, '--luts: .* --config=gamut_meta'),
     ('gamut_meta', {'images': 'a', 'group_size': '2'}, '--group_size: .* gamut_meta'),

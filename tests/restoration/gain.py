@@ -98,6 +98,7 @@ MODEL = Model(
     degradation=lambda config: config.restores,
     process=process,
     table_bytes=lambda config, variables: 8,
+    margin=lambda config: config.margin,
     formats={},
     levels=lambda config, variables: {'gain': [1, 2], 'offset': [3, 4]},
   ),

@@ -44,6 +44,12 @@ class PreparingTest(parameterized.TestCase):
       with self.assertRaisesRegex(errors.ImageError, message):
         preparing.originals(config, picture, pixels)
 
+  def test_refuses_what_jpeg_cannot_hold(self):
+    picture = sources.Picture('a', pathlib.Path('a.png'), '0' * 64)
+    config = preparing.Config(patch=1, restores=JPEG)
+    with self.assertRaisesRegex(errors.ImageError, 'a.png: .* at most 65500 for JPEG'):
+      preparing.originals(config, picture, np.zeros((1, 65501, 1), np.uint8))
+
   def test_planes_are_degraded_on_their_own(self):
     got = preparing.degraded(JPEG, self.rgb, 0)
     for k in range(3):
@@ -64,6 +70,17 @@ class PreparingTest(parameterized.TestCase):
       for k, (low, high) in enumerate(pairs):
         np.testing.assert_array_equal(high, self.rgb[..., k])
         self.assertEqual(low is None, degradation is NOISE)
+
+  def test_a_margin_is_mirrored_around_planes(self):
+    config = preparing.Config(patch=8, margin=3, restores=X2)
+    self.assertEqual(config.side, 14)
+    pair = next(preparing.training_pairs(config, self.rgb[:30]))
+    low = resize.shrink(self.rgb[:30], 2)[..., 0]
+    self.assertEqual((pair.low.shape, pair.high.shape), ((21, 31), (42, 62)))
+    np.testing.assert_array_equal(pair.low[3:-3, 3:-3], low)
+    np.testing.assert_array_equal(pair.low[:3, 3:-3], low[3:0:-1])
+    np.testing.assert_array_equal(pair.low[:, -3:], pair.low[:, -7:-4][:, ::-1])
+    np.testing.assert_array_equal(pair.high[6:-6, 6:-6], self.rgb[:30, :, 0])
 
   def test_files_that_have_changed_are_left_out(self):
     self.save('a.png', self.rgb)

@@ -39,6 +39,7 @@ MODEL = Model(
     degradation=lambda config: config.restores,
     process=model.process,
     table_bytes=model.table_bytes,
+    margin=lambda config: config.reach,
     formats={'npy': published.render},
   ),
 )
