@@ -113,6 +113,7 @@ MODEL = Model(
     degradation=lambda config: config.restores,
     process=_process,
     table_bytes=lambda config, variables: variables.params.nbytes,
+    margin=lambda config: 0,
     formats={
       'npy': _npy,
       'c': lambda config, variables, name: {f'{name}.h': f'// {name}\n'.encode()},
