@@ -181,7 +181,8 @@ def _turned(config: structure.Config, params: PyTree, turn: int) -> dict[str, An
 
 def _fold(config: structure.Config, params: dict[str, Any]) -> dict[str, Any]:
   folded: dict[str, Any] = {}
-  for branch, held in params.items():
+  for branch in structure.branches(config):
+    held = params[branch]
     centre = held['centre']
     made = []
     for kind, layer in zip(structure.layers(config), held['layers']):

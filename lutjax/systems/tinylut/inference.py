@@ -68,7 +68,7 @@ def restore_flat(
   if codes.ndim != 1 or codes.dtype != jnp.uint8:
     raise ValueError(f'Expected codes uint8 [N], got {codes.dtype} {codes.shape}.')
   row = _Row(config, jnp.int32(stride), jnp.int32(count), chunk, backend)
-  streams = {
+  streams: dict[str, list[Array]] = {
     branch: _streams(row, branch, codes) for branch in structure.branches(config)
   }
   state = jnp.zeros((codes.size, config.channels), jnp.uint8)
@@ -179,8 +179,9 @@ def _spatial(
   """Returns `[chunk, C]` uint8 levels of the spatial layer."""
   config = row.config
   both = config.low == 'fused' and 'low' in streams
-  total = 0
-  for one in ('high', 'low') if both else (branch,):
+  branches: tuple[structure.Branch, ...] = ('high', 'low') if both else (branch,)
+  total: Any = 0
+  for one in branches:
     looked = [_part(s, (begin + start,), (row.chunk,)) for s in streams[one]]
     spacing = folding.spacing(config, one)
     total = total + _sum_of_rows(row, program[one]['spatial'], spacing, looked)
