@@ -1,7 +1,8 @@
-"""Applies a fitted look, or a LUT file, to images.
+"""Applies a fitted look, or a LUT file, to images, or restores them.
 
 python -m launch.apply --lut=look.cube --images=FOLDER --out=GRADED
 python -m launch.apply --model=RUN/model.lutjax --images=FOLDER --out=GRADED
+python -m launch.apply --model=RESTORER --images=FOLDER --out=RESTORED
 python -m launch.apply --expand --images=FOLDER --out=WIDE
 """
 
@@ -10,13 +11,17 @@ from collections.abc import Sequence
 from absl import flags
 
 from lutjax import errors
-from lutjax.commands import apply, selection
+from lutjax.commands import apply, restore, selection
 from lutjax.lut import interpolate
 
 from . import binary
 
 _MODEL = flags.DEFINE_string(
-  'model', None, 'Artefact, or run folder.', allow_override=True
+  'model',
+  None,
+  'Artefact, run folder, or a model that restores pictures: its artefact, a folder of '
+  'published tables, or the name of one that comes with lutjax.',
+  allow_override=True,
 )
 _LUT = flags.DEFINE_string('lut', None, 'LUT file.', allow_override=True)
 _EXPAND = flags.DEFINE_bool(
@@ -99,6 +104,15 @@ def main() -> Sequence[str]:
       overwrite=_OVERWRITE.value,
     )
   binary.refuse_beside('a look, but with --expand', ['space', 'on_mismatch'])
+  if _MODEL.value is not None and selection.restores(_MODEL.value):
+    of_looks = ['look', 'blend', 'strength', 'interpolation', 'decode', 'bits']
+    binary.refuse_beside(f'--model={_MODEL.value}, which restores pictures', of_looks)
+    return restore.restore_images(
+      selection.find_restorer(_MODEL.value),
+      _IMAGES.value,
+      _OUT.value,
+      overwrite=_OVERWRITE.value,
+    )
   if _LUT.value is not None:
     binary.refuse_beside('--lut, one look', ['look', 'blend', 'decode'])
   if _BLEND.value:

@@ -5,25 +5,41 @@ python -m launch.evaluate --model=RUN --luts=FOLDER --images=PHOTOS
 python -m launch.evaluate --model=RUN --luts=FOLDER --look=NAME --set colours=hald256
 python -m launch.evaluate --model=BIJECTIVE --luts=FOLDER --inverse --images=PHOTO
 python -m launch.evaluate --model=RUN --images=ORIGINALS
+
+Or models that restore pictures, on folders of pictures, each a set:
+
+python -m launch.evaluate --model=RESTORER --images=SET5/HR,SET14/HR --out=FOLDER
+python -m launch.evaluate --model=RESTORER --pairs=LR,HR --set=rivals=TABLES
+python -m launch.evaluate --model=RESTORER --images=SET12 --set=strengths=15,25,50
 """
 
 from collections.abc import Sequence
 
 from absl import flags
 
+from lutjax import config as config_lib
 from lutjax import errors, experiment, systems
-from lutjax.commands import evaluate, scorecard
+from lutjax.commands import evaluate, evaluate_restorer, scorecard, selection
+from lutjax.restoration import evaluation, score_table
 
 from . import binary
 
 _MODEL = flags.DEFINE_string(
-  'model', None, 'Artefact, or run folder.', required=True, allow_override=True
+  'model',
+  None,
+  'Artefact, run folder, or a model that restores pictures: its artefact, a folder of '
+  'published tables, or the name of one that comes with lutjax.',
+  required=True,
+  allow_override=True,
 )
 _LUTS = binary.define_paths('luts', 'LUT files, folders, globs or .npz archives.')
-_PAIRS = binary.define_paths('pairs', 'Pictures: FOLDER, or BEFORE,AFTER.')
+_PAIRS = binary.define_paths(
+  'pairs', 'Pictures: FOLDER, or BEFORE,AFTER; of a model that restores LR,HR.'
+)
 _IMAGES = binary.define_paths(
   'images',
-  'Original images of a gamut run; with --luts, photos whose colours are scored.',
+  'Original images of a gamut run, or of a model that restores; with --luts, photos '
+  'whose colours are scored.',
 )
 _LOOK = flags.DEFINE_list(
   'look', [], 'Names or numbers of looks; all by default.', allow_override=True
@@ -43,7 +59,8 @@ _OUT = flags.DEFINE_string(
 _SET = flags.DEFINE_multi_string(
   'set',
   [],
-  'What is scored, as key=value: colours=hald256, random_colours=...',
+  'What is scored, as key=value: colours=hald256, random_colours=...; of a model that '
+  'restores strengths=15,25,50, rivals=PATHS, seed, repeats, kind.',
   allow_override=True,
 )
 _OVERWRITE = flags.DEFINE_bool(
@@ -56,10 +73,12 @@ def main() -> Sequence[str]:
   sources = experiment.Sources(
     luts=_LUTS.value, pairs=_PAIRS.value, images=_IMAGES.value
   )
+  if not _OUT.value:
+    binary.refuse_beside('a table that is printed only', ['overwrite'])
+  if selection.restores(_MODEL.value):
+    return _score_restorer(sources)
   if _OUT.value:
     scorecard.check_out(_OUT.value, overwrite=_OVERWRITE.value)
-  else:
-    binary.refuse_beside('a table that is printed only', ['overwrite'])
   config = evaluate.config_for(_MODEL.value, _SET.value, sources)
   _refuse_idle_flags(config)
   if _INVERSE.value:
@@ -79,6 +98,22 @@ def main() -> Sequence[str]:
   if _OUT.value:
     print(scorecard.write(figures, text, _OUT.value, overwrite=_OVERWRITE.value))
   return problems
+
+
+def _score_restorer(sources: experiment.Sources) -> Sequence[str]:
+  """Prints and writes the figures of a model that restores pictures."""
+  mode = f'--model={_MODEL.value}, which restores pictures'
+  binary.refuse_beside(mode, ['luts', 'look', 'inverse'])
+  config = config_lib.override(evaluation.Config(), _SET.value)
+  if _OUT.value:
+    evaluate_restorer.check_out(_OUT.value, overwrite=_OVERWRITE.value)
+  found = evaluate_restorer.evaluate(_MODEL.value, config, sources)
+  text = score_table.render(found.figures)
+  print(text)
+  if _OUT.value:
+    overwrite = _OVERWRITE.value
+    print(evaluate_restorer.write(found, text, _OUT.value, overwrite=overwrite))
+  return found.problems
 
 
 def _refuse_idle_flags(config: evaluate.Config) -> None:

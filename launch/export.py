@@ -1,9 +1,12 @@
 """Writes a fitted look, or a LUT file, as `.cube`, Hald image or `.npz`.
 
+A model that restores pictures is written as an artefact, as tables or as C.
+
 python -m launch.export --model=RUN --out=FOLDER
 python -m launch.export --model=BIJECTIVE --look=NAME --inverse --out=NAME-inverse.cube
 python -m launch.export --model=RUN --info
 python -m launch.export --lut=identity --format=hald --level=8 --out=hald.png
+python -m launch.export --model=RESTORER --format=npy,c,lutjax --out=FOLDER
 """
 
 import pathlib
@@ -12,12 +15,16 @@ from collections.abc import Sequence
 from absl import flags
 
 from lutjax import errors
-from lutjax.commands import describe, export, selection
+from lutjax.commands import describe, export, selection, tables
 
 from . import binary
 
 _MODEL = flags.DEFINE_string(
-  'model', None, 'Artefact, or run folder.', allow_override=True
+  'model',
+  None,
+  'Artefact, run folder, or a model that restores pictures: its artefact, a folder of '
+  'published tables, or the name of one that comes with lutjax.',
+  allow_override=True,
 )
 _LUT = flags.DEFINE_string(
   'lut', None, 'LUT file to convert, or "identity".', allow_override=True
@@ -29,7 +36,11 @@ _OUT = flags.DEFINE_string(
   allow_override=True,
 )
 _FORMAT = flags.DEFINE_list(
-  'format', ['cube'], 'Output formats, any of cube, hald and npz.', allow_override=True
+  'format',
+  ['cube'],
+  'Output formats, any of cube, hald and npz; of a model that restores pictures any '
+  'that it has, such as npy, c and lutjax, by default all.',
+  allow_override=True,
 )
 _SIZE = flags.DEFINE_integer(
   'size',
@@ -83,6 +94,8 @@ def main() -> Sequence[str]:
     return []
   if _OUT.value is None:
     raise errors.InputError('--out: expected a folder, or a file')
+  if _MODEL.value is not None and selection.restores(_MODEL.value):
+    return _export_tables(_MODEL.value, _OUT.value)
   if 'hald' not in _FORMAT.value:
     formats = ','.join(_FORMAT.value)
     mode = f'--format={formats}, of no Hald image'
@@ -112,6 +125,23 @@ def main() -> Sequence[str]:
   for path in export.write_all(named, out, _FORMAT.value, options, problems=problems):
     print(path)
   return problems
+
+
+def _export_tables(model: str, out: str) -> Sequence[str]:
+  """Writes a model that restores pictures."""
+  of_looks = ['size', 'level', 'bits', 'clip', 'look', 'blend', 'inverse']
+  binary.refuse_beside(f'--model={model}, which restores pictures', of_looks)
+  opened = selection.find_restorer(model)
+  formats = _FORMAT.value if flags.FLAGS['format'].present else None
+  for path in tables.write_all(
+    opened,
+    selection.name_of(opened),
+    pathlib.Path(out),
+    formats,
+    overwrite=_OVERWRITE.value,
+  ):
+    print(path)
+  return []
 
 
 def run() -> None:

@@ -11,8 +11,10 @@ Packages, lowest layer first; import what is needed, as modules:
 * `fit`: fits of one model and of many; checkpoints, run folders.
 * `report`: pages and plots.
 * `looks`: what the systems that learn looks share.
+* `restoration`: what those that restore pictures share.
 * `systems`: one folder each; `systems.make(config)`, `systems.load(artefact)`.
 * `baselines`: classical methods behind the same contract.
+* `assets`: models that come with the package.
 * `commands`: fit, evaluate, export, apply, from files to files.
 
 Importing starts no device and defines no flag.
@@ -24,6 +26,8 @@ from types import ModuleType
 __version__ = '0.2.0'
 
 __all__ = (
+  'artefacts',
+  'assets',
   'baselines',
   'codec',
   'color',
@@ -40,6 +44,7 @@ __all__ = (
   'nn',
   'progress',
   'report',
+  'restoration',
   'systems',
   'types',
 )

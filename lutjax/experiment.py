@@ -34,16 +34,6 @@ class Experiment:
       raise ValueError(f'Expected a seed from 0 to {(1 << 32) - 1}, got {self.seed}.')
 
 
-def labelled(model: Any, labels: tuple) -> Any:
-  """Returns a model's config with the looks that its artefact will hold.
-
-  Args:
-    model: Config of a model, with a field `looks`.
-    labels: Of the looks, in their order in the model.
-  """
-  return dataclasses.replace(model, looks=labels)
-
-
 class Sources(NamedTuple):
   """What the user pointed at, empty where nothing was given.
 
@@ -70,9 +60,10 @@ class Gathered(NamedTuple):
     inputs: SHA-256 of each input, by name.
     problems: One line per input that was left out because it is broken.
     single: Whether there is one model, which goes to `model.lutjax`.
-    labels: Of the looks of each job, by its name.
+    labels: Of the looks of each job, by its name; none of models without looks.
     context: What scoring needs beyond the job.
     system: Name of the model that is fitted, for the report; set by the command.
+    start: Path and content of an artefact that training goes on from.
   """
 
   jobs: Sequence[fleet.Job]
@@ -82,6 +73,20 @@ class Gathered(NamedTuple):
   labels: Mapping[str, tuple[labels.Label, ...]]
   context: Any
   system: str = ''
+  start: tuple[str, bytes] | None = None
+
+
+def labelled(model: Any, gathered: Gathered, name: str) -> Any:
+  """Returns a model's config with the looks that its artefact will hold, if any.
+
+  Args:
+    model: Config of a model, with a field `looks` where there are any.
+    gathered: Names the looks.
+    name: Of the job.
+  """
+  if name not in gathered.labels:
+    return model
+  return dataclasses.replace(model, looks=gathered.labels[name])
 
 
 class Finished(NamedTuple):

@@ -40,6 +40,8 @@ class _Lines(tqdm.tqdm):
       *args,
       **options,
       file=_Stripped(),
+      # A bar within another one would move the cursor up to its line.
+      position=0,
       mininterval=_SECONDS,
       delay=_SECONDS,
       miniters=1,

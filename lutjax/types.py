@@ -103,14 +103,19 @@ class Restorer(NamedTuple):
     process: `(config, variables) -> (pixels -> pixels)`: uint8 `[H, W, C]` to uint8
       `[scale H, scale W, C]`, each channel on its own, pictures of any size.
     table_bytes: `(config, variables) -> int`, bytes of the tables in memory.
+    margin: `config -> int`, how far around a pixel it sees, in pixels.
     formats: By the name of a file format, `(config, variables, name) -> files`: the
       content of each file by its name. `name` is that of the model.
+    levels: `(config, variables) -> levels`, how many levels each channel uses of each
+      table, by the table's name, where that is learned.
   """
 
   degradation: Callable[[Any], Any]
   process: Callable[[Any, Variables], Callable[[Any], Any]]
   table_bytes: Callable[[Any, Variables], int]
+  margin: Callable[[Any], int]
   formats: Mapping[str, Callable[[Any, Variables, str], Mapping[str, bytes]]]
+  levels: Callable[[Any, Variables], Mapping[str, Sequence[int]]] | None = None
 
 
 class Model(NamedTuple):
@@ -136,6 +141,8 @@ class Model(NamedTuple):
     invertible: `config -> bool`, whether looks can be run backwards.
     inverse_lattice: `(config, variables, index, size) -> nn.fixed_point.Solved`.
     restorer: What it does with pictures.
+    start: `(config, loaded, source) -> Variables` to train on from those of an
+      artefact, which `source` names in errors.
   """
 
   name: str
@@ -152,6 +159,7 @@ class Model(NamedTuple):
   invertible: Callable[[Any], bool] | None = None
   inverse_lattice: Callable[[Any, Variables, Any, int], Any] | None = None
   restorer: Restorer | None = None
+  start: Callable[[Any, 'Loaded', str], Variables] | None = None
 
 
 class Loaded(NamedTuple):
@@ -184,8 +192,12 @@ class Task(NamedTuple):
     sampler: `config -> fit.loop.Sampler`.
     scorer: `(config, gathered) -> ((loaded, size_bytes, job) -> record)`.
     report: `experiment.Finished -> path` of the page.
+    complete: `(config, Model, model config) -> config`, with what the model decides.
     survey: `(config, model config) -> fit.loop.Survey`, which moves what is sampled.
+    probe: `(config, System) -> fit.loop.Probe`, measured after each segment.
     finish: `(config, loaded, job, say) -> (Variables, figures)`, after the last step.
+    verify: `(config, gathered, trained, shipped) -> figures`, of a model as it was
+      fitted and as its artefact has it, both `Loaded`.
     solve: `(config, gathered, say) -> (artefact, seconds, figures)`, instead of steps.
     run: Does it all; see `commands.fit.fit`.
     evaluate: `(model, config, sources, say) -> (figures, problems)`.
@@ -201,8 +213,11 @@ class Task(NamedTuple):
   sampler: Callable[[Any], Callable[..., Batch]] | None = None
   scorer: Callable[[Any, Any], Callable[..., dict[str, Any]]] | None = None
   report: Callable[..., Any] | None = None
+  complete: Callable[[Any, Model, Any], Any] | None = None
   survey: Callable[[Any, Any], Any] | None = None
+  probe: Callable[[Any, System], Any] | None = None
   finish: Callable[..., tuple[Variables, Mapping[str, Any]]] | None = None
+  verify: Callable[[Any, Any, Loaded, Loaded], Mapping[str, Any]] | None = None
   solve: Callable[..., tuple[bytes, float, dict[str, Any]]] | None = None
   run: Callable[..., Sequence[str]] | None = None
   evaluate: Callable[..., tuple[dict[str, Any], Sequence[str]]] | None = None

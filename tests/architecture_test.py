@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 GROUND = {'types', 'errors', 'files', 'config', 'progress'}
 FIRST = GROUND | {'lut', 'color', 'nn', 'codec'}
 SECOND = FIRST | {'metrics', 'data'}
-THIRD = SECOND | {'fit', 'report'}
+THIRD = SECOND | {'fit', 'report', 'artefacts'}
 FOURTH = THIRD | {'experiment', 'looks', 'restoration'}
 ALLOWED = {
   'types': set(),
@@ -26,6 +26,8 @@ ALLOWED = {
   'codec': GROUND,
   'metrics': FIRST,
   'data': FIRST | {'metrics'},
+  'artefacts': FIRST,
+  'assets': {'artefacts'},
   'fit': SECOND,
   'report': SECOND,
   'experiment': THIRD,
@@ -33,7 +35,7 @@ ALLOWED = {
   'restoration': THIRD | {'experiment'},
   'systems': FOURTH,
   'baselines': FOURTH,
-  'commands': FOURTH | {'systems'},
+  'commands': FOURTH | {'systems', 'assets'},
   'configs': FOURTH | {'systems', 'baselines'},
   'launch': FOURTH | {'systems', 'commands', 'configs'},
 }
@@ -166,7 +168,15 @@ class ArchitectureTest(parameterized.TestCase):
     self.assertEmpty(wrong)
 
   def test_the_library_leaves_jit_to_its_callers(self):
-    callers = {'fit', 'looks', 'restoration', 'systems', 'commands', 'launch'}
+    callers = {
+      'fit',
+      'looks',
+      'restoration',
+      'systems',
+      'baselines',
+      'commands',
+      'launch',
+    }
     wrong = []
     for path in _sources():
       if _room(path) in callers:

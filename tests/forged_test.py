@@ -11,8 +11,9 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from lutjax import errors, systems
-from lutjax.baselines import dct, grid
+from lutjax.baselines import dct, grid, mulut
 from lutjax.codec import container, labels, payload, stream
+from lutjax.data import degradations
 from lutjax.lut import lattice
 from lutjax.nn import residual_flow
 from lutjax.systems.gamut_mlp import codecs, residual_picture, seeded
@@ -20,6 +21,8 @@ from lutjax.systems.gamut_mlp import model as gamut_mlp
 from lutjax.systems.lutflow import model as lutflow
 from lutjax.systems.lutflow import residual_correction
 from lutjax.systems.nilut import model as nilut
+from lutjax.systems.tinylut import model as tinylut
+from lutjax.systems.tinylut import structure
 from lutjax.types import Variables
 
 _LOOKS = tuple(labels.Label(name) for name in ('velvia', 'sepia'))
@@ -40,6 +43,9 @@ def _artefacts() -> dict[str, bytes]:
   for bits in (8, 5):
     config = grid.Config(size=5, bits=bits, looks=_LOOKS[:1])
     made[f'grid {bits}'] = grid.export(config, grid.from_lattice(config, table))
+  config = mulut.model.Config(('sd', 'y'), 7)
+  system = mulut.make(config)
+  made['mulut'] = system.export(_drawn(system.init))
   for precision in ('fp32', 'bf16', 'int8', 'int4'):
     config = nilut.Config(widths=(8, 8), precision=precision, looks=_LOOKS[:1])
     variables = _drawn(functools.partial(nilut.init, config))
@@ -68,7 +74,37 @@ def _artefacts() -> dict[str, bytes]:
       params['steps'] = jax.tree.map(lambda leaf: leaf * 0.0 - 6.0, params['steps'])
     content = lutflow.export(config, Variables(params, stats))
     made[f'lutflow {precision}{" corrected" * bool(stats)}'] = content
+  for spatial, low in (('line', 'chain'), ('curve', 'fused')):
+    config = tinylut.Config(
+      restores=degradations.Degradation('noise', 25),
+      channels=2,
+      kernel=2,
+      pairs=1,
+      msb_bits=4,
+      low=low,
+      spatial=spatial,
+      shift_radius=1,
+      learned='entries',
+    )
+    made[f'tinylut {spatial} {low}'] = tinylut.make(config).export(_entries(config))
   return made
+
+
+def _entries(config: tinylut.Config) -> Variables:
+  """Returns random tables, spatial ones straight lines where the config says so."""
+  rng = np.random.default_rng(0)
+
+  def entry(path, leaf):
+    if path[-1].key == 'scale':
+      return rng.uniform(0.4, 1.2, leaf.shape).astype(np.float32)
+    if path[-1].key == 'spatial' and config.spatial == 'line':
+      low, high = structure.level_range(config, path[1].key)
+      lines = np.arange(low, high + 1)[:, None] * rng.uniform(-1, 1, (4, 1, 2))
+      return np.rint(lines).astype(np.int8)
+    return rng.integers(-1, 2, leaf.shape, np.int8)
+
+  shapes = jax.eval_shape(functools.partial(tinylut.init, config), jax.random.key(0))
+  return jax.tree_util.tree_map_with_path(entry, shapes)
 
 
 def _drawn(init: Callable[[jax.Array], Variables]) -> Variables:
@@ -170,7 +206,9 @@ def _forged(content: bytes, rng: np.random.Generator) -> bytes:
 
 
 class ForgedTest(parameterized.TestCase):
-  @parameterized.parameters('dct', 'grid', 'nilut', 'cnilut', 'lutflow')
+  @parameterized.parameters(
+    'dct', 'grid', 'mulut', 'nilut', 'cnilut', 'lutflow', 'tinylut'
+  )
   def test_an_artefact_is_refused_or_finite(self, kind):
     rng = np.random.default_rng(0)
     kinds = [name for name in _artefacts() if name.startswith(kind)]

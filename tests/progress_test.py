@@ -36,6 +36,13 @@ class ProgressTest(absltest.TestCase):
       self.assertRegex(line, r'^work: \d+/10 image in 00:\d\d, at \d$')
     self.assertStartsWith(lines[-1], 'work: 10/10')
 
+  def test_lines_of_a_work_within_another_are_plain(self):
+    stderr = io.StringIO()
+    with contextlib.redirect_stderr(stderr), progress.bar(total=1, desc='whole'):
+      self.run_bar(stderr, 2.0)
+    self.assertNotIn('\x1b', stderr.getvalue())
+    self.assertStartsWith(stderr.getvalue().splitlines()[-1], 'work: 10/10')
+
   def test_no_line_of_a_short_work(self):
     self.assertEmpty(self.run_bar(io.StringIO(), 0.1))
 

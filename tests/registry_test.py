@@ -8,15 +8,22 @@ import re
 import sys
 from unittest import mock
 
+import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from lutjax import errors, experiment, systems
+from lutjax import errors, experiment, files, systems
 from lutjax.baselines import task as baseline_task
+from lutjax.baselines.mulut import artefact, published
+from lutjax.baselines.mulut import model as mulut_model
 from lutjax.commands import fit, selection
+from lutjax.data import degradations
 from lutjax.fit import loop
 from lutjax.looks import task as looks
 from lutjax.lut import cube, lattice
+from lutjax.systems.tinylut import artefact as tinylut_artefact
+from lutjax.systems.tinylut import structure
+from tests.systems.tinylut import artefact_test
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ARTEFACTS = {
@@ -25,6 +32,10 @@ ARTEFACTS = {
   'dct': 'dct/model.lutjax',
   'grid': 'grid/model.lutjax',
 }
+MULUT = mulut_model.Config(('s',), 7)
+TINYLUT = structure.Config(
+  degradations.Degradation('noise', 25), channels=1, kernel=1, learned='entries'
+)
 EARLIER = ROOT / 'tests/cases/before_0_2'
 
 
@@ -68,6 +79,17 @@ class RegistryTest(parameterized.TestCase):
     self.look = lattice.from_table(lattice.identity(3)[..., ::-1] * 0.5 + 0.25)
     (self.folder / 'turned.cube').write_bytes(cube.render(self.look))
     self.sources = experiment.Sources(luts=[str(self.folder / 'turned.cube')])
+    # Models that no earlier version wrote are written here, before any is removed.
+    variables = mulut_model.init(MULUT, jax.random.key(0))
+    self.artefacts = {
+      name: (EARLIER / path).read_bytes() for name, path in ARTEFACTS.items()
+    } | {
+      'mulut': artefact.export(MULUT, variables),
+      'tinylut': tinylut_artefact.export(TINYLUT, artefact_test.entries(TINYLUT)),
+    }
+    self.tables = self.folder / 'tables'
+    for name, content in published.render(MULUT, variables).items():
+      files.write_bytes(self.tables / name, content)
 
   def fit(self, model, task, steps):
     settings = experiment.Experiment(
@@ -93,13 +115,14 @@ class RegistryTest(parameterized.TestCase):
       self.assertLen(systems.entries(), len(systems._TABLE) - 1)
       with self.assertRaises(ModuleNotFoundError):
         importlib.import_module(package)
-      for other, path in ARTEFACTS.items():
-        content = (EARLIER / path).read_bytes()
+      for other, content in self.artefacts.items():
         if other == name:
           with self.assertRaisesRegex(errors.ArtefactError, f'found system {name!r}'):
             systems.load(content)
         else:
           self.assertEqual(systems.load(content).model.name, other)
+      loaded = systems.load_folder(self.tables)
+      self.assertEqual(loaded is None, name == 'mulut')
       coder = importlib.import_module(
         'lutjax.baselines.grid' if name == 'dct' else 'lutjax.baselines.dct'
       )

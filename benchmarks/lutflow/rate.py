@@ -34,8 +34,8 @@ from benchmarks.lutflow import rate_bench
 from benchmarks.lutflow import rivals as lutflow_rivals
 from configs import cnilut, lutflow_paper, nilut
 from configs import lutflow as lutflow_config
+from lutjax import artefacts
 from lutjax import config as config_lib
-from lutjax.looks import decoding
 from lutjax.systems.lutflow import correction, residual_correction
 from lutjax.systems.lutflow import model as lutflow
 
@@ -85,7 +85,7 @@ def ours(bench: rate_bench.Bench) -> None:
 
 
 def _corrected(
-  bench: rate_bench.Bench, opened: decoding.Opened, budgets: list[int]
+  bench: rate_bench.Bench, opened: artefacts.Opened, budgets: list[int]
 ) -> None:
   """Adds one network at many sizes: the residual correction alone differs."""
   loaded = opened.loaded

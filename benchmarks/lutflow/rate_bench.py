@@ -18,11 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.lutflow import rivals as lutflow_rivals
-from lutjax import experiment, files, metrics, systems
+from lutjax import artefacts, experiment, files, metrics, systems
 from lutjax.codec import container
 from lutjax.commands import fit as fit_command
 from lutjax.commands import selection
-from lutjax.looks import decoding, scoring
+from lutjax.looks import scoring
 from lutjax.looks import task as looks
 from lutjax.lut import interpolate
 from lutjax.report import plots
@@ -117,7 +117,7 @@ class Bench:
     self.add(curve, name, coded)
 
   def add_tensors(
-    self, curve: str, name: str, make: Callable[[], list[decoding.Opened]]
+    self, curve: str, name: str, make: Callable[[], list[artefacts.Opened]]
   ) -> None:
     """Scores artefacts that together hold all looks; tensors alone count."""
 
@@ -132,10 +132,10 @@ class Bench:
 
     self.add(curve, name, coded)
 
-  def fit(self, name: str, settings: experiment.Experiment) -> list[decoding.Opened]:
+  def fit(self, name: str, settings: experiment.Experiment) -> list[artefacts.Opened]:
     """Returns the models of a run of that name, which is made if it is not there."""
     folder = self.out / 'runs' / name
-    if not (folder / f'model{decoding.SUFFIX}').is_file():
+    if not (folder / f'model{artefacts.SUFFIX}').is_file():
       fit = settings.fit
       shorter = max(1, fit.steps // self._hasten)
       fit = dataclasses.replace(

@@ -28,6 +28,14 @@ _XMP_LEFT_OUT = re.compile(
   rb'|<(\w+:HasExtendedXMP)\b.*?</\2\s*>',
   re.DOTALL,
 )
+# Sizes in pixels that XMP states, as attributes or elements.
+_XMP_WIDTH, _XMP_HEIGHT = (
+  re.compile(rb'\b(%s)(\s*=\s*["\']|>)\s*\d+' % names)
+  for names in (
+    b'tiff:ImageWidth|exif:PixelXDimension',
+    b'tiff:ImageLength|exif:PixelYDimension',
+  )
+)
 
 
 class Annotations(NamedTuple):
@@ -105,6 +113,22 @@ def with_xmp(annotations: Annotations, xmp: bytes | None) -> Annotations:
   if max(xmp.count(b':Thumbnails'), xmp.count(b':HasExtendedXMP')) > _MAX_LEFT_OUT:
     return annotations._replace(lost=(*annotations.lost, 'XMP'))
   return annotations._replace(xmp=_XMP_LEFT_OUT.sub(b'', xmp) or None)
+
+
+def with_size(annotations: Annotations, height: int, width: int) -> Annotations:
+  """Puts right the size in pixels that XMP states, where it does.
+
+  Args:
+    annotations: Of a picture that had another size.
+    height: Its pixels down.
+    width: Its pixels across.
+  """
+  xmp = annotations.xmp
+  if xmp is None:
+    return annotations
+  for pattern, count in ((_XMP_WIDTH, width), (_XMP_HEIGHT, height)):
+    xmp = pattern.sub(rb'\1\g<2>%d' % count, xmp)
+  return annotations._replace(xmp=xmp)
 
 
 def keyword(chunk: metadata.Chunk) -> str:

@@ -1,7 +1,5 @@
 """Applying a look to images and folders of images."""
 
-import collections
-import concurrent.futures
 import functools
 import os
 import pathlib
@@ -12,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lutjax import errors, progress, systems
-from lutjax.commands import selection
+from lutjax import errors, systems
+from lutjax.commands import image_batch, selection
 from lutjax.data import images, transfer_characteristics
 from lutjax.looks import decoding
 from lutjax.lut import interpolate, lattice
@@ -142,52 +140,22 @@ def apply_to_images(
   """
   if bits not in (None, 8, 16):
     raise errors.InputError(f'--bits={bits}: expected 8 or 16')
-  if not patterns:
-    raise errors.InputError('--images: found nothing, expected files or folders')
-  found = images.find_images(patterns, say=say)
-  sources = {source.resolve() for source, _ in found}
-  counts = collections.Counter(relative for _, relative in found)
-  out = pathlib.Path(out)
-  as_file = out.suffix.lower() in images.EXTENSIONS and not out.is_dir()
-  if as_file and len(found) > 1:
-    raise errors.InputError(
-      f'--out={out}: found {len(found)} images, expected a folder for them'
-    )
+  items = image_batch.find(patterns, out, say=say)
   function, network = _functions(look, interpolation, strength, decode)
 
-  def one(item: tuple[pathlib.Path, pathlib.Path]) -> str:
-    source, relative = item
-    target = out if as_file else out / relative
-    try:
-      if target.resolve() == source.resolve():
-        raise errors.InputError(f'{source}: --out would replace the image itself')
-      if counts[relative] > 1 or target.resolve() in sources:
-        raise errors.InputError(
-          f"{source}: {target} is another image's, expected a folder of its own"
-        )
-      if target.exists() and not overwrite:
-        raise errors.InputError(f'{target}: exists already; --overwrite replaces it')
-      image = images.read(source, convert=True, say=say)
-      transfer = transfer_characteristics.describe(image)
-      if transfer is not None:
-        say(
-          f'{source}: says that it is {transfer}; graded as it is, by a look for codes '
-          'like those of sRGB'
-        )
-      graded = function(images.to_float(image.pixels[..., :3]))
-      if network is not None:
-        say(f'{source}: {_decoding_error(image, graded, network)}')
-      content = _with_colours(image, graded, bits)
-      images.write(target, content, overwrite=overwrite, say=say)
-    except errors.InputError as error:
-      return str(error)
-    return ''
+  def grade(source: pathlib.Path, image: images.Image) -> images.Image:
+    transfer = transfer_characteristics.describe(image)
+    if transfer is not None:
+      say(
+        f'{source}: says that it is {transfer}; graded as it is, by a look for codes '
+        'like those of sRGB'
+      )
+    graded = function(images.to_float(image.pixels[..., :3]))
+    if network is not None:
+      say(f'{source}: {_decoding_error(image, graded, network)}')
+    return _with_colours(image, graded, bits)
 
-  with concurrent.futures.ThreadPoolExecutor(2) as pool:
-    lines = progress.bar(
-      pool.map(one, found), total=len(found), unit='image', disable=len(found) < 2
-    )
-    return [line for line in lines if line]
+  return image_batch.rewrite(items, grade, overwrite=overwrite, say=say)
 
 
 def expand(

@@ -7,18 +7,17 @@ from typing import Any
 import jax
 import numpy as np
 
+from lutjax import artefacts, errors, files, systems
 from lutjax import config as config_lib
-from lutjax import errors, files, systems
 from lutjax.codec import container, labels
 from lutjax.commands import selection
 from lutjax.data import images, luts
 from lutjax.fit import runs
-from lutjax.looks import decoding
 from lutjax.lut import cube
 
 
 def describe(path: str) -> Iterator[str]:
-  """Describes a run folder, an artefact or an image in lines.
+  """Describes a run folder, an artefact, a folder of tables or an image in lines.
 
   Args:
     path: As `--model` takes it.
@@ -35,7 +34,7 @@ def describe(path: str) -> Iterator[str]:
       raise errors.InputError(f'{path}: found no system that reads image files')
     yield from files_of_images.describe(path)
   else:
-    for model in selection.find_models(path):
+    for model in selection.open_models(path):
       yield from _artefact(model)
 
 
@@ -86,14 +85,19 @@ def _run(folder: pathlib.Path) -> Iterator[str]:
       size = event.get('size_bytes')
       yield f'  {name}: payload of {size} bytes, file sha256 {event["digest"]}'
   elif (folder / 'model.lutjax').is_file() or (folder / 'models').is_dir():
-    for model in selection.find_models(str(folder)):
+    for model in selection.open_models(str(folder)):
       yield from _artefact(model)
 
 
-def _artefact(model: decoding.Opened) -> Iterator[str]:
-  loaded, content = model.loaded, files.read_bytes(model.path)
-  digest = files.digest(content)
-  yield f'{model.path}: {loaded.model.name}, {model.size_bytes} bytes, sha256 {digest}'
+def _artefact(model: artefacts.Opened) -> Iterator[str]:
+  loaded = model.loaded
+  start = f'{model.path}: {loaded.model.name}, {model.size_bytes} bytes'
+  content = b''
+  if model.path.is_dir():
+    yield f'{start} of tables as published'
+  else:
+    content = files.read_bytes(model.path)
+    yield f'{start}, sha256 {files.digest(content)}'
   if content.startswith(container.MAGIC):
     where = container.layout(content, str(model.path))
     yield (
@@ -102,8 +106,14 @@ def _artefact(model: decoding.Opened) -> Iterator[str]:
     )
   count = sum(np.size(leaf) for leaf in jax.tree.leaves(loaded.variables))
   yield f'  {count} numbers; {_fields(loaded.config)}'
-  yield f'  {len(loaded.config.looks)} looks'
-  yield from (f'    {_label(label)}' for label in loaded.config.looks)
+  restorer = loaded.model.restorer
+  if restorer is not None:
+    size_bytes = restorer.table_bytes(loaded.config, loaded.variables)
+    yield f'  undoes {restorer.degradation(loaded.config)}'
+    yield f'  {size_bytes} bytes of tables in memory'
+  if loaded.model.query is not None:
+    yield f'  {len(loaded.config.looks)} looks'
+    yield from (f'    {_label(label)}' for label in loaded.config.looks)
 
 
 def _label(label: labels.Label) -> str:

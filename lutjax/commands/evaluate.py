@@ -9,8 +9,8 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
+from lutjax import artefacts, errors, experiment, progress, systems
 from lutjax import config as config_lib
-from lutjax import errors, experiment, progress, systems
 from lutjax.codec import labels
 from lutjax.commands import scorecard, selection
 from lutjax.data import images, synthetic
@@ -272,7 +272,7 @@ def _of_luts(
   return found, sets
 
 
-def _full_names(opened: Sequence[decoding.Opened], only: Sequence[str]) -> list[str]:
+def _full_names(opened: Sequence[artefacts.Opened], only: Sequence[str]) -> list[str]:
   """Returns the names of looks that are given by name or number."""
   held = [label for item in opened for label in item.loaded.config.looks]
   return [held[labels.find(held, name)].name for name in only]
@@ -280,7 +280,7 @@ def _full_names(opened: Sequence[decoding.Opened], only: Sequence[str]) -> list[
 
 def _figures(
   model: str,
-  opened: Sequence[decoding.Opened],
+  opened: Sequence[artefacts.Opened],
   sets: Mapping[str, str],
   found: Mapping[str, Any],
   problems: Sequence[str],
@@ -307,7 +307,7 @@ def _read(
 
 
 def _matched(
-  opened: Sequence[decoding.Opened],
+  opened: Sequence[artefacts.Opened],
   references: Mapping[str, normalized.NormalizedLook],
   only: Sequence[str],
   say: Callable[[str], None],
@@ -320,7 +320,7 @@ def _matched(
 
 
 def _of_pictures(
-  opened: Sequence[decoding.Opened], config: Config, gathered: experiment.Gathered
+  opened: Sequence[artefacts.Opened], config: Config, gathered: experiment.Gathered
 ) -> tuple[dict[str, Any], list[str]]:
   """Returns the statistics of styles and blends, and what has no pictures."""
   scorer = systems.task_of(config.task).scorer
@@ -342,7 +342,7 @@ def _of_pictures(
   return found, problems
 
 
-def _names_bytes(item: decoding.Opened) -> int:
+def _names_bytes(item: artefacts.Opened) -> int:
   """Returns the bytes of the names in an artefact, or 0 where they are not known."""
   names_bytes = item.loaded.model.names_bytes
   return names_bytes(item.loaded.config) if names_bytes is not None else 0

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
+from lutjax import errors, progress, systems
 from lutjax import experiment as experiment_lib
-from lutjax import progress, systems
-from lutjax.fit import fleet, mesh, methods, runs
-from lutjax.types import Loaded
+from lutjax.fit import fleet, loop, mesh, methods, runs
+from lutjax.types import Loaded, Variables
 
 Say = Callable[[str], None]
 
@@ -61,6 +63,10 @@ def fit(
     )
   if task.gather is None or task.report is None:
     raise ValueError(f'Expected a task with jobs, got {task.name}.')
+  if task.complete is not None:
+    model = systems.model_of(experiment.model)
+    completed = task.complete(experiment.task, model, experiment.model)
+    experiment = dataclasses.replace(experiment, task=completed)
   name = systems.model_of(experiment.model).name
   gathered = task.gather(experiment.task, sources, say)._replace(system=name)
   run = runs.open_run(
@@ -88,7 +94,10 @@ def fit(
 
 
 def programs_for(
-  experiment: experiment_lib.Experiment, jobs: int, group_size: int
+  experiment: experiment_lib.Experiment,
+  jobs: int,
+  group_size: int,
+  start: Variables | None = None,
 ) -> fleet.Programs:
   """Returns the device programs of an experiment, not yet compiled.
 
@@ -96,6 +105,7 @@ def programs_for(
     experiment: The experiment.
     jobs: Models to fit; no more devices are used than there are models.
     group_size: Models vmapped together on a device; 0 picks by backend.
+    start: What models start from, instead of random draws.
   """
   devices = mesh.make_mesh()
   group_size = group_size or mesh.default_group_size(devices)
@@ -104,6 +114,8 @@ def programs_for(
   devices = mesh.make_mesh(list(devices.devices.flat)[:count])
   model = systems.model_of(experiment.model)
   system = model.make(experiment.model)
+  if start is not None:
+    system = system._replace(init=lambda key: jax.tree.map(jnp.asarray, start))
   linearize = None
   if model.linearize is not None:
     linearize = functools.partial(model.linearize, experiment.model)
@@ -115,9 +127,27 @@ def programs_for(
   survey = None
   if task.survey is not None:
     survey = task.survey(experiment.task, experiment.model)
+  probe = None
+  if task.probe is not None:
+    probe = task.probe(experiment.task, system)
   return fleet.Programs(
-    system, method, sample, experiment.fit, devices, group_size, survey
+    system, method, sample, experiment.fit, devices, group_size, survey, probe
   )
+
+
+def _start_of(
+  experiment: experiment_lib.Experiment, gathered: experiment_lib.Gathered
+) -> Variables | None:
+  """Returns what training goes on from, or None where it begins anew."""
+  if gathered.start is None:
+    return None
+  path, content = gathered.start
+  model = systems.model_of(experiment.model)
+  if model.start is None:
+    raise errors.InputError(
+      f'{path}: found an artefact to start from, expected none for {model.name}'
+    )
+  return model.start(experiment.model, systems.load(content, path), path)
 
 
 def _fit_pending(
@@ -141,10 +171,10 @@ def _fit_pending(
     run.commit(jobs[0].name, content, record)
     return []
   if gathered.single:
-    held = gathered.labels[jobs[0].name]
-    model = experiment_lib.labelled(experiment.model, held)
+    model = experiment_lib.labelled(experiment.model, gathered, jobs[0].name)
     experiment = dataclasses.replace(experiment, model=model)
-  programs = programs_for(experiment, len(jobs), group_size)
+  start = _start_of(experiment, gathered)
+  programs = programs_for(experiment, len(jobs), group_size, start)
   size = fleet.block_size(len(jobs), programs.mesh, programs.group_size)
   shapes = fleet.largest_shapes(jobs)
   if task.scorer is None:
@@ -164,7 +194,7 @@ def _fit_pending(
         seed=experiment.seed,
         shapes=shapes,
         folder=run.folder / 'checkpoints',
-        on_segment=_progress(bar, run, block, steps),
+        on_segment=_progress(bar, run, block, steps, programs.probe),
         say=say,
       )
       for result in fitted:
@@ -180,22 +210,42 @@ def _fit_pending(
 
 
 def _progress(
-  bar: progress.Bar, run: runs.Run, block: Sequence[fleet.Job], steps: int
-) -> Callable[[int, np.ndarray], None]:
+  bar: progress.Bar,
+  run: runs.Run,
+  block: Sequence[fleet.Job],
+  steps: int,
+  probe: loop.Probe | None,
+) -> Callable[[fleet.Segment], None]:
   """Returns the function that reports progress after each segment of a block."""
   shown = 0
 
-  def on_segment(done: int, losses: np.ndarray) -> None:
+  def on_segment(segment: fleet.Segment) -> None:
     nonlocal shown
     pending = sum(job.name not in run.done for job in block)
-    bar.update((done - shown) * pending)
-    shown = done
-    loss = float(np.nanmedian(losses)) if np.isfinite(losses).any() else float('nan')
-    bar.set_postfix_str(f'step {done}/{steps}, median loss {loss:.3g}')
-    finite = loss if np.isfinite(loss) else None
-    run.log('segment', first=block[0].name, models=len(block), step=done, loss=finite)
+    bar.update((segment.step - shown) * pending)
+    shown = segment.step
+    loss = _median(segment.losses)
+    figures = {name: _median(values) for name, values in segment.figures.items()}
+    what = 'loss' if len(block) == 1 else 'median loss'
+    text = f'step {shown}/{steps}, {what} {loss:.3g}'
+    bar.set_postfix_str(f'{text}, {probe.describe(figures)}' if probe else text)
+    found = {'loss': loss, **figures}
+    run.log(
+      'segment',
+      first=block[0].name,
+      models=len(block),
+      step=shown,
+      seconds=segment.seconds,
+      **{name: value if np.isfinite(value) else None for name, value in found.items()},
+    )
 
   return on_segment
+
+
+def _median(values: np.ndarray) -> float:
+  """Returns the median of the finite ones, NaN where there is none."""
+  finite = values[np.isfinite(values)]
+  return float(np.median(finite)) if finite.size else float('nan')
 
 
 def _commit(
@@ -210,27 +260,30 @@ def _commit(
 
   Returns:
     A line where there was nothing to commit, or where it is not what was asked
-    for: `unmet` among the figures of `finish`.
+    for: `unmet` among the figures of `finish` or `verify`.
   """
   name = result.job.name
   if not result.finite:
     line = f'{name}: the fit gave numbers that are not finite; no artefact written'
     run.log('failed', name=name, problem=line)
     return [line]
-  config = experiment_lib.labelled(experiment.model, gathered.labels[name])
+  config = experiment_lib.labelled(experiment.model, gathered, name)
   model = systems.model_of(config)
-  variables, figures = result.variables, {}
-  finish = systems.task_of(experiment.task).finish
-  if finish is not None:
-    loaded = Loaded(model, config, variables)
-    variables, figures = finish(experiment.task, loaded, result.job, say)
-  content = model.make(config).export(variables)
+  task = systems.task_of(experiment.task)
+  trained, figures = Loaded(model, config, result.variables), {}
+  if task.finish is not None:
+    variables, figures = task.finish(experiment.task, trained, result.job, say)
+    trained = trained._replace(variables=variables)
+  content = model.make(config).export(trained.variables)
+  shipped = systems.load(content, name)
   record = {
     'size_bytes': len(content),
     'seconds': result.seconds,
     'loss': result.loss,
     **figures,
-    **score(systems.load(content, name), len(content), result.job),
+    **score(shipped, len(content), result.job),
   }
+  if task.verify is not None:
+    record |= task.verify(experiment.task, gathered, trained, shipped)
   run.commit(name, content, record)
-  return [f'{name}: {figures["unmet"]}'] if 'unmet' in figures else []
+  return [f'{name}: {record["unmet"]}'] if 'unmet' in record else []

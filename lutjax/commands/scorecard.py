@@ -86,19 +86,25 @@ def _against(source: Mapping[str, str] | None) -> str:
   return f' (against {source["file"]}: not the file it was fitted to)'
 
 
-def check_out(out: str | os.PathLike, *, overwrite: bool = False) -> pathlib.Path:
+def check_out(
+  out: str | os.PathLike,
+  *,
+  endings: Sequence[str] = (),
+  overwrite: bool = False,
+) -> pathlib.Path:
   """Returns the JSON file that `write` makes of `out`, before any work is done.
 
   Args:
     out: `X.json` gets X.md beside it; any other name is a folder that gets
       `evaluate.json` and `evaluate.md`.
+    endings: Of more files beside it, such as `.csv` for X.csv.
     overwrite: Whether files that are there may be replaced.
 
   Raises:
-    InputError: when one of the two is there already.
+    InputError: when one of them is there already.
   """
   path = _json_path(out)
-  for file in (path, path.with_suffix('.md')):
+  for file in (path, *(_beside(path, ending) for ending in ('.md', *endings))):
     if file.exists() and not overwrite:
       raise errors.InputError(f'{file}: exists already; --overwrite replaces it')
   return path
@@ -114,6 +120,7 @@ def write(
   text: str,
   out: str | os.PathLike,
   *,
+  more: Mapping[str, bytes] | None = None,
   overwrite: bool = False,
 ) -> pathlib.Path:
   """Writes figures as JSON, and `text`, their Markdown; see `check_out`.
@@ -122,16 +129,24 @@ def write(
     figures: What is written as JSON.
     text: The same as Markdown.
     out: Path of the JSON file, or of a folder; see `check_out`.
+    more: Content of more files beside it, by their endings.
     overwrite: Whether existing files may be replaced.
 
   Returns:
     The path of the JSON file.
   """
-  path = check_out(out, overwrite=overwrite)
+  more = more or {}
+  path = check_out(out, endings=[*more], overwrite=overwrite)
   content = json.dumps(figures, indent=1, ensure_ascii=False) + '\n'
   files.write_text(path, content, overwrite=overwrite)
-  files.write_text(path.with_suffix('.md'), text, overwrite=overwrite)
+  files.write_text(_beside(path, '.md'), text, overwrite=overwrite)
+  for ending, data in more.items():
+    files.write_bytes(_beside(path, ending), data, overwrite=overwrite)
   return path
+
+
+def _beside(path: pathlib.Path, ending: str) -> pathlib.Path:
+  return path.with_name(f'{path.stem}{ending}')
 
 
 def _json_path(out: str | os.PathLike) -> pathlib.Path:

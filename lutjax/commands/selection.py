@@ -1,4 +1,4 @@
-"""The looks that `--model`, `--lut`, `--look` and `--blend` select."""
+"""What `--model`, `--lut`, `--look` and `--blend` select."""
 
 import functools
 import pathlib
@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lutjax import errors, files, systems
-from lutjax.codec import labels
+from lutjax import artefacts, assets, errors, files, systems
+from lutjax import config as config_lib
+from lutjax.codec import container, labels
 from lutjax.data import luts
 from lutjax.looks import decoding, round_trip, unit_cube
 from lutjax.lut import lattice, tabulate
-from lutjax.types import Array
+from lutjax.types import Array, Loaded
 
 
 class Look(NamedTuple):
@@ -34,11 +35,99 @@ class Look(NamedTuple):
   comments: tuple[str, ...] = ()
 
 
-def find_models(path: str) -> list[decoding.Opened]:
-  """Opens the artefact, or all artefacts of a run folder.
+# Files that hold tables in published layouts.
+_TABLES = ('.npy', '.npz')
+
+
+def find_models(path: str) -> list[artefacts.Opened]:
+  """Opens the models of looks that a path holds.
 
   Args:
-    path: See `decoding.artefacts`.
+    path: See `open_models`.
+
+  Returns:
+    The models, in the order of their names.
+
+  Raises:
+    InputError: when there is none, or one cannot be read, or restores pictures.
+  """
+  opened = open_models(path)
+  for item in opened:
+    if item.loaded.model.query is None:
+      raise errors.InputError(
+        f'{item.path}: found {item.loaded.model.name}, which restores pictures, '
+        'expected a model of looks'
+      )
+  return opened
+
+
+def find_restorer(path: str) -> artefacts.Opened:
+  """Opens the model that restores pictures which a path holds.
+
+  Args:
+    path: See `open_models`.
+
+  Raises:
+    InputError: when there is none, or several, or it cannot be read, or holds looks.
+  """
+  opened = open_models(path)
+  if len(opened) != 1:
+    raise errors.InputError(
+      f'--model={path}: found {len(opened)} models, expected one that restores pictures'
+    )
+  (item,) = opened
+  if item.loaded.model.restorer is None:
+    raise errors.InputError(
+      f'{item.path}: found {item.loaded.model.name}, which holds looks, expected a '
+      'model that restores pictures'
+    )
+  return item
+
+
+def restores(path: str) -> bool:
+  """Returns whether a path holds a model that restores pictures.
+
+  An artefact is not decoded for that. What cannot be opened does not restore: whoever
+  opens it learns why.
+
+  Args:
+    path: See `open_models`.
+  """
+  try:
+    where = _where(path)
+    loaded = _in_published_layout(where)
+    if loaded is not None:
+      return loaded.model.restorer is not None
+    first, *_ = artefacts.find(str(where))
+    content = files.read_bytes(first)
+    if not content.startswith(container.MAGIC):
+      return False
+    name = container.unpack(content, str(first)).system
+  except errors.InputError:
+    return False
+  model = systems.models().get(name)
+  return model is not None and model.restorer is not None
+
+
+def name_of(item: artefacts.Opened) -> str:
+  """Returns the name of a model: that of its file, run folder or folder of tables.
+
+  Args:
+    item: The model.
+  """
+  path = item.path.resolve()
+  if path.name == f'model{artefacts.SUFFIX}':
+    return path.parent.name
+  return path.name if path.is_dir() else path.stem
+
+
+def open_models(path: str) -> list[artefacts.Opened]:
+  """Opens whatever models a path holds.
+
+  Args:
+    path: An artefact, a run folder, a folder of tables in a published layout, or the
+      name of a model that comes with the package (`assets`). What exists comes before
+      a name, and a folder's own `model.lutjax` before tables.
 
   Returns:
     The models, in the order of their names.
@@ -46,11 +135,17 @@ def find_models(path: str) -> list[decoding.Opened]:
   Raises:
     InputError: when there is none, or one cannot be read.
   """
+  where = _where(path)
+  loaded = _in_published_layout(where)
+  if loaded is not None:
+    tables = [file for file in where.iterdir() if file.suffix in _TABLES]
+    size_bytes = sum(file.stat().st_size for file in tables)
+    return [artefacts.Opened(where, size_bytes, loaded)]
   opened = []
-  for file in decoding.artefacts(path):
+  for file in artefacts.find(str(where)):
     content = files.read_bytes(file, error=errors.ArtefactError)
     loaded = systems.load(content, str(file))
-    opened.append(decoding.Opened(file, len(content), loaded))
+    opened.append(artefacts.Opened(file, len(content), loaded))
   return opened
 
 
@@ -66,7 +161,7 @@ def named_looks(
   """Returns the looks that flags select, by their output names.
 
   Args:
-    model: Artefact or run folder.
+    model: Artefact or run folder of looks.
     lut: File, or `identity`.
     look: Name or number of one look of the model, `all`, or empty where there
       is one.
@@ -153,6 +248,27 @@ def of_lut(lut: lattice.Lut) -> Look:
   )
 
 
+def _where(path: str) -> pathlib.Path:
+  """Returns the file or folder that a path or the name of a shipped model means."""
+  where, names = pathlib.Path(path), assets.names()
+  if where.exists() or where.name != path or not names:
+    return where
+  found = assets.path(path)
+  if found is not None:
+    return found
+  raise errors.InputError(
+    f'--model={path}: no such file or folder, and no model of that name comes with '
+    f'lutjax, only {", ".join(names)}{config_lib.nearest(path, names)}'
+  )
+
+
+def _in_published_layout(where: pathlib.Path) -> Loaded | None:
+  """Reads a folder of tables, unless it has an artefact of its own."""
+  if (where / f'model{artefacts.SUFFIX}').is_file():
+    return None
+  return systems.load_folder(where)
+
+
 def _of_file(lut: str) -> Look:
   """Opens a LUT file."""
   if lut == 'identity':
@@ -167,8 +283,8 @@ def _of_file(lut: str) -> Look:
 
 
 def _shares(
-  opened: Sequence[decoding.Opened], weights: np.ndarray
-) -> Iterator[tuple[decoding.Opened, np.ndarray]]:
+  opened: Sequence[artefacts.Opened], weights: np.ndarray
+) -> Iterator[tuple[artefacts.Opened, np.ndarray]]:
   """Yields the part of the weights that each model has."""
   start = 0
   for item in opened:
@@ -178,7 +294,7 @@ def _shares(
 
 
 def _per_pixel(
-  opened: Sequence[decoding.Opened], weights: np.ndarray, rgb: Array
+  opened: Sequence[artefacts.Opened], weights: np.ndarray, rgb: Array
 ) -> Array:
   """Evaluates the networks themselves, as `_mixed` does their lattices."""
   total: Any = 0.0
@@ -191,7 +307,7 @@ def _per_pixel(
 
 
 def _mixed(
-  opened: Sequence[decoding.Opened], weights: np.ndarray, size: int
+  opened: Sequence[artefacts.Opened], weights: np.ndarray, size: int
 ) -> lattice.Lut:
   """Decodes what each model has a share in, and adds it up."""
   used = [found for found in _shares(opened, weights) if np.any(found[1])]
@@ -211,7 +327,7 @@ def _mixed(
 
 def _inverse_of(
   name: str,
-  opened: Sequence[decoding.Opened],
+  opened: Sequence[artefacts.Opened],
   weights: np.ndarray,
   say: Callable[[str], None],
   size: int,

@@ -17,7 +17,7 @@ from lutjax.data import resize
 # Strengths that a kind may have.
 _RANGES = {'bicubic': (1, 4), 'noise': (1, 100), 'jpeg': (1, 100)}
 # The longest side that Pillow writes as JPEG.
-_MAX_JPEG_SIDE = 65500
+MAX_JPEG_SIDE = 65500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,9 +129,9 @@ def _through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
   grey = pixels.ndim == 2 or pixels.shape[2] == 1
   if not grey and pixels.shape[2] != 3:
     raise ValueError(f'Expected 1 or 3 channels for JPEG, got {list(pixels.shape)}.')
-  if max(pixels.shape[:2]) > _MAX_JPEG_SIDE:
+  if max(pixels.shape[:2]) > MAX_JPEG_SIDE:
     raise ValueError(
-      f'Expected sides of at most {_MAX_JPEG_SIDE} pixels for JPEG, got '
+      f'Expected sides of at most {MAX_JPEG_SIDE} pixels for JPEG, got '
       f'{list(pixels.shape)}.'
     )
   plane = pixels.reshape(pixels.shape[:2]) if grey else np.ascontiguousarray(pixels)

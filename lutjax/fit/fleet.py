@@ -11,7 +11,7 @@ import math
 import pathlib
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -55,12 +55,29 @@ class Fitted(NamedTuple):
   finite: bool
 
 
+class Segment(NamedTuple):
+  """How far a block is.
+
+  Attributes:
+    step: Steps done.
+    losses: `[B]` means over the segment, of the jobs of the block.
+    seconds: That its steps took, without compiling.
+    figures: Of the probe, `[B]` by name; none where there is no probe.
+  """
+
+  step: int
+  losses: np.ndarray
+  seconds: float
+  figures: Mapping[str, np.ndarray]
+
+
 class Programs:
   """The compiled programs of a run, made once, timed and counted.
 
   Attributes:
     compilations: Programs compiled so far.
     compile_seconds: Wall time spent compiling them.
+    probe: What is measured between segments.
   """
 
   def __init__(
@@ -72,6 +89,7 @@ class Programs:
     devices: jax.sharding.Mesh,
     group_size: int,
     survey: loop.Survey | None = None,
+    probe: loop.Probe | None = None,
   ):
     self.config = config
     self.mesh = devices
@@ -82,6 +100,7 @@ class Programs:
     self._method = method
     self._sample = sample
     self._survey = survey
+    self.probe = probe
     self._compiled: dict[Any, Callable[..., PyTree]] = {}
 
   def init(self, keys: jax.Array) -> loop.State:
@@ -116,6 +135,18 @@ class Programs:
       return state, losses.mean()
 
     return self._call(('advance', steps), one, (state, data), donate=True)
+
+  def measure(self, state: loop.State, data: PyTree) -> dict[str, np.ndarray]:
+    """Returns the figures `[M]` of the probe, none where there is no probe.
+
+    Args:
+      state: Stacked states `[M, ...]`.
+      data: Stacked data `[M, ...]` of the same models.
+    """
+    if self.probe is None:
+      return {}
+    args = (state.variables, data)
+    return jax.device_get(self._call('probe', self.probe.measure, args, donate=False))
 
   def _call(
     self, name: Any, one: Callable[..., PyTree], args: tuple, *, donate: bool
@@ -196,7 +227,7 @@ def fit_block(
   seed: int,
   shapes: PyTree,
   folder: pathlib.Path,
-  on_segment: Callable[[int, np.ndarray], None],
+  on_segment: Callable[[Segment], None],
   say: Callable[[str], None],
 ) -> Iterator[Fitted]:
   """Fits one block: an idempotent call with named outputs.
@@ -213,7 +244,7 @@ def fit_block(
     shapes: That data are padded to (`largest_shapes` of the run): of this block
       alone, since one large look among thousands would fill the memory.
     folder: Where checkpoints are kept.
-    on_segment: Told the steps done and the losses `[len(block)]`.
+    on_segment: Told after each segment.
     say: Told what a user should know.
 
   Yields:
@@ -227,7 +258,9 @@ def fit_block(
   keys = place(jnp.stack([model_key(seed, job.name) for job in filled]))
 
   def stack(shape: np.ndarray, *leaves: np.ndarray) -> np.ndarray:
-    return np.stack([padded(np.asarray(leaf), shape) for leaf in leaves])
+    made = [padded(np.asarray(leaf), shape) for leaf in leaves]
+    # The pictures of one model are not copied.
+    return np.stack(made) if len(made) > 1 else made[0][None]
 
   data = place(jax.tree.map(stack, shapes, *[job.data for job in filled]))
   config = programs.config
@@ -245,9 +278,12 @@ def fit_block(
       steps = min(config.segment_steps, config.steps - done)
       state, mean_losses = programs.advance(state, data, steps)
       losses = np.asarray(mean_losses)[: len(block)]
-      seconds += time.perf_counter() - began - (programs.compile_seconds - compiling)
+      took = time.perf_counter() - began - (programs.compile_seconds - compiling)
+      seconds += took
       done += steps
-      on_segment(done, losses)
+      measured = programs.measure(state, data)
+      figures = {name: values[: len(block)] for name, values in measured.items()}
+      on_segment(Segment(done, losses, took, figures))
       if done == config.steps or (
         time.monotonic() - last_save >= config.checkpoint_seconds
       ):

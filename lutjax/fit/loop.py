@@ -5,7 +5,7 @@ stays with the caller.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 import jax
@@ -104,6 +104,18 @@ class Method(NamedTuple):
 Sampler = Callable[[Key, PyTree, int], Batch]
 # Reads a model before some steps: (variables, data) -> what they draw from.
 Survey = Callable[[Variables, PyTree], PyTree]
+
+
+class Probe(NamedTuple):
+  """What is measured of a model between segments; it moves nothing.
+
+  Attributes:
+    measure: `(variables, data) -> figures`, float32 scalars by name.
+    describe: `figures -> text`, a few words for the progress bar.
+  """
+
+  measure: Callable[[Variables, PyTree], dict[str, Array]]
+  describe: Callable[[Mapping[str, float]], str]
 
 
 def init(system: System, method: Method, key: Key) -> State:

@@ -2,102 +2,24 @@
 
 import dataclasses
 import functools
-import pathlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lutjax import errors
-from lutjax.codec import container, labels
+from lutjax import artefacts, errors
+from lutjax.codec import labels
 from lutjax.looks import unit_cube
 from lutjax.lut import lattice, tabulate
 from lutjax.types import Array, Batch, Loaded, Model, Variables
-
-SUFFIX = '.lutjax'
 
 # Default nodes per axis of a model that is exported, and that is applied.
 EXPORT_SIZE = 33
 APPLY_SIZE = 65
 # Of the iteration that runs looks backwards, at most.
 _RESIDUAL = 1e-4
-
-
-class Opened(NamedTuple):
-  """A model on disk.
-
-  Attributes:
-    path: Of its artefact.
-    size_bytes: Of the file.
-    loaded: What it holds.
-  """
-
-  path: pathlib.Path
-  size_bytes: int
-  loaded: Loaded
-
-
-def artefacts(path: str) -> list[pathlib.Path]:
-  """Returns the artefact, or all artefacts of a run folder, in order of their names.
-
-  Args:
-    path: A file, or a folder with `model.lutjax` or `models/`.
-
-  Raises:
-    InputError: when there is none.
-  """
-  where = pathlib.Path(path)
-  if not where.exists():
-    raise errors.InputError(f'--model={path}: no such file or folder')
-  found = [where]
-  if where.is_dir():
-    single = where / f'model{SUFFIX}'
-    found = [single] if single.is_file() else sorted(where.glob(f'models/*{SUFFIX}'))
-  if not found:
-    raise errors.InputError(
-      f'--model={path}: found no model{SUFFIX} and no models/ in it, expected a run'
-    )
-  return found
-
-
-def load_as(model: Model, content: bytes, source: str) -> Loaded:
-  """Decodes an artefact of one kind of model.
-
-  Args:
-    model: The kind.
-    content: The artefact.
-    source: Named in errors.
-
-  Raises:
-    ArtefactError: when it is damaged, or of another kind.
-  """
-  artefact = container.unpack(content, source)
-  if artefact.system != model.name:
-    raise errors.ArtefactError(
-      f'{source}: found system {artefact.system!r}, expected {model.name}'
-    )
-  # Numbers that are not finite are refused once they are all there.
-  with np.errstate(over='ignore', invalid='ignore'):
-    config = model.config_of(artefact, source)
-    loaded = Loaded(model, config, model.restore(config, content, source))
-  return checked(loaded, source)
-
-
-def checked(loaded: Loaded, source: str) -> Loaded:
-  """Returns a model, or raises an `ArtefactError` where its numbers are not finite.
-
-  Args:
-    loaded: The model.
-    source: Named in errors.
-  """
-  for leaf in jax.tree.leaves(loaded.variables):
-    if not np.isfinite(leaf).all():
-      raise errors.ArtefactError(
-        f'{source}: found NaN or infinity among its numbers, expected finite ones'
-      )
-  return loaded
 
 
 def query(model: Model, config: Any, rgb: Array, weights: Array) -> Batch:
@@ -227,7 +149,7 @@ def _jitted_inverse(
   )
 
 
-def check_invertible(item: Opened) -> None:
+def check_invertible(item: artefacts.Opened) -> None:
   """Raises an `InputError` where the looks of a model have no inverse."""
   model, config = item.loaded.model, item.loaded.config
   if model.invertible is None or not model.invertible(config):

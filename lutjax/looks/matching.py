@@ -9,8 +9,9 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from lutjax import artefacts
 from lutjax.fit import runs
-from lutjax.looks import decoding, normalized
+from lutjax.looks import normalized
 
 
 class Match(NamedTuple):
@@ -24,7 +25,7 @@ class Match(NamedTuple):
       says which that was; `other`, a file named on purpose.
   """
 
-  model: decoding.Opened
+  model: artefacts.Opened
   index: int
   source: normalized.NormalizedLook
   how: Literal['content', 'name', 'other']
@@ -47,7 +48,7 @@ def run_of(model: str | pathlib.Path) -> pathlib.Path | None:
 
 
 def find(
-  opened: Sequence[decoding.Opened],
+  opened: Sequence[artefacts.Opened],
   sources: Mapping[str, normalized.NormalizedLook],
   only: Sequence[str] = (),
 ) -> tuple[list[Match], list[str]]:
@@ -140,7 +141,7 @@ def record(matches: Sequence[Match]) -> dict[str, dict[str, str]]:
   }
 
 
-def _without(item: decoding.Opened, missing: Sequence[str], lone: bool) -> str:
+def _without(item: artefacts.Opened, missing: Sequence[str], lone: bool) -> str:
   line = f'{item.path}: no source for {_listed(missing)}'
   if lone and len(missing) == 1:
     line += f'; --look={missing[0]} scores it against that file all the same'

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lutjax import experiment, progress
+from lutjax import artefacts, experiment, progress
 from lutjax.data import synthetic
 from lutjax.looks import decoding, normalized, scoring
 from lutjax.lut import lattice
@@ -86,8 +86,8 @@ def write(
 def _open(
   folder: pathlib.Path, name: str, load: Callable[[bytes, str], Loaded]
 ) -> Loaded:
-  single = folder / f'model{decoding.SUFFIX}'
-  path = single if single.is_file() else folder / f'models/{name}{decoding.SUFFIX}'
+  single = folder / f'model{artefacts.SUFFIX}'
+  path = single if single.is_file() else folder / f'models/{name}{artefacts.SUFFIX}'
   return load(path.read_bytes(), str(path))
 
 

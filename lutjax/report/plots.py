@@ -41,6 +41,7 @@ def rate_distortion(
   title: str = '',
   log_value: bool = False,
   loose: Collection[str] = (),
+  across: str = 'Size of the artefact',
 ) -> np.ndarray:
   """Draws quality against size, one curve per series.
 
@@ -52,6 +53,7 @@ def rate_distortion(
     title: Heading.
     log_value: Whether the vertical axis is logarithmic, too.
     loose: Series whose points no line joins, since they are no steps of one way.
+    across: Title of the horizontal axis.
 
   Returns:
     Pixels of the plot.
@@ -82,11 +84,56 @@ def rate_distortion(
     drawn.append((line, name))
   axes.xaxis.set_major_formatter(_bytes_text)
   axes.xaxis.set_minor_formatter('')
-  axes.set_xlabel('Size of the artefact', fontsize=8, color=canvas.MUTED)
+  axes.set_xlabel(canvas.drawable(across), fontsize=8, color=canvas.MUTED)
   axes.set_ylabel(canvas.drawable(metric), fontsize=8, color=canvas.MUTED)
   axes.margins(x=0.08, y=0.1)
   _legend(axes, drawn)
   _label_points(axes, kept_series)
+  return sheet.pixels()
+
+
+def curves(
+  series: Mapping[str, Sequence[tuple[float, float]]],
+  *,
+  across: str,
+  metric: str,
+  title: str = '',
+  loose: Collection[str] = (),
+  width: int = 1440,
+  height: int = 620,
+) -> np.ndarray:
+  """Draws values along an axis, such as steps, one curve per series.
+
+  Args:
+    series: `(place, value)` by the name of their curve; values that are not finite are
+      left out.
+    across: Title of the horizontal axis.
+    metric: Title of the vertical axis, with unit.
+    title: Heading.
+    loose: Series whose points no line joins.
+    width: Pixels across.
+    height: Pixels down.
+
+  Returns:
+    Pixels of the plot.
+  """
+  sheet, axes = _sheet(width, height, title, right=330)
+  drawn = []
+  for i, (name, points) in enumerate(series.items()):
+    kept = [point for point in points if np.isfinite(point).all()]
+    (line,) = axes.plot(
+      [place for place, _ in kept],
+      [value for _, value in kept],
+      marker=_MARKERS[i % len(_MARKERS)] if name in loose or len(kept) < 40 else '',
+      color=canvas.PALETTE[i % len(canvas.PALETTE)],
+      linewidth=1.4,
+      markersize=4,
+      linestyle='' if name in loose else '-',
+    )
+    drawn.append((line, name))
+  axes.set_xlabel(canvas.drawable(across), fontsize=8, color=canvas.MUTED)
+  axes.set_ylabel(canvas.drawable(metric), fontsize=8, color=canvas.MUTED)
+  _legend(axes, drawn)
   return sheet.pixels()
 
 

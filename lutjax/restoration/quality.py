@@ -82,11 +82,31 @@ def psnr_y(got: np.ndarray, want: np.ndarray, shave: int) -> float:
   return psnr(luma(got)[inner, inner], luma(want)[inner, inner])
 
 
-def ssim_y(got: np.ndarray, want: np.ndarray) -> float:
-  """SSIM of luma, whole (no shave), with windows that lie wholly in the picture.
+def ssim(got: np.ndarray, want: np.ndarray) -> float:
+  """SSIM, mean over channels, with windows that lie wholly in the picture.
 
   Windows are Gaussian, 11 x 11 with sigma 1.5; see `metrics.ssim`. Compiled once for
   each size.
+
+  Args:
+    got: `[H, W]` or `[H, W, C]`, codes, H and W at least 11.
+    want: Likewise.
+
+  Returns:
+    1 for equal pictures.
+
+  Raises:
+    ValueError: on other shapes.
+  """
+  one, two = (
+    np.asarray(pixels, np.float32).reshape(*pixels.shape[:2], -1)
+    for pixels in (got, want)
+  )
+  return float(_ssim(one, two))
+
+
+def ssim_y(got: np.ndarray, want: np.ndarray) -> float:
+  """SSIM of luma, whole (no shave); see `ssim`.
 
   Args:
     got: `[H, W]`, `[H, W, 1]` or `[H, W, 3]`, codes, H and W at least 11.
@@ -98,8 +118,7 @@ def ssim_y(got: np.ndarray, want: np.ndarray) -> float:
   Raises:
     ValueError: on other shapes.
   """
-  one, two = (luma(pixels)[..., None].astype(np.float32) for pixels in (got, want))
-  return float(_ssim(one, two))
+  return ssim(luma(got), luma(want))
 
 
 def psnr_b(got: np.ndarray, want: np.ndarray, block: int = 8) -> float:

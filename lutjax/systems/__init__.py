@@ -7,14 +7,16 @@ go on.
 
 import functools
 import importlib
+import os
 from typing import Any
 
 import numpy as np
 
-from lutjax import errors
+from lutjax import artefacts, errors
 from lutjax.codec import container
-from lutjax.looks import decoding, pairs
+from lutjax.looks import pairs
 from lutjax.looks import task as looks
+from lutjax.restoration import task as restoration
 from lutjax.types import Entry, ImageFiles, Loaded, Model, System, Task
 
 # Where each system registers its `ENTRY`.
@@ -22,11 +24,14 @@ _TABLE = {
   'nilut': 'lutjax.systems.nilut',
   'lutflow': 'lutjax.systems.lutflow',
   'gamut_mlp': 'lutjax.systems.gamut_mlp',
+  'tinylut': 'lutjax.systems.tinylut',
   'dct': 'lutjax.baselines.dct',
   'grid': 'lutjax.baselines.grid',
+  'mulut': 'lutjax.baselines.mulut',
 }
-# Tasks of no system: whatever maps colours can be fitted to LUT files and pictures.
-_TASKS = (looks.TASK, pairs.TASK)
+# Tasks of no system: whatever maps colours can be fitted to LUT files and pictures, and
+# whatever restores pictures can be trained on folders of them.
+_TASKS = (looks.TASK, pairs.TASK, restoration.TASK)
 
 
 @functools.cache
@@ -74,6 +79,11 @@ def task_of(config: Any) -> Task:
   return found
 
 
+def models() -> dict[str, Model]:
+  """Returns the models of all systems, by the names that their artefacts carry."""
+  return {model.name: model for entry in entries() for model in entry.models}
+
+
 def make(config: Any) -> System:
   """Returns the system that a config describes, bound to it."""
   return model_of(config).make(config)
@@ -98,15 +108,38 @@ def load(content: bytes, source: str = 'artefact') -> Loaded:
       if entry.published is not None and entry.published.claims(content):
         with np.errstate(over='ignore', invalid='ignore'):
           loaded = entry.published.load(content, source)
-        return decoding.checked(loaded, source)
+        return artefacts.checked(loaded, source)
   artefact = container.unpack(content, source)
-  models = {model.name: model for entry in entries() for model in entry.models}
-  if artefact.system not in models:
+  known = models()
+  if artefact.system not in known:
     raise errors.ArtefactError(
       f'{source}: found system {artefact.system!r}, expected one of '
-      f'{", ".join(sorted(models))}'
+      f'{", ".join(sorted(known))}'
     )
-  return decoding.load_as(models[artefact.system], content, source)
+  return artefacts.load_as(known[artefact.system], content, source)
+
+
+def load_folder(path: str | os.PathLike) -> Loaded | None:
+  """Reads a folder of tables in the published layout of any system.
+
+  Args:
+    path: The folder.
+
+  Returns:
+    The model, or None where no system knows the layout, and where it is no folder.
+
+  Raises:
+    InputError: when the folder cannot be read, or its tables are damaged, incomplete or
+      at odds.
+  """
+  try:
+    names = sorted(os.listdir(path)) if os.path.isdir(path) else []
+  except OSError as error:
+    raise errors.InputError(f'{path}: {error.strerror}') from error
+  for entry in entries():
+    if entry.published_folder is not None and entry.published_folder.claims(names):
+      return artefacts.checked(entry.published_folder.load(str(path)), str(path))
+  return None
 
 
 def image_files() -> ImageFiles | None:

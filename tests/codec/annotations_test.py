@@ -25,6 +25,22 @@ class AnnotationsTest(parameterized.TestCase):
     self.assertEqual(found, annotations.Annotations(lost=('XMP',)))
     self.assertEqual(annotations.with_xmp(found, None), found)
 
+  @parameterized.parameters(
+    (b'<d tiff:ImageWidth="9" a="9"/>', b'<d tiff:ImageWidth="40" a="9"/>'),
+    (b"<d exif:PixelYDimension = '7'/>", b"<d exif:PixelYDimension = '30'/>"),
+    (
+      b'<tiff:ImageLength>7</tiff:ImageLength>',
+      b'<tiff:ImageLength>30</tiff:ImageLength>',
+    ),
+    (b'<exif:PixelXDimension> 9</x>', b'<exif:PixelXDimension>40</x>'),
+    (b'<d crs:ImageWidth="9" tiff:ImageWidthX="9"/>',) * 2,
+  )
+  def test_xmp_states_the_new_size(self, xmp, want):
+    found = annotations.with_size(annotations.Annotations(xmp=xmp), 30, 40)
+    self.assertEqual(found, annotations.Annotations(xmp=want))
+    none = annotations.Annotations()
+    self.assertEqual(annotations.with_size(none, 30, 40), none)
+
   def test_a_line_names_twenty(self):
     names = [str(i) for i in range(25)]
     self.assertEndsWith(annotations.listed(names), '18, 19 and 5 more')

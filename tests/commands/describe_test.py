@@ -7,6 +7,8 @@ import numpy as np
 from absl.testing import absltest
 
 from lutjax import errors, experiment
+from lutjax.baselines.mulut import artefact, published
+from lutjax.baselines.mulut import model as mulut
 from lutjax.codec import labels
 from lutjax.commands import describe
 from lutjax.fit import runs
@@ -60,6 +62,24 @@ class DescribingTest(absltest.TestCase):
       self.assertIn(line, text)
     event = json.loads((self.folder / 'metrics.jsonl').read_text().splitlines()[0])
     self.assertIn(event['digest'], text)
+
+  def test_models_that_restore_pictures(self):
+    config = mulut.Config(('s',), 7)
+    variables = mulut.init(config, jax.random.key(0))
+    path = self.folder / 'a.lutjax'
+    path.write_bytes(artefact.export(config, variables))
+    (self.folder / 'tables').mkdir()
+    for name, content in published.render(config, variables).items():
+      (self.folder / 'tables' / name).write_bytes(content)
+    size = path.stat().st_size
+    for where, start in (
+      (path, f'{path}: mulut, {size} bytes, sha256 '),
+      (self.folder / 'tables', f'tables: mulut, {128 + 81 * 16} bytes of tables as'),
+    ):
+      text = '\n'.join(describe.describe(str(where)))
+      for line in (start, 'undoes bicubic x4', f'{81 * 16} bytes of tables in memory'):
+        self.assertIn(line, text)
+      self.assertNotIn('looks', text)
 
   def test_lut_files(self):
     text = '\n'.join(describe.describe_lut(str(CASES / 'shaper_ranges.cube')))

@@ -1,3 +1,4 @@
+import os
 import pathlib
 from unittest import mock
 
@@ -5,9 +6,12 @@ import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from lutjax import errors, files
+from lutjax import assets, errors, files
+from lutjax.baselines.mulut import artefact, published
+from lutjax.baselines.mulut import model as mulut
 from lutjax.codec import labels
 from lutjax.commands import selection
+from lutjax.data import degradations
 from lutjax.looks import decoding
 from lutjax.lut import lattice
 from lutjax.systems.nilut import model as nilut
@@ -95,6 +99,114 @@ class ShippingTest(parameterized.TestCase):
     (self.folder / 'a.lutjax').write_bytes(b'not one')
     with self.assertRaisesRegex(errors.ArtefactError, 'a.lutjax: '):
       selection.find_models(str(self.folder / 'a.lutjax'))
+
+
+class RestorersTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
+    self.config = mulut.Config(('s',), 7, degradations.Degradation('bicubic', 2))
+    self.variables = mulut.init(self.config, jax.random.key(0))
+    self.content = artefact.export(self.config, self.variables)
+    self.path = self.folder / 'a.lutjax'
+    self.path.write_bytes(self.content)
+    self.tables = self.folder / 'tables'
+    for name, content in published.render(self.config, self.variables).items():
+      files.write_bytes(self.tables / name, content)
+    files.write_text(self.tables / 'README.md', 'Not a table.')
+
+  def test_opens_an_artefact_a_run_and_published_tables(self):
+    files.write_bytes(self.folder / 'run/model.lutjax', self.content)
+    for path, held, size_bytes in (
+      (self.path, self.path, len(self.content)),
+      (self.folder / 'run', self.folder / 'run/model.lutjax', len(self.content)),
+      (self.tables, self.tables, 128 + 4 * 81),
+    ):
+      opened = selection.find_restorer(str(path))
+      self.assertEqual(opened.path, held)
+      self.assertEqual(opened.size_bytes, size_bytes)
+      self.assertEqual(opened.loaded.config, self.config)
+
+  def test_an_artefact_comes_before_tables_beside_it(self):
+    changed = mulut.Config(('d',), 7, self.config.restores)
+    content = artefact.export(changed, self.variables)
+    (self.tables / 'model.lutjax').write_bytes(content)
+    opened = selection.find_restorer(str(self.tables))
+    self.assertEqual(opened.loaded.config, changed)
+
+  def test_refuses_what_the_other_kind_is_for(self):
+    config = nilut.Config(widths=(4,), activations=('relu',), looks=tuple(LOOKS[:1]))
+    content = nilut.export(config, nilut.init(config, jax.random.key(0)))
+    files.write_bytes(self.folder / 'look/model.lutjax', content)
+    with self.assertRaisesRegex(
+      errors.InputError, 'model.lutjax: found nilut, which holds looks, expected'
+    ):
+      selection.find_restorer(str(self.folder / 'look'))
+    for path in (self.path, self.tables):
+      message = f'{path}: found mulut, which restores pictures, expected a model of'
+      with self.assertRaisesRegex(errors.InputError, message):
+        selection.find_models(str(path))
+      with self.assertRaisesRegex(errors.InputError, message):
+        selection.named_looks(model=str(path))
+
+  def test_tells_restorers_from_looks_without_opening_them(self):
+    files.write_bytes(self.folder / 'run/models/b.lutjax', self.content)
+    for path in (self.path, self.folder / 'run', self.tables):
+      self.assertTrue(selection.restores(str(path)))
+    config = nilut.Config(widths=(4,), activations=('relu',), looks=tuple(LOOKS[:1]))
+    content = nilut.export(config, nilut.init(config, jax.random.key(0)))
+    files.write_bytes(self.folder / 'look/model.lutjax', content)
+    files.write_bytes(self.folder / 'broken.lutjax', self.content[:-1])
+    files.write_bytes(self.folder / 'photo.png', b'\x89PNG\r\n\x1a\n')
+    for name in ('look', 'broken.lutjax', 'photo.png', 'nowhere', 'nowhere.lutjax'):
+      self.assertFalse(selection.restores(str(self.folder / name)))
+
+  def test_models_are_named_after_their_place(self):
+    files.write_bytes(self.folder / 'v1.2/model.lutjax', self.content)
+    files.write_bytes(self.folder / 'run/models/b.lutjax', self.content)
+    self.tables.rename(self.folder / 'tables.x4')
+    for name, want in (
+      ('a.lutjax', 'a'),
+      ('v1.2', 'v1.2'),
+      ('v1.2/model.lutjax', 'v1.2'),
+      ('run', 'b'),
+      ('tables.x4', 'tables.x4'),
+    ):
+      opened = selection.find_restorer(str(self.folder / name))
+      self.assertEqual(selection.name_of(opened), want)
+
+  def test_what_ships_is_found_by_name_after_paths(self):
+    shipped = self.folder / 'shipped'
+    files.write_bytes(shipped / 'denoise.lutjax', self.content)
+    self.enter_context(mock.patch.object(assets, '_FOLDER', shipped))
+    opened = selection.find_restorer('denoise')
+    self.assertEqual(opened.path, shipped / 'denoise.lutjax')
+    with self.assertRaisesRegex(
+      errors.InputError,
+      '--model=denoize: no such file or folder, and no model of that name comes with '
+      r'lutjax, only denoise; did you mean denoise\?',
+    ):
+      selection.find_restorer('denoize')
+    with self.assertRaisesRegex(
+      errors.InputError, 'here/denoise: no such file or fold'
+    ):
+      selection.find_restorer('here/denoise')
+    here = os.getcwd()
+    os.chdir(self.folder)
+    self.addCleanup(os.chdir, here)
+    (self.folder / 'denoise').mkdir()
+    with self.assertRaisesRegex(errors.InputError, '--model=denoise: found no model.l'):
+      selection.find_restorer('denoise')
+
+  def test_refuses_several_and_none(self):
+    for name in 'ab':
+      files.write_bytes(self.folder / f'run/models/{name}.lutjax', self.content)
+    with self.assertRaisesRegex(errors.InputError, 'found 2 models, expected one'):
+      selection.find_restorer(str(self.folder / 'run'))
+    with self.assertRaisesRegex(errors.InputError, 'no such file or folder'):
+      selection.find_restorer(str(self.folder / 'nowhere'))
+    with self.assertRaisesRegex(errors.InputError, 'found no model.lutjax'):
+      selection.find_restorer(str(self.folder))
 
 
 if __name__ == '__main__':

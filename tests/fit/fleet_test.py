@@ -43,16 +43,36 @@ def _survey(variables, data):
   return {'gamma': data['gamma'] + jnp.abs(variables.params[0]['weight']).mean()}
 
 
+PROBE = loop.Probe(
+  lambda variables, data: {
+    'weight': jnp.abs(variables.params[0]['weight']).sum(),
+    'twice': 2.0 * data['gamma'],
+  },
+  lambda figures: f'weight {figures["weight"]:.1f}',
+)
+
+
 @functools.cache
-def _programs(devices, group_size, survey=None):
+def _programs(devices, group_size, survey=None, probe=None):
   method = methods.make(CONFIG, SYSTEM)
   over = mesh.make_mesh(jax.devices()[:devices])
-  return fleet.Programs(SYSTEM, method, _sample, CONFIG, over, group_size, survey)
+  return fleet.Programs(
+    SYSTEM, method, _sample, CONFIG, over, group_size, survey, probe
+  )
 
 
 class FleetTest(parameterized.TestCase):
-  def fit(self, jobs, devices, group_size, folder=None, on_segment=None, survey=None):
-    programs = _programs(devices, group_size, survey)
+  def fit(
+    self,
+    jobs,
+    devices,
+    group_size,
+    folder=None,
+    on_segment=None,
+    survey=None,
+    probe=None,
+  ):
+    programs = _programs(devices, group_size, survey, probe)
     size = fleet.block_size(len(jobs), programs.mesh, group_size)
     folder = pathlib.Path(folder or self.create_tempdir().full_path)
     fitted = []
@@ -64,7 +84,7 @@ class FleetTest(parameterized.TestCase):
         seed=3,
         shapes=fleet.largest_shapes(jobs),
         folder=folder,
-        on_segment=on_segment or (lambda done, losses: None),
+        on_segment=on_segment or (lambda segment: None),
         say=self.fail,
       )
     return fitted
@@ -100,15 +120,15 @@ class FleetTest(parameterized.TestCase):
     folder = self.create_tempdir().full_path
     seen = []
 
-    def stop(done, losses):
-      seen.append(done)
-      if done == 30:
+    def stop(segment):
+      seen.append(segment.step)
+      if segment.step == 30:
         raise KeyboardInterrupt
 
     with self.assertRaises(KeyboardInterrupt):
       self.fit(jobs, 8, 1, folder, stop, survey)
     again = []
-    got = self.fit(jobs, 8, 1, folder, lambda done, _: again.append(done), survey)
+    got = self.fit(jobs, 8, 1, folder, lambda s: again.append(s.step), survey)
     self.assertEqual((seen, again), ([10, 20, 30], [30, 40]))
     for a, b in zip(got, want, strict=True):
       jax.tree.map(np.testing.assert_array_equal, a.variables, b.variables)
@@ -118,6 +138,21 @@ class FleetTest(parameterized.TestCase):
     (surveyed,) = self.fit(_jobs(1), 1, 1, survey=_survey)
     gap = plain.variables.params[0]['weight'] - surveyed.variables.params[0]['weight']
     self.assertGreater(np.abs(gap).max(), 1e-3)
+
+  def test_a_probe_measures_every_model_after_each_segment_and_moves_none(self):
+    jobs, segments = _jobs(8), []
+    want = self.fit(jobs, 8, 1)
+    got = self.fit(jobs, 8, 1, on_segment=segments.append, probe=PROBE)
+    for a, b in zip(got, want, strict=True):
+      jax.tree.map(np.testing.assert_array_equal, a.variables, b.variables)
+    self.assertEqual([segment.step for segment in segments], [10, 20, 30, 40])
+    for segment in segments:
+      self.assertEqual(segment.losses.shape, (8,))
+      self.assertGreater(segment.seconds, 0)
+      gammas = [2 * job.data['gamma'] for job in jobs]
+      np.testing.assert_allclose(segment.figures['twice'], gammas)
+    weights = [np.abs(f.variables.params[0]['weight']).sum() for f in got]
+    np.testing.assert_allclose(segments[-1].figures['weight'], weights, rtol=1e-5)
 
   def test_the_number_of_programs_is_bounded(self):
     self.fit(_jobs(16), 8, 1)

@@ -5,13 +5,18 @@ import signal
 import subprocess
 import sys
 import time
+from unittest import mock
 
+import numpy as np
+import PIL.Image
 from absl import flags
 from absl.testing import absltest, flagsaver, parameterized
 
 from launch import binary, fit
 from lutjax import config as configs
-from lutjax import errors
+from lutjax import errors, experiment, systems
+from lutjax.commands import fit as command
+from lutjax.data import synthetic
 from lutjax.looks import pairs
 from lutjax.lut import cube, lattice
 
@@ -27,6 +32,31 @@ TINY = (
   '--set=nodes=5',
 )
 
+# A model that is quick to compile, registered for a test alone.
+_WITH_GAIN = (
+  '-c',
+  'from lutjax import systems\n'
+  "systems._TABLE['gain'] = 'tests.restoration.gain'\n"
+  'from launch import fit\n'
+  'fit.run()\n',
+)
+_GAIN_CONFIG = """
+from lutjax import experiment
+from lutjax.fit import loop
+from lutjax.restoration import task
+from tests.restoration import gain
+
+def get_config():
+  return experiment.Experiment(
+    model=gain.Config(gain=0.9),
+    task=task.Config(patch=12),
+    fit=loop.Config(
+      steps=200, batch_size=4, segment_steps=10, checkpoint_seconds=0.0
+    ),
+    pictures='none',
+  )
+"""
+
 
 class FitTest(absltest.TestCase):
   def setUp(self):
@@ -38,9 +68,9 @@ class FitTest(absltest.TestCase):
       path.parent.mkdir(exist_ok=True)
       path.write_bytes(cube.render(lut))
 
-  def start(self, *arguments):
+  def start(self, *arguments, program=('-m', 'launch.fit')):
     return subprocess.Popen(
-      [sys.executable, '-m', 'launch.fit', *arguments],
+      [sys.executable, *program, *arguments],
       cwd=ROOT,
       env={**os.environ, 'LUTJAX_CACHE': str(self.folder / 'cache')},
       stdout=subprocess.PIPE,
@@ -76,6 +106,43 @@ class FitTest(absltest.TestCase):
       self.assertEqual(again.read_bytes(), path.read_bytes())
     left = list(self.folder.rglob('*lutjax-tmp*'))
     self.assertEmpty(left)
+
+  def test_a_killed_training_on_pictures_ends_with_the_same_model(self):
+    (self.folder / 'in').mkdir()
+    for i in range(8):
+      photo = np.rint(255 * synthetic.photo(i, 64, 80)).astype(np.uint8)
+      PIL.Image.fromarray(photo).save(self.folder / f'in/{i}.png')
+    config = self.folder / 'gain.py'
+    config.write_text(_GAIN_CONFIG)
+    given = (f'--config={config}', f'--images={self.folder}/in')
+    given = (*given, f'--out={self.folder}/killed')
+    killed = self.start(*given, program=_WITH_GAIN)
+    metrics = self.folder / 'killed/metrics.jsonl'
+    while not (metrics.exists() and metrics.read_text().count('segment') >= 3):
+      self.assertIsNone(killed.poll())
+      time.sleep(0.005)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    before = _segments(metrics)
+    self.assertLess(max(before), 200)
+    again = self.start(*given, program=_WITH_GAIN)
+    self.train_whole(config)
+    _, stderr = again.communicate(timeout=300)
+    self.assertEqual(again.returncode, 0, stderr)
+    after = _segments(metrics)[len(before) :]
+    self.assertGreaterEqual(min(after), max(before) - 10)
+    got, want = (
+      (self.folder / name / 'model.lutjax').read_bytes() for name in ('killed', 'whole')
+    )
+    self.assertEqual(got, want)
+
+  def train_whole(self, config):
+    table = {**systems._TABLE, 'gain': 'tests.restoration.gain'}
+    sources = experiment.Sources(images=[f'{self.folder}/in'])
+    systems.entries.cache_clear()
+    self.addCleanup(systems.entries.cache_clear)
+    with mock.patch.object(systems, '_TABLE', table):
+      command.fit(configs.load(config), sources, self.folder / 'whole', say=_quiet)
 
   def test_bad_input_gets_one_line_and_no_traceback(self):
     out = f'--out={self.folder}/run'
@@ -121,6 +188,14 @@ class FlagsTest(parameterized.TestCase):
       '--allow_nonfinite: .* a fit without --luts',
     ),
     ('gamut_mlp', {'images': 'a', 'pairs': 'b'}, '--pairs: found a config for gamut'),
+    ('tinylut_sr', {'images': 'a', 'luts': 'b'}, '--luts: .* --config=tinylut_sr'),
+    (
+      'tinylut_denoise',
+      {'images': 'a', 'strict': 'true'},
+      '--strict: .* a fit without',
+    ),
+    ('tinylut_paper', {'images': 'a', 'group_size': '2'}, '--group_size: .* tinylut_p'),
+    ('tinylut_deblock', {'images': 'a', 'pairs': 'b'}, '--pairs: found a config for'),
     ('gamut_meta', {'images': 'a', 'luts': 'b'}, '--luts: .* --config=gamut_meta'),
     ('gamut_meta', {'images': 'a', 'group_size': '2'}, '--group_size: .* gamut_meta'),
   )
@@ -173,6 +248,10 @@ class FlagsTest(parameterized.TestCase):
     ('gamut_mlp', 'octaves=-1', 'octaves'),
     ('gamut_mlp', 'ridge=-1', 'ridge'),
     ('gamut_mlp', 'model.waves.waves=0', 'waves'),
+    ('tinylut_sr', 'strength=5', 'strength'),
+    ('tinylut_denoise', 'strength=0', 'strength'),
+    ('tinylut_deblock', 'patch=0', 'patch'),
+    ('tinylut_paper', 'validation_share=1.0', 'validation_share'),
     ('gamut_meta', 'min_og=2', 'min_og'),
     ('gamut_meta', 'test_share=1.5', 'test_share'),
     ('gamut_meta', 'outer_rate=0', 'outer_rate'),
@@ -189,6 +268,10 @@ class FlagsTest(parameterized.TestCase):
   def test_refuses_impossible_values_of_pairs(self, assignment):
     with self.assertRaisesRegex(errors.InputError, '^--set=.*[Ee]xpected'):
       configs.override(pairs.Config(), [assignment])
+
+
+def _quiet(line):
+  del line
 
 
 def _segments(path: pathlib.Path) -> list[int]:

@@ -19,6 +19,24 @@ def _middle(pixels, color):
   return np.argwhere((pixels == rgb).all(-1)).mean(axis=0)
 
 
+class CurvesTest(parameterized.TestCase):
+  def test_later_is_further_right_and_nan_is_left_out(self):
+    series = {
+      'low': [(0.0, 1.0), (5.0, float('nan'))],
+      'high': [(10.0, 2.0), (11.0, float('inf'))],
+    }
+    pixels = plots.curves(series, across='step', metric='dB', loose=['high'])
+    low, high = (_middle(pixels[:, :1090], canvas.PALETTE[i]) for i in range(2))
+    self.assertLess(high[0], low[0] - 100)
+    self.assertGreater(high[1], low[1] + 100)
+
+  def test_takes_any_names_and_nothing_at_all(self):
+    series = {name: [(0, 1), (1, 2)] for name in _NAMES}
+    pixels = plots.curves(series, across='', metric='')
+    self.assertEqual(pixels.shape, (620, 1440, 3))
+    plots.curves({}, across='step', metric='dB')
+
+
 class RateDistortionTest(parameterized.TestCase):
   @parameterized.parameters(False, True)
   def test_better_is_higher_and_larger_is_further_right(self, log_value):

@@ -78,6 +78,11 @@ class QualityTest(parameterized.TestCase):
       self.assertAlmostEqual(quality.psnr_y(got, want, shave), level, places=9)
     self.assertAlmostEqual(quality.ssim_y(got, want), _scikit_ssim(*luma), delta=1e-5)
 
+  def test_ssim_is_the_mean_over_channels(self):
+    got, want = _pair()
+    single = [quality.ssim(got[..., k], want[..., k]) for k in range(3)]
+    self.assertAlmostEqual(quality.ssim(got, want), np.mean(single), delta=1e-6)
+
   def test_codes_need_not_be_whole(self):
     want = _codes(20, 30)[..., 0]
     got = degradations.noisy(want, 50, 0)

@@ -10,11 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import artefacts, errors, experiment, files
 from lutjax import config as config_lib
-from lutjax import errors, experiment, files
 from lutjax.codec import labels
 from lutjax.fit import fleet
-from lutjax.looks import decoding
 from lutjax.looks import task as looks
 from lutjax.lut import interpolate, lattice
 from lutjax.nn import residual_flow, rounding
@@ -111,7 +110,7 @@ def solve(
     )
   content = lutflow.export(model, variables)
   seconds = time.perf_counter() - began
-  shipped = decoding.load_as(lutflow.MODEL, content, job.name)
+  shipped = artefacts.load_as(lutflow.MODEL, content, job.name)
   return content, seconds, looks.scorer(config, gathered)(shipped, len(content), job)
 
 
@@ -155,7 +154,7 @@ def add_look(
 
 def report(finished: experiment.Finished) -> pathlib.Path:
   """Returns the artefact: the scores of an addition are printed."""
-  return finished.folder / f'model{decoding.SUFFIX}'
+  return finished.folder / f'model{artefacts.SUFFIX}'
 
 
 TASK = lutflow_task.TASK._replace(
@@ -194,11 +193,11 @@ _fit_code = jax.jit(_fit_code_of, static_argnums=0)
 def _open(config: Config) -> Loaded:
   if not config.base:
     raise errors.InputError('--set base: found nothing, expected a LutFlow artefact')
-  found = decoding.artefacts(config.base)
+  found = artefacts.find(config.base)
   if len(found) != 1:
     raise errors.InputError(f'--set base={config.base}: expected one LutFlow artefact')
   content = files.read_bytes(found[0], error=errors.ArtefactError)
-  return decoding.load_as(lutflow.MODEL, content, str(found[0]))
+  return artefacts.load_as(lutflow.MODEL, content, str(found[0]))
 
 
 def _kept(config: Config, model: lutflow.Config) -> list[int]:

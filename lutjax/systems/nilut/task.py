@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import artefacts, errors, experiment
 from lutjax import config as config_lib
-from lutjax import errors, experiment
 from lutjax.data import synthetic
 from lutjax.fit import loop
 from lutjax.looks import decoding, normalized, style_weights, unit_cube
@@ -114,7 +114,7 @@ def every_style(config: looks.Config, data: PyTree, rgb: Array) -> Array:
 def report(finished: experiment.Finished) -> pathlib.Path:
   """Writes the report of a run, with a strip of mixes; see `looks.report.write`."""
   figures = []
-  single = finished.folder / f'model{decoding.SUFFIX}'
+  single = finished.folder / f'model{artefacts.SUFFIX}'
   several = len(finished.gathered.context) > 1
   if finished.records and single.is_file() and several:
     loaded = finished.load(single.read_bytes(), str(single))

@@ -4,6 +4,8 @@ A patch is looked at in four rotations, in all of which the window ends at the p
 the outputs are turned back and added, each trained to give a quarter.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -64,19 +66,19 @@ def _quarter(
   }
   if config.low == 'fused' and 'low' in sums:
     sums['high'] += sums['low']
-  total = 0.0
+  total: Any = 0.0
   for branch in structure.chained(config):
     lowest, highest = structure.level_range(config, branch)
     reach = config.kernel - 1
     centre = planes[branch][:, reach:, reach:, None]
     mean = rounding.ste_round(sums[branch] / config.kernel**2)
-    state = jnp.clip(mean + centre, lowest, highest)
+    state = rounding.clip(mean + centre, lowest, highest)
     for kind, layer, slope in zip(
       structure.layers(config), tables[branch]['layers'], slopes[branch]
     ):
       state = _layer(config, branch, kind, layer, slope, state)
     total = total + state
-  return jnp.clip(total, rounding.LOW, rounding.HIGH)
+  return rounding.clip(total, rounding.LOW, rounding.HIGH)
 
 
 def _spatial(
@@ -99,7 +101,7 @@ def _layer(
   """Applies a layer and its skip connection to `[B, M, M, C]` levels."""
   lowest, highest = structure.level_range(config, branch)
   first, _ = structure.row_range(config, branch)
-  state = jnp.clip(rounding.ste_round(state * layer['scale']), lowest, highest)
+  state = rounding.clip(rounding.ste_round(state * layer['scale']), lowest, highest)
   if kind.kind == 'depthwise':
     total = _depthwise(config, layer['rows'], slope, state, first)
     mean = rounding.ste_round(total / config.kernel**2)
@@ -118,7 +120,7 @@ def _layer(
     mean = rounding.ste_round(total / config.channels)
   if kind.last:
     lowest, highest = rounding.LOW, rounding.HIGH
-  return jnp.clip(mean + state[..., : kind.outputs], lowest, highest)
+  return rounding.clip(mean + state[..., : kind.outputs], lowest, highest)
 
 
 def _depthwise(

@@ -9,13 +9,13 @@ restores pictures of all sizes.
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lutjax.systems.tinylut import folding, row_sums, rounding, structure
+from lutjax.systems.tinylut import folding, rounding, row_sums, structure
 from lutjax.types import Array, PyTree
 
 # Pixels at a time. A loop keeps XLA from computing a sum of rows again in each of its
@@ -24,7 +24,7 @@ CHUNK = 1024
 
 
 class _Row(NamedTuple):
-  """The row of pixels, and how it is gone over; see `restore_row`."""
+  """The row of pixels, and how it is gone over; see `restore_flat`."""
 
   config: structure.Config
   stride: Array
@@ -61,7 +61,7 @@ def restore_plane(
   rows, columns = mirrored(height, margin), mirrored(width, margin)
   codes = plane[rows][:, columns].reshape(-1)
   stride = len(columns)
-  restored = restore_row(
+  restored = restore_flat(
     config,
     program,
     jnp.pad(codes, (0, CHUNK)),
@@ -89,7 +89,7 @@ def mirrored(side: int, margin: int) -> np.ndarray:
   return np.minimum(places, period - places) if side > 1 else places
 
 
-def restore_row(
+def restore_flat(
   config: structure.Config,
   program: PyTree,
   codes: Array,
@@ -122,7 +122,7 @@ def restore_row(
   if codes.ndim != 1 or codes.dtype != jnp.uint8:
     raise ValueError(f'Expected codes uint8 [N], got {codes.dtype} {codes.shape}.')
   row = _Row(config, jnp.int32(stride), jnp.int32(count), chunk, backend)
-  streams = {
+  streams: dict[str, list[Array]] = {
     branch: _streams(row, branch, codes) for branch in structure.branches(config)
   }
   state = jnp.zeros((codes.size, folding.width(config.channels)), jnp.uint8)
@@ -249,8 +249,9 @@ def _spatial(
 ) -> Array:
   """Returns `[chunk, C]` uint8 levels of the spatial layer."""
   config = row.config
-  total = 0
-  for one in structure.branches(config) if config.low == 'fused' else (branch,):
+  fused = config.low == 'fused'
+  total: Any = 0
+  for one in structure.branches(config) if fused else (branch,):
     looked = [_part(s, (begin + start,), (row.chunk,)) for s in streams[one]]
     total = total + row_sums.by_row(
       program[one]['spatial'],

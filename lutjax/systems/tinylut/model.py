@@ -9,13 +9,15 @@ import dataclasses
 
 import jax.numpy as jnp
 
-from lutjax.systems.tinylut import forward, networks, structure
+from lutjax.systems.tinylut import artefact, forward, networks, structure
 from lutjax.types import (
   Array,
   Batch,
   Key,
   PyTree,
+  System,
   Variables,
+  bind,
 )
 
 Config = structure.Config
@@ -78,6 +80,11 @@ def loss(
   scales = [layer['scale'] for held in params.values() for layer in held['layers']]
   price = config.scale_penalty * sum(jnp.sum(scale**2) for scale in scales)
   return error + price, (stats, {'error': error})
+
+
+def make(config: Config) -> System:
+  """Binds a config."""
+  return bind(config, init, apply, loss, artefact.export, artefact.restore)
 
 
 def _unclipped(config: Config, params: PyTree, batch: Batch) -> Array:

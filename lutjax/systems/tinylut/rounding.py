@@ -4,6 +4,8 @@ Activations are float32 that hold integers. Sums of table entries stay far below
 so they are exact, and training sees the bits that integer inference gives.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -30,13 +32,36 @@ def _ste_round_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
   return ste_round(*primals), tangents[0]
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def clip(values: Array, low: int, high: int) -> Array:
+  """Clips to a range whose ends are values like others.
+
+  Integers lie on the ends often, where `jnp.clip` halves the gradient.
+
+  Args:
+    values: Float32; gradients come back from those within the range, ends included.
+    low: The least.
+    high: The largest.
+  """
+  return jnp.clip(values, low, high)
+
+
+@clip.defjvp
+def _clip_jvp(
+  low: int, high: int, primals: tuple, tangents: tuple
+) -> tuple[Array, Array]:
+  (values,) = primals
+  inside = (values >= low) & (values <= high)
+  return clip(values, low, high), jnp.where(inside, tangents[0], 0.0)
+
+
 def entry(values: Array) -> Array:
   """Rounds and clips to what a table entry of 8 bits holds.
 
   Args:
     values: Float32; no gradient comes back from where it is clipped.
   """
-  return jnp.clip(ste_round(values), LOW, HIGH)
+  return clip(ste_round(values), LOW, HIGH)
 
 
 def split(pixels: Array, msb_bits: int) -> tuple[Array, Array]:

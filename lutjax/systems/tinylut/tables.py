@@ -95,5 +95,7 @@ def _layer(
   return {
     'rows': np.where(mask, layer['rows'], 0).astype(np.int8),
     'scale': layer['scale'].astype(np.float32),
-    'shift': np.rint(layer['shift']).astype(np.int8),
+    'shift': np.clip(
+      np.rint(layer['shift']), -config.shift_radius, config.shift_radius
+    ).astype(np.int8),
   }

@@ -1,11 +1,10 @@
 """Restoring whole pictures of any size, tile by tile, with one compiled program.
 
-Tiles of all shapes lie in rows of one length (`inference.restore_row`), and tables are
+Tiles of all shapes lie in rows of one length (`inference.restore_flat`), and tables are
 arguments: nothing is compiled anew for another picture, or another model of the same
 structure. Memory beside the picture and the result does not grow with them.
 """
 
-import collections
 import concurrent.futures
 import functools
 import itertools
@@ -19,7 +18,7 @@ import numpy as np
 
 from lutjax.data import degradations
 from lutjax.systems.tinylut import folding, inference, structure
-from lutjax.types import Array, PyTree, Variables
+from lutjax.types import Array, Variables
 
 # Pixels of a tile with its margin. More leave the cache of a core.
 _TILE = 19 * inference.CHUNK
@@ -27,8 +26,6 @@ _TILE = 19 * inference.CHUNK
 _MARGINS = 12
 # The same for other machines, which take a tile at once. Not measured.
 _WHOLE_TILE = 1 << 18
-# XLA runs what different threads ask for side by side, what one asks for in turn.
-_THREADS = min(8, os.cpu_count() or 1)
 
 
 class _Tile(NamedTuple):
@@ -54,7 +51,7 @@ def process(
     `pixels -> pixels`, uint8 `[H, W, C]` to uint8 `[s H, s W, C]`, each channel on its
     own: what `inference.restore_plane` gives of the whole channel.
   """
-  margin, _ = structure.margins(config)
+  margin = max(structure.margins(config))
   scale = config.restores.scale
   on_cpu = jax.default_backend() == 'cpu'
   room = _room(margin, on_cpu)
@@ -81,8 +78,9 @@ def process(
     if len(tiles) == 1:
       fill(tiles[0])
     else:
-      with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
-        collections.deque(pool.map(fill, tiles), maxlen=0)
+      with concurrent.futures.ThreadPoolExecutor(_threads()) as pool:
+        for _ in pool.map(fill, tiles):
+          pass
     return result
 
   return restore_picture
@@ -90,7 +88,7 @@ def process(
 
 # Compiled once for all models of one form.
 _restore = jax.jit(
-  inference.restore_row, static_argnums=0, static_argnames=('chunk', 'backend')
+  inference.restore_flat, static_argnums=0, static_argnames=('chunk', 'backend')
 )
 
 
@@ -106,6 +104,13 @@ def _form(config: structure.Config) -> structure.Config:
     low=config.low,
     shift_radius=config.shift_radius,
   )
+
+
+def _threads() -> int:
+  """Returns how many tiles are restored side by side: XLA runs those of one in turn."""
+  if hasattr(os, 'sched_getaffinity'):
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1
 
 
 def _room(margin: int, on_cpu: bool) -> int:
