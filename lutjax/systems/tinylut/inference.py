@@ -9,19 +9,18 @@ restores pictures of all sizes.
 
 import functools
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from lutjax.systems.tinylut import folding, rounding, structure
+from lutjax.systems.tinylut import folding, rounding, row_sums, structure
 from lutjax.types import Array, PyTree
 
-Backend = Literal['gather', 'one_hot']
 # Pixels at a time. A loop keeps XLA from computing a sum of rows again in each of its
 # users, and what it reads and writes at a time stays in the cache.
 CHUNK = 1024
-_IN_BOUNDS = jax.lax.GatherScatterMode.PROMISE_IN_BOUNDS
 
 
 class _Row(NamedTuple):
@@ -31,7 +30,63 @@ class _Row(NamedTuple):
   stride: Array
   count: Array
   chunk: int
-  backend: Backend
+  backend: row_sums.Backend
+
+
+def restore_plane(
+  config: structure.Config,
+  program: PyTree,
+  plane: Array,
+  *,
+  backend: row_sums.Backend = 'gather',
+) -> Array:
+  """Restores one channel, mirrored beyond its edges (`mirrored`).
+
+  Args:
+    config: The structure.
+    program: From `folding.prepare`.
+    plane: `[H, W]` uint8.
+    backend: How rows are summed.
+
+  Returns:
+    `[s H, s W]` uint8: what `forward.forward` gives of the mirrored picture, clipped.
+
+  Raises:
+    ValueError: when the plane is not uint8 `[H, W]`, or is empty.
+  """
+  if plane.ndim != 2 or plane.dtype != jnp.uint8 or not plane.size:
+    raise ValueError(f'Expected a plane uint8 [H, W], got {plane.dtype} {plane.shape}.')
+  margin, _ = structure.margins(config)
+  height, width = plane.shape
+  rows, columns = mirrored(height, margin), mirrored(width, margin)
+  codes = plane[rows][:, columns].reshape(-1)
+  stride = len(columns)
+  restored = restore_flat(
+    config,
+    program,
+    jnp.pad(codes, (0, CHUNK)),
+    stride,
+    (height - 1) * stride + width,
+    backend=backend,
+  )
+  scale = config.restores.scale
+  grid = restored[: height * stride].reshape(height, stride, scale, scale)[:, :width]
+  return grid.transpose(0, 2, 1, 3).reshape(height * scale, width * scale)
+
+
+def mirrored(side: int, margin: int) -> np.ndarray:
+  """Returns the pixels of a line with its margins, `[side + 2 margin]`.
+
+  Mirrored without repeating the edge, as numpy's `reflect`, as often as it takes: a
+  line of one pixel repeats it.
+
+  Args:
+    side: Pixels of a line, at least 1.
+    margin: Of each side.
+  """
+  period = max(1, 2 * (side - 1))
+  places = np.arange(-margin, side + margin) % period
+  return np.minimum(places, period - places) if side > 1 else places
 
 
 def restore_flat(
@@ -42,7 +97,7 @@ def restore_flat(
   count: Array | int,
   *,
   chunk: int = CHUNK,
-  backend: Backend = 'gather',
+  backend: row_sums.Backend = 'gather',
 ) -> Array:
   """Restores pixels that lie in a row.
 
@@ -55,8 +110,7 @@ def restore_flat(
     count: Pixels from the first to the last that is wanted, the ends of lines between
       them included.
     chunk: Pixels at a time.
-    backend: `one_hot` multiplies matrices of 8 bits instead of looking rows up, for
-      machines that are slow at looking up; the result is the same.
+    backend: How rows are summed.
 
   Returns:
     `[N, s s]` uint8, the sub-pixels of `count` pixels, the first of which is the first
@@ -71,21 +125,25 @@ def restore_flat(
   streams: dict[str, list[Array]] = {
     branch: _streams(row, branch, codes) for branch in structure.branches(config)
   }
-  state = jnp.zeros((codes.size, config.channels), jnp.uint8)
-  states = dict.fromkeys(structure.chained(config), (state, state))
-  total = jnp.zeros((codes.size, config.outputs), jnp.uint16)
+  state = jnp.zeros((codes.size, folding.width(config.channels)), jnp.uint8)
+  states = {branch: [state, state] for branch in structure.chained(config)}
+  total = jnp.zeros((codes.size, folding.width(config.outputs)), jnp.uint16)
   (total, _), _ = jax.lax.scan(
     functools.partial(_rotation, row, streams),
     (total, states),
     (program, folding.corners(config)),
   )
   # Each rotation has added the offset, as a pixel has it once.
-  result = total.astype(jnp.int16) - (folding.TURNS - 1) * rounding.OFFSET
+  extra = (folding.TURNS - 1) * rounding.OFFSET
   if config.low == 'fused':
     begin = structure.margins(config)[0] * (row.stride + 1)
-    twice = jnp.concatenate([codes, codes])
-    result += _rest(config, _part(twice, (begin,), codes.shape))[:, None]
-  return jnp.clip(result, 0, 255).astype(jnp.uint8)
+    rest = _rest(config, _part(_twice(codes), (begin,), codes.shape))
+    result = jnp.clip(total.astype(jnp.int16) - extra + rest[:, None], 0, 255)
+  else:
+    # Flat, or XLA writes the loop over sub-pixels out, not vectorised.
+    flat = total.reshape(-1)
+    result = jnp.minimum(flat - jnp.minimum(flat, extra), 255).reshape(total.shape)
+  return result[:, : config.outputs].astype(jnp.uint8)
 
 
 def _streams(row: _Row, branch: structure.Branch, codes: Array) -> list[Array]:
@@ -93,17 +151,25 @@ def _streams(row: _Row, branch: structure.Branch, codes: Array) -> list[Array]:
   config = row.config
   bits = folding.levels(config, branch).bit_length() - 1
   plane = codes >> (8 - bits) if branch == 'high' else codes & (2**bits - 1)
-  # What comes round from the start is beyond the margin of every pixel that counts.
-  twice = jnp.concatenate([plane, plane])
   streams = []
   for group in folding.groups(config, branch):
     stream = jnp.zeros_like(plane)
     for i, position in enumerate(group):
-      down, right = divmod(position, config.kernel)
-      place = down * row.stride + right
-      stream |= _part(twice, (place,), plane.shape) << (i * bits)
+      place = _step(row, position)
+      stream |= _part(_twice(plane), (place,), plane.shape) << (i * bits)
     streams.append(stream)
   return streams
+
+
+def _twice(codes: Array) -> Array:
+  """Repeats a row: what comes round is beyond the margin of all that counts."""
+  return jnp.concatenate([codes, codes])
+
+
+def _step(row: _Row, position: int) -> Array:
+  """Returns how far along the row a position of a window is."""
+  down, right = divmod(position, row.config.kernel)
+  return down * row.stride + right
 
 
 def _rest(config: structure.Config, codes: Array) -> Array:
@@ -119,31 +185,36 @@ def _rotation(
   """Adds a rotation's sub-pixels, 0 to 255, to the total that is carried."""
   total, states = carry
   program, corner = given
-  config = row.config
+  layers = structure.layers(row.config)
   begin = corner[0] * row.stride + corner[1]
-  layers = structure.layers(config)
   # Lines below, and columns beside, that later layers see.
-  reach = sum(_reach(config, layer) for layer in layers)
-  for branch, (state, other) in states.items():
+  reach = sum(_reach(row.config, layer) for layer in layers)
+  # Two arrays take turns. Were they to change places, XLA would copy both.
+  states = {branch: list(pair) for branch, pair in states.items()}
+  for branch, pair in states.items():
     look = functools.partial(_spatial, row, program, streams, branch, begin)
-    states = states | {branch: (_over(row, reach, look, state), other)}
+    pair[0] = _over(row, reach, look, pair[0])
   for i, layer in enumerate(layers[:-1]):
-    reach -= _reach(config, layer)
-    for branch, (state, other) in states.items():
+    reach -= _reach(row.config, layer)
+    source, target = i % 2, 1 - i % 2
+    for branch, pair in states.items():
       held = program[branch]['layers'][i]
-      look = functools.partial(_layer, row, branch, layer, held, state)
-      states = states | {branch: (_over(row, reach, look, other), state)}
+      look = functools.partial(_layer, row, branch, layer, held, pair[source])
+      pair[target] = _over(row, reach, look, pair[target])
+  source = (len(layers) - 1) % 2
 
   def last(start: Array) -> Array:
     parts = [
-      _layer(row, branch, layers[-1], program[branch]['layers'][-1], state, start)
-      for branch, (state, _) in states.items()
+      _layer(
+        row, branch, layers[-1], program[branch]['layers'][-1], pair[source], start
+      )
+      for branch, pair in states.items()
     ]
     # Branches are added and clipped, less the offset of all but one.
     both = sum(part.astype(jnp.uint16) for part in parts)
     above = rounding.OFFSET * (len(parts) - 1)
     both = jnp.minimum(both - jnp.minimum(both, above), 255)
-    return both + _part(total, (start, 0), (row.chunk, config.outputs))
+    return both + _part(total, (start, 0), both.shape)
 
   return (_over(row, 0, last, total), states), None
 
@@ -178,16 +249,19 @@ def _spatial(
 ) -> Array:
   """Returns `[chunk, C]` uint8 levels of the spatial layer."""
   config = row.config
-  both = config.low == 'fused' and 'low' in streams
-  branches: tuple[structure.Branch, ...] = ('high', 'low') if both else (branch,)
+  fused = config.low == 'fused'
   total: Any = 0
-  for one in branches:
+  for one in structure.branches(config) if fused else (branch,):
     looked = [_part(s, (begin + start,), (row.chunk,)) for s in streams[one]]
-    spacing = folding.spacing(config, one)
-    total = total + _sum_of_rows(row, program[one]['spatial'], spacing, looked)
+    total = total + row_sums.by_row(
+      program[one]['spatial'],
+      folding.spacing(config, one),
+      looked,
+      backend=row.backend,
+    )
   if folding.ready(config, branch):
     return total.astype(jnp.uint8)
-  return _level(total, folding.divisor(config, branch, None))
+  return row_sums.level(total, folding.divisor(config, branch, None))
 
 
 def _layer(
@@ -200,102 +274,23 @@ def _layer(
 ) -> Array:
   """Returns `[chunk, outputs]` uint8 levels of `[N, C]`, from a place on."""
   config = row.config
-  how = folding.divisor(config, branch, layer)
   if layer.kind == 'depthwise':
-    return _level(_sum_of_entries(row, branch, held['rows'], state, start), how)
-  places = [start] * config.channels
-  lanes = list(range(config.channels))
-  if config.shift_radius:
-    steps = held['shift'][:, 0] * row.stride + held['shift'][:, 1]
-    centre = config.shift_radius * (row.stride + 1)
-    places = [start + step for step in steps] + [start + centre] * layer.outputs
-    lanes += range(layer.outputs)
-  looked = [
-    _part(state, (place, lane), (row.chunk, 1))[:, 0]
-    for place, lane in zip(places, lanes)
-  ]
-  spacing = folding.levels(config, branch)
-  return _level(_sum_of_rows(row, held['rows'], spacing, looked), how)
-
-
-def _sum_of_rows(row: _Row, rows: Array, spacing: int, looked: list[Array]) -> Array:
-  """Adds a row of each table, `[rows, O]`, for each pixel: `[chunk, O]` uint16."""
-  if row.backend == 'one_hot':
-    hot = jnp.stack(looked, axis=1)[..., None] == jnp.arange(spacing, dtype=jnp.uint8)
-    hot = hot.reshape(row.chunk, -1)
-    return _product(hot, rows[: hot.shape[1]], (((1,), (0,)), ((), ())))
-  numbers = jax.lax.GatherDimensionNumbers((1,), (0,), (0,))
-  total: Any = 0
-  for i, levels in enumerate(looked):
-    # Written out, XLA makes one vectorised loop of it.
-    table = rows[i * spacing :][: folding.WINDOW]
-    sizes = (1, rows.shape[1])
-    total = total + jax.lax.gather(
-      table, levels[:, None], numbers, sizes, mode=_IN_BOUNDS
-    )
-  return total
-
-
-def _sum_of_entries(
-  row: _Row, branch: structure.Branch, entries: Array, state: Array, start: Array
-) -> Array:
-  """Adds entries of each channel's own tables over a window: `[chunk, C]` uint16."""
-  config = row.config
-  shape = (row.chunk, config.channels)
-  count = folding.levels(config, branch)
-  looked = []
-  for position in range(config.kernel**2):
-    down, right = divmod(position, config.kernel)
-    looked.append(_part(state, (start + down * row.stride + right, 0), shape))
-  if row.backend == 'one_hot':
-    hot = jnp.stack(looked, axis=1)[..., None] == jnp.arange(count, dtype=jnp.uint8)
-    rows = entries[: len(looked) * count * shape[1]].reshape(len(looked), count, -1)
-    return _product(hot, rows, (((1, 3), (0, 1)), ((2,), (2,)))).T
-  numbers = jax.lax.GatherDimensionNumbers((), (0,), (0,))
-  lanes = jax.lax.broadcasted_iota(jnp.int32, shape, 1)
-  total: Any = 0
-  for i, levels in enumerate(looked):
-    table = entries[i * count * shape[1] :][: folding.WINDOW * shape[1]]
-    places = levels.astype(jnp.int32) * shape[1] + lanes
-    total = total + jax.lax.gather(
-      table, places[..., None], numbers, (1,), mode=_IN_BOUNDS
-    )
-  return total
-
-
-def _product(hot: Array, rows: Array, numbers: Any) -> Array:
-  """Multiplies by rows of 16 bits, as two of 8 bits each, modulo 2^16."""
-  whole = rows.astype(jnp.int16)
-  low = whole.astype(jnp.int8)
-  halves = low, ((whole - low) >> 8).astype(jnp.int8)
-  sums = [
-    jax.lax.dot_general(
-      hot.astype(jnp.int8), half, numbers, preferred_element_type=jnp.int32
-    )
-    for half in halves
-  ]
-  return (sums[0] + 256 * sums[1]).astype(jnp.uint16)
-
-
-def _level(total: Array, how: folding.Divisor) -> Array:
-  """Returns uint8 levels from 0 of uint16 sums: divided, halves to even, clipped."""
-  quotient = _quotient(total, how.parts)
-  lowest = how.offset + how.lowest
-  above = quotient - jnp.minimum(quotient, lowest)
-  return jnp.minimum(above, how.highest - how.lowest).astype(jnp.uint8)
-
-
-def _quotient(total: Array, parts: int) -> Array:
-  if parts % 2:
-    return total // parts
-  odd = total >> 15
-  total = total & (folding.ODD - 1)
-  if parts & (parts - 1) == 0:
-    shift = parts.bit_length() - 1
-    return ((total + (parts // 2 - 1) + ((total >> shift) & 1)) >> shift) + odd
-  up = (total + parts // 2) // parts
-  tie = (up * parts == total + parts // 2).astype(jnp.uint16)
-  return up - (tie & up) + odd
+    look, lanes = row_sums.by_channel, state.shape[1]
+    places = [(start + _step(row, i), 0) for i in range(config.kernel**2)]
+    looked = [_part(state, place, (row.chunk, lanes)) for place in places]
+  else:
+    look = row_sums.by_row
+    places = [(start, lane) for lane in range(config.channels)]
+    if config.shift_radius:
+      centre = config.shift_radius * (row.stride + 1)
+      steps = held['shift'][:, 0] * row.stride + held['shift'][:, 1]
+      places = [(start + step, lane) for lane, step in enumerate(steps)]
+      places += [(start + centre, lane) for lane in range(layer.outputs)]
+    looked = [_part(state, place, (row.chunk, 1))[:, 0] for place in places]
+  total = look(
+    held['rows'], folding.levels(config, branch), looked, backend=row.backend
+  )
+  return row_sums.level(total, folding.divisor(config, branch, layer))
 
 
 def _part(values: Array, place: tuple, shape: tuple[int, ...]) -> Array:

@@ -8,22 +8,10 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from lutjax.data import degradations
-from lutjax.systems.tinylut import folding, inference, model, structure, tables
+from lutjax.systems.tinylut import folding, inference, structure
+from tests.systems.tinylut import drawn
 
 _CHUNK = 128
-
-
-def _entries(config, seed=0):
-  """Draws entries that use the whole range of 8 bits, and scales around 1."""
-  rng = np.random.default_rng(seed)
-  _, made = tables.to_tables(config, model.init(config, jax.random.key(0)))
-  for held in made.params.values():
-    held['spatial'] = rng.integers(-128, 128, held['spatial'].shape).astype(np.int8)
-    for layer in held['layers']:
-      layer['rows'] = rng.integers(-128, 128, layer['rows'].shape).astype(np.int8)
-      layer['scale'] = rng.uniform(0.3, 1.2, 16).astype(np.float32)
-      layer['shift'] = rng.integers(-1, 2, (16, 2)).astype(np.int8)
-  return made
 
 
 @functools.partial(jax.jit, static_argnums=(0, 5, 6))
@@ -31,6 +19,9 @@ def _flat(config, program, codes, stride, count, chunk, backend):
   return inference.restore_flat(
     config, program, codes, stride, count, chunk=chunk, backend=backend
   )
+
+
+_plane = jax.jit(inference.restore_plane, static_argnums=0)
 
 
 def _restored(config, variables, plane, chunk=_CHUNK, backend='gather'):
@@ -82,7 +73,7 @@ def _by_the_paper(params, plane):
 class InferenceTest(parameterized.TestCase):
   def test_is_the_arithmetic_of_the_paper(self):
     config = structure.Config()
-    variables = _entries(config)
+    _, variables = drawn.entries(config)
     plane = np.random.default_rng(1).integers(0, 256, (7, 5)).astype(np.uint8)
     got = _restored(config, variables, plane)
     self.assertGreater(np.ptp(got), 100)
@@ -100,14 +91,29 @@ class InferenceTest(parameterized.TestCase):
     ),
   )
   def test_products_of_matrices_and_other_chunks_give_the_same(self, config):
-    variables = _entries(config)
+    _, variables = drawn.entries(config)
     plane = np.random.default_rng(2).integers(0, 256, (11, 9)).astype(np.uint8)
     want = _restored(config, variables, plane)
     got = _restored(config, variables, plane, backend='one_hot')
     np.testing.assert_array_equal(got, want)
     np.testing.assert_array_equal(_restored(config, variables, plane, chunk=96), want)
 
+  def test_a_plane_is_mirrored_without_its_edge(self):
+    config = structure.Config(kernel=2)
+    _, variables = drawn.entries(config)
+    plane = np.random.default_rng(3).integers(0, 256, (6, 3)).astype(np.uint8)
+    got = _plane(config, folding.prepare(config, variables), plane)
+    np.testing.assert_array_equal(got, _restored(config, variables, plane))
+
+  @parameterized.parameters((7, 2), (3, 9), (2, 3), (1, 4))
+  def test_mirrored_as_by_numpy(self, side, margin):
+    got = inference.mirrored(side, margin)
+    want = np.pad(np.arange(side), margin, mode='reflect')
+    np.testing.assert_array_equal(got, want)
+
   def test_refuses_other_codes(self):
+    with self.assertRaisesRegex(ValueError, r'uint8 \[H, W\], got uint8 \(0, 3\)'):
+      inference.restore_plane(structure.Config(), {}, jnp.zeros((0, 3), jnp.uint8))
     with self.assertRaisesRegex(ValueError, r'uint8 \[N\], got int32 \(4, 4\)'):
       inference.restore_flat(
         structure.Config(), {}, jnp.zeros((4, 4), jnp.int32), 4, 16

@@ -8,21 +8,13 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from lutjax.data import degradations
-from lutjax.systems.tinylut import model, processing, structure, tables
+from lutjax.systems.tinylut import model, processing, structure
+from tests.systems.tinylut import drawn
 
-_S = model.Config(width=8)
+_S = model.Config()
 _OURS = model.Config(
-  width=8, spatial='curve', low='fused', msb_bits=5, pointwise=2, shift_radius=2
+  spatial='curve', low='fused', msb_bits=5, pointwise=2, shift_radius=2
 )
-
-
-def _drawn(config, seed=0):
-  """Draws a model in which every part says something."""
-  rng = np.random.default_rng(seed)
-  return jax.tree.map(
-    lambda leaf: leaf + 0.2 * rng.normal(size=leaf.shape).astype(np.float32),
-    model.init(config, jax.random.key(seed)),
-  )
 
 
 _apply = jax.jit(model.apply, static_argnums=0)
@@ -31,6 +23,7 @@ _apply = jax.jit(model.apply, static_argnums=0)
 def _trained(config, variables, plane):
   """Restores `[H, W]` by the forward pass of training, on a mirrored picture."""
   margin = max(structure.margins(config))
+  variables = jax.tree.map(lambda leaf: leaf.astype(np.float32), variables)
   wide = np.pad(plane, margin, mode='reflect')
   side = 32 + 2 * margin
   square = np.zeros((1, side, side), np.float32)
@@ -69,8 +62,8 @@ class ProcessingTest(parameterized.TestCase):
     ),
   )
   def test_equals_training_at_all_sizes(self, config):
-    variables = _drawn(config)
-    process = processing.process(*tables.to_tables(config, variables))
+    config, variables = drawn.entries(config)
+    process = processing.process(config, variables)
     rng = np.random.default_rng(1)
     for height, width in ((1, 1), (1, 9), (13, 1), (31, 17)):
       picture = rng.integers(0, 256, (height, width, 2)).astype(np.uint8)
@@ -81,25 +74,38 @@ class ProcessingTest(parameterized.TestCase):
     self.assertGreater(np.ptp(got), 50)
 
   def test_parts_are_the_whole(self):
-    process = processing.process(*tables.to_tables(_S, _drawn(_S)))
+    process = processing.process(*drawn.entries(_S))
     picture = np.random.default_rng(2).integers(0, 256, (70, 90, 1)).astype(np.uint8)
     whole = process(picture)
-    limits = {'_LENGTHS': (3 << 10,), '_MOST_WIDTH': 37}
-    with mock.patch.multiple(processing, **limits):
-      self.assertGreater(len(list(processing._parts(70, 90, 2))), 6)
+    with mock.patch.object(processing, '_TILE', 1 << 10):
+      self.assertGreater(len(list(processing._tiles((1, 74, 94), 2, 1 << 10))), 6)
+      process = processing.process(*drawn.entries(_S))
       np.testing.assert_array_equal(process(picture), whole)
+
+  @parameterized.parameters((1, 1), (1, 4000), (3000, 1), (128, 128), (1000, 700))
+  def test_tiles_cover_a_picture_once(self, height, width):
+    for margin, channels in ((2, 3), (20, 4)):
+      room = processing._room(margin, True)
+      count = np.zeros((height, width, channels), np.uint8)
+      shape = channels, height + 2 * margin, width + 2 * margin
+      for tile in processing._tiles(shape, margin, room):
+        size = (tile.height + 2 * margin) * (tile.width + 2 * margin)
+        self.assertLessEqual(len(tile.channels) * size, room)
+        rows = slice(tile.top, tile.top + tile.height)
+        columns = slice(tile.left, tile.left + tile.width)
+        count[rows, columns, tile.channels.start : tile.channels.stop] += 1
+      np.testing.assert_array_equal(count, 1)
 
   def test_one_program_serves_all_models_of_a_structure(self):
     picture = np.zeros((8, 8, 1), np.uint8)
-    processing.process(*tables.to_tables(_S, _drawn(_S)))(picture)
-    before = processing._jitted(processing._form(_S))._cache_size()
+    processing.process(*drawn.entries(_S))(picture)
+    before = processing._restore._cache_size()
     other = dataclasses.replace(_S, name='other', spatial='curve')
-    processing.process(*tables.to_tables(other, _drawn(other, 1)))(picture[:5])
-    after = processing._jitted(processing._form(other))._cache_size()
-    self.assertEqual(before, after)
+    processing.process(*drawn.entries(other, 1))(picture[:5])
+    self.assertEqual(processing._restore._cache_size(), before)
 
   def test_refuses(self):
-    process = processing.process(*tables.to_tables(_S, _drawn(_S)))
+    process = processing.process(*drawn.entries(_S))
     for picture in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 1), np.uint16)):
       with self.assertRaisesRegex(ValueError, 'Expected pixels'):
         process(picture)
