@@ -50,10 +50,15 @@ def init_gain(
     zip(jax.random.split(key, len(pairs)), pairs)
   ):
     weight_key, bias_key = jax.random.split(layer_key)
-    scale = 0.0 if zero_last and i == len(pairs) - 1 else gain / math.sqrt(fan_in)
-    bias_scale = 0.0 if i == len(pairs) - 1 else 1.0
-    weight = scale * jax.random.normal(weight_key, (fan_in, fan_out))
-    bias = bias_scale * jax.random.uniform(bias_key, (fan_out,), minval=-1.0)
+    last = i == len(pairs) - 1
+    # What would be multiplied by zero is not drawn: draws take long to compile.
+    weight = jnp.zeros((fan_in, fan_out))
+    if not (zero_last and last):
+      spread = gain / math.sqrt(fan_in)
+      weight = spread * jax.random.normal(weight_key, (fan_in, fan_out))
+    bias = jnp.zeros(fan_out)
+    if not last:
+      bias = jax.random.uniform(bias_key, (fan_out,), minval=-1.0)
     layers.append({'weight': weight, 'bias': bias})
   return layers
 

@@ -1,7 +1,6 @@
 import dataclasses
 import functools
 import pathlib
-import unittest
 from unittest import mock
 
 import numpy as np
@@ -274,9 +273,6 @@ class TrainingTest(_Runs):
 
 
 class TinyLutTest(_Runs):
-  @unittest.skipIf(
-    systems.model_of(structure.Config()).restorer is None, 'needs one that restores'
-  )
   def test_tables_are_the_network_and_the_same_after_an_interruption(self):
     self.save_all()
     # Few layers, since compiling them takes longest.

@@ -121,7 +121,7 @@ class SamplerTest(parameterized.TestCase):
     settings = config_lib.override(_experiment(), [f'balance={balance}'])
     with mock.patch.object(fleet, 'Programs') as made:
       fit.programs_for(settings, 1, 0)
-    self.assertEqual(made.call_args.args[-1] is not None, balance > 0.0)
+    self.assertEqual(made.call_args.args[-2] is not None, balance > 0.0)
 
   def test_balance_must_be_a_power(self):
     with self.assertRaisesRegex(ValueError, r'balance in \[0, 4\], got -1'):
