@@ -83,6 +83,7 @@ class InferenceTest(parameterized.TestCase):
     structure.Config(),
     structure.Config(
       restores=degradations.Degradation('noise', 25),
+      channels=6,
       pointwise=0,
       pairs=1,
       low='fused',

@@ -12,9 +12,7 @@ from lutjax.systems.tinylut import model, processing, structure
 from tests.systems.tinylut import drawn
 
 _S = model.Config()
-_OURS = model.Config(
-  spatial='curve', low='fused', msb_bits=5, pointwise=2, shift_radius=2
-)
+_OURS = model.Config(spatial='curve', low='fused', msb_bits=5, shift_radius=2)
 
 
 _apply = jax.jit(model.apply, static_argnums=0)
@@ -40,7 +38,11 @@ class ProcessingTest(parameterized.TestCase):
     (
       'pairs_x1',
       dataclasses.replace(
-        _S, restores=degradations.Degradation('noise', 25), pairs=1, pointwise=0
+        _S,
+        restores=degradations.Degradation('noise', 25),
+        channels=6,
+        pairs=1,
+        pointwise=0,
       ),
     ),
     (
@@ -48,6 +50,7 @@ class ProcessingTest(parameterized.TestCase):
       dataclasses.replace(
         _S,
         restores=degradations.Degradation('bicubic', 3),
+        channels=9,
         kernel=2,
         msb_bits=4,
         scaled=False,
@@ -57,7 +60,11 @@ class ProcessingTest(parameterized.TestCase):
     (
       'x2_of_8_bits',
       dataclasses.replace(
-        _OURS, restores=degradations.Degradation('bicubic', 2), msb_bits=8, pointwise=0
+        _OURS,
+        restores=degradations.Degradation('bicubic', 2),
+        channels=8,
+        msb_bits=8,
+        pointwise=0,
       ),
     ),
   )
