@@ -6,9 +6,9 @@ Three planes of 128 x 128, and of 512 x 512 pixels in a third of the rounds; fou
 rotations. All engines give the same pixels, which is checked. One core, CPU seconds of
 the whole call, medians; ours without the first call, which compiles and is timed alone.
 The torch port is the arithmetic of the official script: a whole picture per rotation,
-`tensor[index]` per table. The NumPy peer takes whole rows of 16 bits. `--large` restores
-pictures to 1920 x 1080 and 3840 x 2160 pixels first, and prints how much memory that
-takes.
+`tensor[index]` per table. The NumPy peer takes whole rows of 16 bits. `--large`
+restores pictures to 1920 x 1080 and 3840 x 2160 pixels first, and prints how much
+memory that takes.
 
 The goals: 6.6 and 4.6 times as fast as torch and NumPy, then 11 and 8 times; compiling
 in 2.5 s. Published tables where LUTJAX_DATA has them, else random ones of their shape.
