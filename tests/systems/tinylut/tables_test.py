@@ -7,9 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from lutjax.data import degradations
 from lutjax.systems.tinylut import model, structure, tables
 
-_CONFIG = structure.Config(width=8, shift_radius=1, pairs=1, low='fused')
+_CONFIG = structure.Config(
+  restores=degradations.Degradation('bicubic', 2),
+  channels=4,
+  width=8,
+  shift_radius=1,
+  pairs=1,
+  low='fused',
+)
 
 
 class TablesTest(parameterized.TestCase):
@@ -42,8 +50,8 @@ class TablesTest(parameterized.TestCase):
 
   def test_bytes_count_what_is_reached(self):
     _, made = tables.to_tables(_CONFIG, self.variables)
-    want = 9 * 64 * 16 + 9 * 4 * 16
-    for layer, outputs in zip(made.params['high']['layers'], (16, 9, 16, 16)):
+    want = 9 * 64 * 4 + 9 * 4 * 4
+    for layer, outputs in zip(made.params['high']['layers'], (4, 9, 4, 4)):
       for scale in layer['scale']:
         reached = {
           max(-32, min(31, round(float(np.float32(scale) * np.float32(level)))))
@@ -54,7 +62,7 @@ class TablesTest(parameterized.TestCase):
 
   def test_rows_that_nothing_reaches_are_zero(self):
     for layer in self.variables.params['high']['layers']:
-      layer['scale'] = jnp.full(16, 0.25)
+      layer['scale'] = jnp.full(4, 0.25)
     _, made = tables.to_tables(_CONFIG, self.variables)
     pointwise, depthwise = made.params['high']['layers'][:2]
     for rows in (pointwise['rows'], np.moveaxis(depthwise['rows'], -1, 0)):
