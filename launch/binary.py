@@ -12,6 +12,7 @@ from absl import app, flags, logging
 
 from lutjax import errors
 from lutjax.data import listing
+from lutjax.fit import mesh
 
 # glibc's number for the most heaps that threads spread over, and what suffices.
 _M_ARENA_MAX, _ARENAS = -8, 2
@@ -124,11 +125,7 @@ def start_jax() -> None:
   `~/.cache/lutjax`; `off` keeps none).
   """
   logging.set_verbosity(logging.WARNING)
-  if hasattr(os, 'sched_getaffinity'):
-    cores = len(os.sched_getaffinity(0))
-  else:
-    cores = os.cpu_count() or 1
-  jax.config.update('jax_num_cpu_devices', cores)
+  jax.config.update('jax_num_cpu_devices', mesh.host_cores())
   cache = os.environ.get('LUTJAX_CACHE', '~/.cache/lutjax')
   if cache != 'off':
     jax.config.update(

@@ -39,8 +39,7 @@ def quarter(params: PyTree, windows: Array) -> Array:
 
   Args:
     params: From `init`.
-    windows: `[..., kernel^2]` codes, the pixel itself at the place given by `init`'s
-      callers: the first one.
+    windows: `[..., kernel^2]` codes, the pixel itself first.
   """
   centre = (windows[..., :1] - 128.0) / 4.0
   state = (windows - 128.0) / 128.0

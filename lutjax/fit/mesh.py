@@ -1,5 +1,7 @@
 """Many models on many devices."""
 
+import os
+import sys
 from collections.abc import Callable, Sequence
 
 import jax
@@ -8,6 +10,13 @@ import numpy as np
 from lutjax.types import PyTree
 
 MODEL_AXIS = 'model'
+
+
+def host_cores() -> int:
+  """Returns how many cores this process may use."""
+  if sys.platform == 'linux':
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1
 
 
 def make_mesh(devices: Sequence[jax.Device] | None = None) -> jax.sharding.Mesh:

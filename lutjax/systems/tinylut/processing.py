@@ -9,7 +9,6 @@ import concurrent.futures
 import functools
 import itertools
 import math
-import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ import jax
 import numpy as np
 
 from lutjax.data import degradations
+from lutjax.fit import mesh
 from lutjax.systems.tinylut import folding, inference, structure
 from lutjax.types import Array, Variables
 
@@ -78,7 +78,8 @@ def process(
     if len(tiles) == 1:
       fill(tiles[0])
     else:
-      with concurrent.futures.ThreadPoolExecutor(_threads()) as pool:
+      # XLA runs what one thread asks for in turn.
+      with concurrent.futures.ThreadPoolExecutor(mesh.host_cores()) as pool:
         for _ in pool.map(fill, tiles):
           pass
     return result
@@ -104,13 +105,6 @@ def _form(config: structure.Config) -> structure.Config:
     low=config.low,
     shift_radius=config.shift_radius,
   )
-
-
-def _threads() -> int:
-  """Returns how many tiles are restored side by side: XLA runs those of one in turn."""
-  if hasattr(os, 'sched_getaffinity'):
-    return len(os.sched_getaffinity(0))
-  return os.cpu_count() or 1
 
 
 def _room(margin: int, on_cpu: bool) -> int:
