@@ -118,11 +118,43 @@ class Restorer(NamedTuple):
   levels: Callable[[Any, Variables], Mapping[str, Sequence[int]]] | None = None
 
 
+class Grader(NamedTuple):
+  """What a model that predicts a lattice of a picture does, as functions of its config.
+
+  Attributes:
+    task: Config of the task that scores it where no run folder says which.
+    side: `config -> int`, S, pixels per axis of what it sees of a picture.
+    lattice: `(config, variables, picture [S, S, 3]) -> [N, N, N, 3]`, codes as stored
+      in [0, 1] to a lattice in [0, 1], indexed `[r, g, b]`.
+  """
+
+  task: Any
+  side: Callable[[Any], int]
+  lattice: Callable[[Any, Variables, Array], Array]
+
+
+class LookLibrary(NamedTuple):
+  """A set of looks as a map of codes, for whoever predicts a code.
+
+  Attributes:
+    decode: `(code [D], rgb [..., 3]) -> [..., 3]` float32, both colours in the unit
+      cube; differentiable in the code.
+    size: D.
+    start: `[D]` float32, a typical code.
+    spread: `[D]` float32, how much codes differ in each number.
+  """
+
+  decode: Callable[[Array, Array], Array]
+  size: int
+  start: Any
+  spread: Any
+
+
 class Model(NamedTuple):
   """A kind of model, as functions of its config.
 
   A model learns colours, and then it has `query`; or it restores pictures, and then
-  it has `restorer`.
+  it has `restorer`; or it predicts the lattice of a picture, and has `grader`.
 
   Attributes:
     name: As its artefacts carry it.
@@ -143,6 +175,10 @@ class Model(NamedTuple):
     restorer: What it does with pictures.
     start: `(config, loaded, source) -> Variables` to train on from those of an
       artefact, which `source` names in errors.
+    grader: What it does with pictures, where it predicts lattices.
+    library: `(config, variables) -> LookLibrary`, of a model of looks.
+    complete: `(config, open_artefact) -> config`, with what the config needs of another
+      artefact; `open_artefact` is `(content, source) -> Loaded`.
   """
 
   name: str
@@ -160,6 +196,9 @@ class Model(NamedTuple):
   inverse_lattice: Callable[[Any, Variables, Any, int], Any] | None = None
   restorer: Restorer | None = None
   start: Callable[[Any, 'Loaded', str], Variables] | None = None
+  grader: Grader | None = None
+  library: Callable[[Any, Variables], LookLibrary] | None = None
+  complete: Callable[[Any, Callable[[bytes, str], 'Loaded']], Any] | None = None
 
 
 class Loaded(NamedTuple):
@@ -199,6 +238,7 @@ class Task(NamedTuple):
     verify: `(config, gathered, trained, shipped) -> figures`, of a model as it was
       fitted and as its artefact has it, both `Loaded`.
     solve: `(config, gathered, say) -> (artefact, seconds, figures)`, instead of steps.
+    split: Whether several devices may share the batch of one model.
     run: Does it all; see `commands.fit.fit`.
     evaluate: `(model, config, sources, say) -> (figures, problems)`.
     render: `figures -> Markdown`, of what `evaluate` gives.
@@ -219,6 +259,7 @@ class Task(NamedTuple):
   finish: Callable[..., tuple[Variables, Mapping[str, Any]]] | None = None
   verify: Callable[[Any, Any, Loaded, Loaded], Mapping[str, Any]] | None = None
   solve: Callable[..., tuple[bytes, float, dict[str, Any]]] | None = None
+  split: bool = False
   run: Callable[..., Sequence[str]] | None = None
   evaluate: Callable[..., tuple[dict[str, Any], Sequence[str]]] | None = None
   render: Callable[[Mapping[str, Any]], str] | None = None

@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+import math
 import os
+import pathlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,6 +16,7 @@ import numpy as np
 from lutjax import errors, progress, systems
 from lutjax import experiment as experiment_lib
 from lutjax.fit import fleet, loop, mesh, methods, runs
+from lutjax.report import plots
 from lutjax.types import Loaded, Variables
 
 Say = Callable[[str], None]
@@ -107,10 +110,14 @@ def programs_for(
     group_size: Models vmapped together on a device; 0 picks by backend.
     start: What models start from, instead of random draws.
   """
+  task = systems.task_of(experiment.task)
   devices = mesh.make_mesh()
   group_size = group_size or mesh.default_group_size(devices)
   group_size = min(group_size, jobs)
   count = max(1, min(devices.size, jobs // group_size))
+  split = task.split and jobs == 1
+  if split:
+    count = math.gcd(devices.size, experiment.fit.batch_size)
   devices = mesh.make_mesh(list(devices.devices.flat)[:count])
   model = systems.model_of(experiment.model)
   system = model.make(experiment.model)
@@ -120,7 +127,6 @@ def programs_for(
   if model.linearize is not None:
     linearize = functools.partial(model.linearize, experiment.model)
   method = methods.make(experiment.fit, system, linearize)
-  task = systems.task_of(experiment.task)
   if task.sampler is None:
     raise ValueError(f'Expected a task that samples, got {task.name}.')
   sample = task.sampler(experiment.task)
@@ -131,8 +137,22 @@ def programs_for(
   if task.probe is not None:
     probe = task.probe(experiment.task, system)
   return fleet.Programs(
-    system, method, sample, experiment.fit, devices, group_size, survey, probe
+    system,
+    method,
+    sample,
+    experiment.fit,
+    devices,
+    group_size,
+    survey,
+    probe,
+    split=split and devices.size > 1,
   )
+
+
+def _completed(config: Any) -> Any:
+  """Returns a model's config with what it needs of other artefacts."""
+  complete = systems.model_of(config).complete
+  return config if complete is None else complete(config, systems.load)
 
 
 def _start_of(
@@ -170,43 +190,82 @@ def _fit_pending(
     record = {'size_bytes': len(content), 'seconds': seconds, **figures}
     run.commit(jobs[0].name, content, record)
     return []
+  experiment = dataclasses.replace(experiment, model=_completed(experiment.model))
   if gathered.single:
     model = experiment_lib.labelled(experiment.model, gathered, jobs[0].name)
     experiment = dataclasses.replace(experiment, model=model)
   start = _start_of(experiment, gathered)
   programs = programs_for(experiment, len(jobs), group_size, start)
-  size = fleet.block_size(len(jobs), programs.mesh, programs.group_size)
+  size = 1
+  if not programs.split:
+    size = fleet.block_size(len(jobs), programs.mesh, programs.group_size)
   shapes = fleet.largest_shapes(jobs)
   if task.scorer is None:
     raise ValueError(f'Expected a task that scores, got {task.name}.')
   score = task.scorer(experiment.task, gathered)
   failed = []
   steps = experiment.fit.steps
+  told = _Told(run.folder / 'progress')
   with progress.bar(total=len(pending) * steps, unit='step', unit_scale=True) as bar:
     for block in fleet.blocks(jobs, size):
       if all(job.name in run.done for job in block):
         continue
       bar.set_description(block[0].name[:24])
-      fitted = fleet.fit_block(
+      results = fleet.fit_block(
         programs,
         block,
         size,
         seed=experiment.seed,
         shapes=shapes,
         folder=run.folder / 'checkpoints',
-        on_segment=_progress(bar, run, block, steps, programs.probe),
+        on_segment=_progress(bar, run, block, steps, programs.probe, told),
         say=say,
       )
-      for result in fitted:
+      for result in results:
         if result.job.name not in run.done:
           failed += _commit(experiment, gathered, run, result, score, say)
+  shared = (
+    'sharing each batch' if programs.split else f'{programs.group_size} at a time'
+  )
   say(
     f'{len(pending) - len(failed)} models fitted on {programs.mesh.size} '
-    f'device(s), {programs.group_size} at a time; {programs.compilations} programs '
-    f'of the fit compiled in {programs.compile_seconds:.1f} s'
+    f'device(s), {shared}; {programs.compilations} programs of the fit compiled in '
+    f'{programs.compile_seconds:.1f} s'
   )
+  if programs.probe is not None:
+    rest = max(0.0, told.wall - told.seconds - programs.compile_seconds)
+    share = rest / max(told.wall, 1e-9)
+    say(
+      f'steps took {told.seconds:.1f} s; {rest:.1f} s ({share:.1%}) more went to '
+      'measuring, pictures and checkpoints; no step waited for data, which is on the '
+      'device'
+    )
   run.log('compiled', programs=programs.compilations, seconds=programs.compile_seconds)
   return failed
+
+
+class _Told:
+  """What segments told so far.
+
+  Attributes:
+    seconds: That all their steps took.
+    wall: Until the last one was told of, compiling and measuring included.
+  """
+
+  def __init__(self, folder: pathlib.Path):
+    self.seconds = self.wall = 0.0
+    self._folder = folder
+    self._began = time.perf_counter()
+
+  def add(self, segment: fleet.Segment) -> None:
+    """Takes a segment in, and writes what its model draws."""
+    self.seconds += segment.seconds
+    if segment.pictures is not None:
+      self._folder.mkdir(exist_ok=True)
+      # One model at a time draws.
+      path = self._folder / f'step-{segment.step:06d}.png'
+      plots.write_png(path, segment.pictures[0])
+    self.wall = time.perf_counter() - self._began
 
 
 def _progress(
@@ -215,6 +274,7 @@ def _progress(
   block: Sequence[fleet.Job],
   steps: int,
   probe: loop.Probe | None,
+  told: _Told,
 ) -> Callable[[fleet.Segment], None]:
   """Returns the function that reports progress after each segment of a block."""
   shown = 0
@@ -226,6 +286,7 @@ def _progress(
     shown = segment.step
     loss = _median(segment.losses)
     figures = {name: _median(values) for name, values in segment.figures.items()}
+    told.add(segment)
     what = 'loss' if len(block) == 1 else 'median loss'
     text = f'step {shown}/{steps}, {what} {loss:.3g}'
     bar.set_postfix_str(f'{text}, {probe.describe(figures)}' if probe else text)

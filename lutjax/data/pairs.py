@@ -48,19 +48,25 @@ class Colours(NamedTuple):
   digests: Mapping[str, str]
 
 
-def find(patterns: Sequence[str], *, say: Callable[[str], None] = print) -> list[Pair]:
+def find(
+  patterns: Sequence[str],
+  *,
+  complete: bool = False,
+  say: Callable[[str], None] = print,
+) -> list[Pair]:
   """Lists the pairs that `--pairs` means.
 
   Args:
     patterns: One folder, or what was before and what is after: two files or
       two folders.
+    complete: Whether a picture without a partner is an error.
     say: Told of pictures without a partner.
 
   Returns:
     The pairs, in the order of their names.
 
   Raises:
-    InputError: when there is no pair.
+    InputError: when there is no pair, or one must be complete and is not.
   """
   paths = [pathlib.Path(pattern) for pattern in patterns]
   for path in paths:
@@ -71,12 +77,12 @@ def find(patterns: Sequence[str], *, say: Callable[[str], None] = print) -> list
     if before.is_file() and after.is_file():
       return [Pair(before, {after.stem: after})]
     if before.is_dir() and after.is_dir():
-      return _matched(before, after, after.resolve().name, say)
+      return _matched(before, after, after.resolve().name, say, complete)
   elif len(paths) == 1 and paths[0].is_dir():
     if (paths[0] / 'before').is_dir() and (paths[0] / 'after').is_dir():
       name = paths[0].resolve().name
-      return _matched(paths[0] / 'before', paths[0] / 'after', name, say)
-    return _styled(paths[0], say)
+      return _matched(paths[0] / 'before', paths[0] / 'after', name, say, complete)
+    return _styled(paths[0], say, complete)
   raise errors.InputError(
     f'--pairs={",".join(patterns)}: expected a folder, or BEFORE,AFTER: two files or '
     'two folders'
@@ -151,7 +157,11 @@ def _is_jpeg(path: pathlib.Path) -> bool:
 
 
 def _matched(
-  before: pathlib.Path, after: pathlib.Path, name: str, say: Callable[[str], None]
+  before: pathlib.Path,
+  after: pathlib.Path,
+  name: str,
+  say: Callable[[str], None],
+  complete: bool,
 ) -> list[Pair]:
   stems = [
     {
@@ -166,12 +176,13 @@ def _matched(
     raise errors.InputError(
       f'--pairs: found no picture of the same name in {before} and {after}'
     )
-  if lonely:
-    say(f'--pairs: left out {", ".join(lonely)}: before or after is missing')
+  _tell_lonely(lonely, complete, say)
   return [Pair(stems[0][stem], {name: stems[1][stem]}) for stem in both]
 
 
-def _styled(folder: pathlib.Path, say: Callable[[str], None]) -> list[Pair]:
+def _styled(
+  folder: pathlib.Path, say: Callable[[str], None], complete: bool
+) -> list[Pair]:
   found = {
     item.relative.with_suffix(''): item.path
     for item in images.find_images([str(folder)], say=say)
@@ -193,6 +204,17 @@ def _styled(folder: pathlib.Path, say: Callable[[str], None]) -> list[Pair]:
       f'--pairs={folder}: found neither before/ and after/ nor STEM.png with '
       'STEM_STYLE.png'
     )
+  _tell_lonely(lonely, complete, say)
+  return [Pair(found[stem], after) for stem, after in sorted(grouped.items())]
+
+
+def _tell_lonely(
+  lonely: Sequence[str], complete: bool, say: Callable[[str], None]
+) -> None:
+  """Says which pictures lack a partner, or refuses them."""
+  if lonely and complete:
+    raise errors.InputError(
+      f'--pairs: {", ".join(lonely)}: before or after is missing, expected both'
+    )
   if lonely:
     say(f'--pairs: left out {", ".join(lonely)}: before or after is missing')
-  return [Pair(found[stem], after) for stem, after in sorted(grouped.items())]

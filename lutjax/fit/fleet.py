@@ -63,12 +63,14 @@ class Segment(NamedTuple):
     losses: `[B]` means over the segment, of the jobs of the block.
     seconds: That its steps took, without compiling.
     figures: Of the probe, `[B]` by name; none where there is no probe.
+    pictures: Of the probe, `[B, H, W, 3]` uint8, or None.
   """
 
   step: int
   losses: np.ndarray
   seconds: float
   figures: Mapping[str, np.ndarray]
+  pictures: np.ndarray | None = None
 
 
 class Programs:
@@ -78,6 +80,7 @@ class Programs:
     compilations: Programs compiled so far.
     compile_seconds: Wall time spent compiling them.
     probe: What is measured between segments.
+    split: Whether devices share the batch of one model, instead of models.
   """
 
   def __init__(
@@ -90,6 +93,7 @@ class Programs:
     group_size: int,
     survey: loop.Survey | None = None,
     probe: loop.Probe | None = None,
+    split: bool = False,
   ):
     self.config = config
     self.mesh = devices
@@ -98,7 +102,8 @@ class Programs:
     self.compile_seconds = 0.0
     self._system = system
     self._method = method
-    self._sample = sample
+    self.split = split
+    self._sample = mesh.over_batch(sample, devices) if split else sample
     self._survey = survey
     self.probe = probe
     self._compiled: dict[Any, Callable[..., PyTree]] = {}
@@ -148,14 +153,35 @@ class Programs:
     args = (state.variables, data)
     return jax.device_get(self._call('probe', self.probe.measure, args, donate=False))
 
+  def draw(self, state: loop.State, data: PyTree) -> np.ndarray | None:
+    """Returns the pictures `[M, H, W, 3]` of the probe, None where it draws none.
+
+    Args:
+      state: Stacked states `[M, ...]`.
+      data: Stacked data `[M, ...]` of the same models.
+    """
+    if self.probe is None or self.probe.draw is None:
+      return None
+    args = (state.variables, data)
+    return np.asarray(self._call('draw', self.probe.draw, args, donate=False))
+
+  def place(self, stacked: PyTree) -> PyTree:
+    """Puts stacked leaves `[M, ...]` where the programs want them."""
+    return mesh.place(stacked, self.mesh, whole=self.split)
+
   def _call(
     self, name: Any, one: Callable[..., PyTree], args: tuple, *, donate: bool
   ) -> PyTree:
     made = (name, jax.tree.leaves(args)[0].shape[0])
     if made not in self._compiled:
       began = time.perf_counter()
-      many = mesh.over_models(one, self.mesh, self.group_size)
-      jitted = jax.jit(many, donate_argnums=(0,) if donate else ())
+      donated = (0,) if donate else ()
+      if self.split:
+        whole = jax.NamedSharding(self.mesh, jax.P())
+        jitted = jax.jit(_of_one(one), donate_argnums=donated, out_shardings=whole)
+      else:
+        many = mesh.over_models(one, self.mesh, self.group_size)
+        jitted = jax.jit(many, donate_argnums=donated)
       self._compiled[made] = jitted.lower(*args).compile()
       self.compilations += 1
       self.compile_seconds += time.perf_counter() - began
@@ -252,9 +278,7 @@ def fit_block(
   """
   filled = [*block, *[block[-1]] * (size - len(block))]
 
-  def place(tree: PyTree) -> PyTree:
-    return mesh.place(tree, programs.mesh)
-
+  place = programs.place
   keys = place(jnp.stack([model_key(seed, job.name) for job in filled]))
 
   def stack(shape: np.ndarray, *leaves: np.ndarray) -> np.ndarray:
@@ -283,7 +307,8 @@ def fit_block(
       done += steps
       measured = programs.measure(state, data)
       figures = {name: values[: len(block)] for name, values in measured.items()}
-      on_segment(Segment(done, losses, took, figures))
+      pictures = programs.draw(state, data)
+      on_segment(Segment(done, losses, took, figures, pictures))
       if done == config.steps or (
         time.monotonic() - last_save >= config.checkpoint_seconds
       ):
@@ -295,6 +320,16 @@ def fit_block(
     numbers = [losses[i], *jax.tree.leaves(model)]
     finite = all(np.isfinite(leaf).all() for leaf in numbers)
     yield Fitted(job, model, float(losses[i]), seconds / len(block), finite)
+
+
+def _of_one(one: Callable[..., PyTree]) -> Callable[..., PyTree]:
+  """Lifts a function of one model to stacks of one."""
+
+  def many(*stacked: PyTree) -> PyTree:
+    made = one(*jax.tree.map(lambda leaf: leaf[0], stacked))
+    return jax.tree.map(lambda leaf: leaf[None], made)
+
+  return many
 
 
 def _block_name(block: Sequence[Job]) -> str:

@@ -25,9 +25,12 @@ class Config:
     batch_size: Samples that a step draws.
     optimizer: `adam`, or `gauss_newton` where the model can be linearised.
     learning_rate: Peak rate.
-    schedule: `cosine` (to zero), `constant`, `halving` (every
-      `halving_steps`) or `late_linear` (held, then linear to zero from half).
+    schedule: `cosine` (to zero), `constant`, `halving` (every `halving_steps`),
+      `late_linear` (held, then linear to zero from half) or `plateau` (a tenth, once
+      the mean loss of `plateau_steps` was no better `plateau_patience` times).
     halving_steps: Period of the `halving` schedule.
+    plateau_steps: Steps that `plateau` takes the mean of, such as an epoch.
+    plateau_patience: Of these means, in which the loss may stand still.
     warmup_steps: Over which the rate of `adam` rises to the schedule's.
     beta2: Adam: decay of the squared gradients' mean.
     damping: Gauss-Newton: share of the mean kernel diagonal.
@@ -41,8 +44,12 @@ class Config:
   batch_size: int = 256
   optimizer: Literal['adam', 'gauss_newton'] = 'adam'
   learning_rate: float = 1e-2
-  schedule: Literal['cosine', 'constant', 'halving', 'late_linear'] = 'cosine'
+  schedule: Literal['cosine', 'constant', 'halving', 'late_linear', 'plateau'] = (
+    'cosine'
+  )
   halving_steps: int = 2560
+  plateau_steps: int = 100
+  plateau_patience: int = 10
   warmup_steps: int = 0
   beta2: float = 0.999
   damping: float = 1e-3
@@ -55,6 +62,8 @@ class Config:
       self,
       learning_rate='(0, inf)',
       warmup_steps='[0, inf)',
+      plateau_steps='[1, inf)',
+      plateau_patience='[0, inf)',
       beta2='[0, 1)',
       damping='[0, inf)',
       momentum='[0, 1)',
@@ -112,10 +121,13 @@ class Probe(NamedTuple):
   Attributes:
     measure: `(variables, data) -> figures`, float32 scalars by name.
     describe: `figures -> text`, a few words for the progress bar.
+    draw: `(variables, data) -> [H, W, 3]` uint8, what the model does as it stands, or
+      None.
   """
 
   measure: Callable[[Variables, PyTree], dict[str, Array]]
   describe: Callable[[Mapping[str, float]], str]
+  draw: Callable[[Variables, PyTree], Array] | None = None
 
 
 def init(system: System, method: Method, key: Key) -> State:

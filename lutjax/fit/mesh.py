@@ -65,14 +65,37 @@ def over_models(
   return jax.shard_map(many, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
 
 
-def place(stacked: PyTree, mesh: jax.sharding.Mesh) -> PyTree:
+def over_batch(
+  sample: Callable[..., PyTree], mesh: jax.sharding.Mesh
+) -> Callable[..., PyTree]:
+  """Returns a sampler whose batches are spread over the devices.
+
+  The compiler then splits whatever is done with a batch and adds up over devices what
+  is a sum over the batch, statistics of batch normalisation included: the numbers are
+  those of one device, but for the order of sums.
+
+  Args:
+    sample: `(key, data, batch size) -> batch` with leaves `[B, ...]`.
+    mesh: From `make_mesh`; B is a multiple of its devices.
+  """
+  spread = jax.NamedSharding(mesh, jax.P(MODEL_AXIS))
+
+  def drawn(*args: PyTree) -> PyTree:
+    return jax.lax.with_sharding_constraint(sample(*args), spread)
+
+  return drawn
+
+
+def place(stacked: PyTree, mesh: jax.sharding.Mesh, *, whole: bool = False) -> PyTree:
   """Puts stacked models onto the devices that will fit them.
 
   Args:
-    stacked: Leaves `[M, ...]`, M a multiple of the devices.
+    stacked: Leaves `[M, ...]`, M a multiple of the devices unless `whole`.
     mesh: From `make_mesh`.
+    whole: Whether each device gets all models, to share the batch of one.
   """
-  return jax.device_put(stacked, jax.NamedSharding(mesh, jax.P(MODEL_AXIS)))
+  spec = jax.P() if whole else jax.P(MODEL_AXIS)
+  return jax.device_put(stacked, jax.NamedSharding(mesh, spec))
 
 
 def default_group_size(mesh: jax.sharding.Mesh) -> int:

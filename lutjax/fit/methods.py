@@ -40,7 +40,15 @@ def make(
   """
   if config.optimizer == 'adam':
     rate = _warmed(schedule(config), config.warmup_steps)
-    return gradient(system, optax.adam(rate, b2=config.beta2))
+    moved = optax.adam(rate, b2=config.beta2)
+    if config.schedule == 'plateau':
+      slowed = optax.contrib.reduce_on_plateau(
+        factor=0.1,
+        patience=config.plateau_patience,
+        accumulation_size=config.plateau_steps,
+      )
+      moved = optax.chain(moved, slowed)
+    return gradient(system, moved)
   if config.optimizer == 'gauss_newton':
     if linearize is None:
       raise ValueError('gauss_newton needs a model that can be linearised.')
@@ -62,13 +70,14 @@ def schedule(config: loop.Config) -> optax.Schedule:
     config: `schedule`, `learning_rate`, `steps` and `halving_steps`.
 
   Returns:
-    `step -> rate`.
+    `step -> rate`; of `plateau`, which goes by the losses, the rate that it begins
+    with.
 
   Raises:
     ValueError: on a name that is not known.
   """
   rate, steps = config.learning_rate, config.steps
-  if config.schedule == 'constant':
+  if config.schedule in ('constant', 'plateau'):
     return optax.constant_schedule(rate)
   if config.schedule == 'cosine':
     return optax.cosine_decay_schedule(rate, steps)
@@ -77,7 +86,7 @@ def schedule(config: loop.Config) -> optax.Schedule:
   if config.schedule == 'late_linear':
     return optax.linear_schedule(rate, 0.0, steps - steps // 2, steps // 2)
   raise ValueError(
-    'Expected schedule constant, cosine, halving or late_linear, got '
+    'Expected schedule constant, cosine, halving, late_linear or plateau, got '
     f'{config.schedule!r}.'
   )
 
@@ -101,15 +110,20 @@ def gradient(
     transformation: An optax optimizer.
   """
 
+  informed = optax.with_extra_args_support(transformation)
+
   def step(
     variables: Variables, opt_state: PyTree, batch: Batch, key: Key, _: Array
   ) -> tuple[Variables, PyTree, Array]:
     (loss, (stats, told)), gradients = jax.value_and_grad(system.loss, has_aux=True)(
       variables.params, variables.stats, batch, key
     )
-    updates, opt_state = transformation.update(gradients, opt_state, variables.params)
+    error = told.get('error', loss)
+    updates, opt_state = informed.update(
+      gradients, opt_state, variables.params, value=error
+    )
     params = optax.apply_updates(variables.params, updates)
-    return Variables(params, stats), opt_state, told.get('error', loss)
+    return Variables(params, stats), opt_state, error
 
   return loop.Method(transformation.init, step)
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lutjax import errors
-from lutjax.data import degradations, images, resize
-from lutjax.restoration import quality, sources
+from lutjax.data import degradations, images, pictures, resize
+from lutjax.restoration import quality
 
 # Windows of SSIM are so large.
 LEAST_SIDE = 11
@@ -207,7 +207,7 @@ def _made(high: np.ndarray, degradation: degradations.Degradation, seed: int) ->
 
 
 def _read(path: pathlib.Path, say: Say) -> np.ndarray:
-  found = sources.read(path, say)
+  found = pictures.read(path, say)
   if found.alpha:
     say(f'{path}: alpha left out')
   return np.ascontiguousarray(found.pixels)

@@ -8,8 +8,7 @@ import numpy as np
 
 from lutjax import config as config_lib
 from lutjax import errors, files
-from lutjax.data import degradations, patches, resize
-from lutjax.restoration import sources
+from lutjax.data import degradations, patches, pictures, resize
 from lutjax.types import Loaded, Restorer
 
 
@@ -76,7 +75,7 @@ class Context(NamedTuple):
     pool: What became of them, in words.
   """
 
-  held: tuple[sources.Picture, ...]
+  held: tuple[pictures.Picture, ...]
   trained: int
   pool: str
 
@@ -91,14 +90,14 @@ class Measured(NamedTuple):
     plain: `[scale H, scale W, K]` uint8, what a user has without a model.
   """
 
-  picture: sources.Picture
+  picture: pictures.Picture
   high: np.ndarray
   low: np.ndarray
   plain: np.ndarray
 
 
 def originals(
-  config: Config, picture: sources.Picture, pixels: np.ndarray
+  config: Config, picture: pictures.Picture, pixels: np.ndarray
 ) -> np.ndarray:
   """Returns the planes that a model shall restore of a picture.
 
@@ -184,19 +183,19 @@ def mirrored(planes: np.ndarray, margin: int) -> np.ndarray:
   return np.pad(planes, around, mode='reflect')
 
 
-def measured(config: Config, pictures: Sequence[sources.Picture]) -> Iterator[Measured]:
+def measured(config: Config, held: Sequence[pictures.Picture]) -> Iterator[Measured]:
   """Yields pictures with what is lost and what is left without a model.
 
   Files that have changed since they were found, or are gone, are left out.
 
   Args:
     config: The task, complete.
-    pictures: To read, one after the other.
+    held: To read, one after the other.
   """
-  for picture in pictures:
+  for picture in held:
     try:
       digest = files.digest(files.read_bytes(picture.path))
-      pixels = sources.read(picture.path, say=lambda line: None).pixels
+      pixels = pictures.read(picture.path, say=lambda line: None).pixels
     except errors.InputError:
       continue
     if digest == picture.digest:
@@ -207,13 +206,13 @@ def measured(config: Config, pictures: Sequence[sources.Picture]) -> Iterator[Me
 
 
 def probe_data(
-  config: Config, pictures: Sequence[sources.Picture]
+  config: Config, held: Sequence[pictures.Picture]
 ) -> dict[str, np.ndarray]:
   """Returns patches that are measured during training, evenly from all pictures.
 
   Args:
     config: The task, complete.
-    pictures: That are held out, at least one.
+    held: Pictures that are held out, at least one.
 
   Returns:
     `probe_seen` `[Q, P, P]`, `probe_plain` and `probe_target` `[Q, scale P, scale P]`,
@@ -221,12 +220,12 @@ def probe_data(
   """
   scale = config.degradation.scale
   found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-  for i, one in enumerate(measured(config, pictures)):
+  for i, one in enumerate(measured(config, held)):
     planes = one.high.shape[2]
     low = mirrored(one.low, config.margin)
     wide = [mirrored(of, config.margin * scale) for of in (one.plain, one.high)]
     # Running totals, so that all pictures together give all patches.
-    share = config.probe_patches * (i + 1) // len(pictures) - len(found)
+    share = config.probe_patches * (i + 1) // len(held) - len(found)
     for k in range(planes):
       kept = [
         patches.fixed(
@@ -239,7 +238,7 @@ def probe_data(
       ]
       found += [(plain.low, plain.high, high.high) for plain, high in zip(*kept)]
   names = ('probe_seen', 'probe_plain', 'probe_target')
-  return {name: np.stack(held) for name, held in zip(names, zip(*found))}
+  return {name: np.stack(made) for name, made in zip(names, zip(*found))}
 
 
 def restorer_of(loaded: Loaded) -> Restorer:

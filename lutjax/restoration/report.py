@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from lutjax import artefacts, experiment, progress
+from lutjax.data import pictures
 from lutjax.fit import runs
 from lutjax.report import crops, page, plots
-from lutjax.restoration import preparing, sources
+from lutjax.restoration import preparing
 from lutjax.types import Loaded
 
 # Pictures of which a part is drawn.
@@ -165,7 +166,7 @@ def _levels(loaded: Loaded) -> list[page.Figure]:
 
 def _draw(
   task: preparing.Config,
-  picture: sources.Picture,
+  picture: pictures.Picture,
   scores: Mapping[str, float | None],
   process: Callable[[], Callable[[np.ndarray], np.ndarray]],
 ) -> page.Picture:

@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from lutjax import artefacts, errors, experiment, files, progress
-from lutjax.data import patches
+from lutjax.data import patches, pictures
 from lutjax.fit import fleet, loop
-from lutjax.restoration import preparing, quality, report, sources
+from lutjax.restoration import preparing, quality, report
 from lutjax.types import (
   Array,
   Loaded,
@@ -93,7 +93,7 @@ def gather(
     )
   trained = max(1, len(used) - len(held))
   context = preparing.Context(tuple(held), trained, _described(pool))
-  names = sources.listed([picture.name for picture in held])
+  names = pictures.listed([picture.name for picture in held])
   say(f'{len(used)} pictures, {len(held)} held out ({names}); {context.pool}')
   if len(used) == 1:
     say('one picture alone is trained on, and measured, too')
@@ -266,7 +266,7 @@ def _fill(
   patterns: Sequence[str],
   pool: patches.Pool,
   say: Callable[[str], None],
-) -> tuple[list[sources.Picture], list[sources.Picture], list[str]]:
+) -> tuple[list[pictures.Picture], list[pictures.Picture], list[str]]:
   """Puts pictures into the pool, but for those that are held out.
 
   Args:
@@ -279,11 +279,11 @@ def _fill(
     The pictures that can be used; those of them that are held out; a line for each
     that cannot.
   """
-  found, problems = sources.find(patterns, say)
+  found, problems = pictures.find(patterns, say)
   used, held, alpha = [], [], []
   for picture in progress.bar(found, desc='reading', unit='picture', leave=False):
     try:
-      pixels, has_alpha = sources.read(picture.path, say)
+      pixels, has_alpha = pictures.read(picture.path, say)
       planes = preparing.originals(config, picture, pixels)
     except errors.InputError as error:
       problems.append(str(error))
@@ -298,10 +298,10 @@ def _fill(
   if held and not pool.pixels:
     # None is left to train on.
     last = held[-1] if len(held) == 1 else held.pop()
-    pixels = sources.read(last.path, say).pixels
+    pixels = pictures.read(last.path, say).pixels
     _add(config, pool, preparing.originals(config, last, pixels))
   if alpha:
-    say(f'alpha left out: {sources.listed(alpha)}')
+    say(f'alpha left out: {pictures.listed(alpha)}')
   return used, held, problems
 
 

@@ -25,6 +25,7 @@ _TABLE = {
   'lutflow': 'lutjax.systems.lutflow',
   'gamut_mlp': 'lutjax.systems.gamut_mlp',
   'tinylut': 'lutjax.systems.tinylut',
+  'img2lut': 'lutjax.systems.img2lut',
   'dct': 'lutjax.baselines.dct',
   'grid': 'lutjax.baselines.grid',
   'mulut': 'lutjax.baselines.mulut',

@@ -6,8 +6,8 @@ import PIL.Image
 from absl.testing import absltest, parameterized
 
 from lutjax import errors, types
-from lutjax.data import degradations, resize
-from lutjax.restoration import preparing, sources
+from lutjax.data import degradations, pictures, resize
+from lutjax.restoration import preparing
 from tests.restoration import gain
 
 X2 = degradations.Degradation('bicubic', 2)
@@ -25,10 +25,10 @@ class PreparingTest(parameterized.TestCase):
     PIL.Image.fromarray(pixels).save(self.folder / name)
 
   def pictures(self):
-    return sources.find([str(self.folder)], lambda line: None)[0]
+    return pictures.find([str(self.folder)], lambda line: None)[0]
 
   def test_originals_are_halved_turned_to_luma_and_cut(self):
-    picture = sources.Picture('a', pathlib.Path('a.png'), '0' * 64)
+    picture = pictures.Picture('a', pathlib.Path('a.png'), '0' * 64)
     config = preparing.Config(patch=7, planes='luma', halve=True, restores=X2)
     got = preparing.originals(config, picture, self.rgb)
     half = resize.shrink(self.rgb[:30], 2)
@@ -45,7 +45,7 @@ class PreparingTest(parameterized.TestCase):
         preparing.originals(config, picture, pixels)
 
   def test_refuses_what_jpeg_cannot_hold(self):
-    picture = sources.Picture('a', pathlib.Path('a.png'), '0' * 64)
+    picture = pictures.Picture('a', pathlib.Path('a.png'), '0' * 64)
     config = preparing.Config(patch=1, restores=JPEG)
     with self.assertRaisesRegex(errors.ImageError, 'a.png: .* at most 65500 for JPEG'):
       preparing.originals(config, picture, np.zeros((1, 65501, 1), np.uint8))

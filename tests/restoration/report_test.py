@@ -6,9 +6,9 @@ import PIL.Image
 from absl.testing import absltest
 
 from lutjax import experiment, types
-from lutjax.data import degradations
+from lutjax.data import degradations, pictures
 from lutjax.fit import loop
-from lutjax.restoration import preparing, report, sources
+from lutjax.restoration import preparing, report
 from tests.restoration import gain
 
 X2 = degradations.Degradation('bicubic', 2)
@@ -23,7 +23,7 @@ class ReportTest(absltest.TestCase):
     for i in range(8):
       pixels = rng.integers(0, 256, (40, 48, 3), np.uint8)
       PIL.Image.fromarray(pixels).save(self.folder / f'in/p{i}.png')
-    self.held, _ = sources.find([str(self.folder / 'in')], print)
+    self.held, _ = pictures.find([str(self.folder / 'in')], print)
     events = [
       {'step': 20, 'loss': 9.0, 'psnr': 20.0, 'baseline_psnr': 21.0, 'seconds': 4.0},
       {'step': 40, 'loss': 8.0, 'psnr': 22.0, 'baseline_psnr': 21.0, 'seconds': 5.0},

@@ -6,7 +6,7 @@ import PIL.Image
 from absl.testing import absltest, parameterized
 
 from lutjax import errors
-from lutjax.restoration import sources
+from lutjax.data import pictures
 
 
 class SourcesTest(parameterized.TestCase):
@@ -28,7 +28,7 @@ class SourcesTest(parameterized.TestCase):
     again = self.folder / 'copy.png'
     again.write_bytes((self.folder / '3.png').read_bytes())
     (self.folder / 'gone.png').symlink_to('nowhere.png')
-    found, problems = sources.find([str(self.folder)], self.lines.append)
+    found, problems = pictures.find([str(self.folder)], self.lines.append)
     self.assertLen(found, 8)
     digests = [hashlib.sha256(p.path.read_bytes()).hexdigest() for p in found]
     self.assertEqual([p.digest for p in found], sorted(digests))
@@ -42,7 +42,7 @@ class SourcesTest(parameterized.TestCase):
   def test_names_stay_apart(self):
     one = self.save('a/x.png', np.zeros((4, 4), np.uint8))
     two = self.save('b/x.png', np.ones((4, 4), np.uint8))
-    found, _ = sources.find([str(one), str(two)], self.lines.append)
+    found, _ = pictures.find([str(one), str(two)], self.lines.append)
     self.assertLen({p.name for p in found} & {'x.png', str(one), str(two)}, 2)
 
   def test_grey_is_one_plane_however_it_is_stored(self):
@@ -52,28 +52,28 @@ class SourcesTest(parameterized.TestCase):
       ('rgb.png', np.stack([grey] * 3, axis=-1)),
       ('alpha.png', np.stack([grey, grey], axis=-1)),
     ):
-      held, alpha = sources.read(self.save(name, pixels), self.lines.append)
+      held, alpha = pictures.read(self.save(name, pixels), self.lines.append)
       np.testing.assert_array_equal(held, grey[..., None])
       self.assertEqual(alpha, name == 'alpha.png')
     self.assertEmpty(self.lines)
 
   def test_colours_are_kept_without_alpha(self):
     rgba = np.random.default_rng(0).integers(0, 256, (5, 6, 4), np.uint8)
-    held, alpha = sources.read(self.save('a.png', rgba), self.lines.append)
+    held, alpha = pictures.read(self.save('a.png', rgba), self.lines.append)
     np.testing.assert_array_equal(held, rgba[..., :3])
     self.assertTrue(alpha)
     cmyk = self.save('a.tif', rgba, 'CMYK')
-    self.assertEqual(sources.read(cmyk, self.lines.append).pixels.shape, (5, 6, 3))
+    self.assertEqual(pictures.read(cmyk, self.lines.append).pixels.shape, (5, 6, 3))
     self.assertRegex(self.lines[0], 'a.tif: converted from cmyk to RGB')
 
   def test_refuses_more_than_8_bits(self):
     path = self.save('deep.png', np.zeros((5, 6), np.uint16))
     with self.assertRaisesRegex(errors.ImageError, 'deep.png: found uint16 .* 8 bits'):
-      sources.read(path)
+      pictures.read(path)
 
   def test_lists_some_names(self):
-    self.assertEqual(sources.listed(list('ab')), 'a, b')
-    self.assertEqual(sources.listed(list('abcdef')), 'a, b, c, d and 2 more')
+    self.assertEqual(pictures.listed(list('ab')), 'a, b')
+    self.assertEqual(pictures.listed(list('abcdef')), 'a, b, c, d and 2 more')
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Pictures that restoration models are trained and measured on."""
+"""Pictures that models are trained and measured on, known by their content."""
 
 import pathlib
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ class Picture(NamedTuple):
   @property
   def rank(self) -> float:
     """A number in [0, 1) made of the digest, by which pictures are held out."""
-    return int(self.digest[:_DIGITS], 16) / 16**_DIGITS
+    return rank(self.digest)
 
   @property
   def seed(self) -> int:
@@ -49,6 +49,15 @@ class Pixels(NamedTuple):
 
   pixels: np.ndarray
   alpha: bool
+
+
+def rank(digest: str) -> float:
+  """Returns a number in [0, 1) made of a SHA-256, spread evenly.
+
+  Args:
+    digest: In hexadecimal digits.
+  """
+  return int(digest[:_DIGITS], 16) / 16**_DIGITS
 
 
 def find(

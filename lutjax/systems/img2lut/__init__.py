@@ -1,0 +1,25 @@
+"""Img2LUT: a network that looks at a picture and predicts its LUT (`model`)."""
+
+from lutjax.systems.img2lut import artefact, library, model, task
+from lutjax.types import Entry, Grader, Model, System, bind
+
+
+def make(config: model.Config) -> System:
+  """Binds a config."""
+  return bind(
+    config, model.init, model.apply, model.loss, artefact.export, artefact.restore
+  )
+
+
+MODEL = Model(
+  'img2lut',
+  model.Config,
+  make,
+  model.apply,
+  artefact.config_of,
+  artefact.restore,
+  grader=Grader(task.Config(), lambda config: config.side, model.predict_lattice),
+  complete=library.complete,
+)
+
+ENTRY = Entry('img2lut', models=(MODEL,), tasks=(task.TASK,))
