@@ -75,7 +75,7 @@ def main() -> Sequence[str]:
   )
   if not _OUT.value:
     binary.refuse_beside('a table that is printed only', ['overwrite'])
-  if selection.restores(_MODEL.value):
+  if selection.kind_of(_MODEL.value) == 'restorer':
     return _score_restorer(sources)
   if _OUT.value:
     scorecard.check_out(_OUT.value, overwrite=_OVERWRITE.value)
