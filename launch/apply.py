@@ -89,15 +89,15 @@ _BLEND = flags.DEFINE_list(
 _LUT_OUT = flags.DEFINE_string(
   'lut_out',
   None,
-  'Folder for the LUT of each image, as .cube; or such a file when there is one LUT. Of '
-  'a model that predicts LUTs.',
+  'Folder for the LUT that a model predicts of each image, as .cube; or such a file '
+  'when there is one LUT.',
   allow_override=True,
 )
 _SHARED_LUT = flags.DEFINE_bool(
   'shared_lut',
   False,
-  'Frames of one scene: one LUT for all, the mean of those that a model predicts; how '
-  'much they would change from frame to frame is printed.',
+  'Frames of one scene: one LUT for all, the mean of those that a model predicts. How '
+  'much those change from frame to frame is printed.',
   allow_override=True,
 )
 _OVERWRITE = flags.DEFINE_bool(

@@ -137,7 +137,7 @@ def grade_frames(
   items = sorted(image_batch.find(patterns, out, say=say), key=_place)
   if len(items) < 2:
     raise errors.InputError(
-      '--shared_lut: found 1 image, whose LUT is its own anyway, expected several frames'
+      '--shared_lut: found 1 image, which shares its LUT with none, expected several'
     )
   for item in items:
     image_batch.check(item, overwrite=options.overwrite)
