@@ -124,20 +124,10 @@ def main() -> Sequence[str]:
       overwrite=_OVERWRITE.value,
     )
   binary.refuse_beside('a look, but with --expand', ['space', 'on_mismatch'])
-  kind = 'looks' if _MODEL.value is None else selection.kind_of(_MODEL.value)
-  if kind == 'grader':
-    return _grade(_MODEL.value)
-  if kind == 'restorer':
-    of_looks = ['look', 'blend', 'strength', 'interpolation', 'decode', 'bits']
-    of_looks += _OF_GRADERS
-    binary.refuse_beside(f'--model={_MODEL.value}, which restores pictures', of_looks)
-    return restore.restore_images(
-      selection.find_restorer(_MODEL.value),
-      _IMAGES.value,
-      _OUT.value,
-      overwrite=_OVERWRITE.value,
-    )
-  binary.refuse_beside('one LUT for all images', _OF_GRADERS)
+  if _MODEL.value is not None:
+    kind = selection.kind_of(_MODEL.value)
+    if kind != 'looks':
+      return (_grade if kind == 'grader' else _restore)(_MODEL.value)
   if _LUT.value is not None:
     binary.refuse_beside('--lut, one look', ['look', 'blend', 'decode'])
   if _BLEND.value:
@@ -149,6 +139,7 @@ def main() -> Sequence[str]:
   )
   if len(named) != 1:
     raise errors.InputError(f'--look={_LOOK.value}: found {len(named)}, expected one')
+  binary.refuse_beside('a look, the same for all images', _OF_GRADERS)
   (look,) = named.values()
   return apply.apply_to_images(
     look,
@@ -175,6 +166,19 @@ def _grade(model: str) -> Sequence[str]:
   )
   work = grade.grade_frames if _SHARED_LUT.value else grade.grade_images
   return work(selection.find_grader(model), _IMAGES.value, _OUT.value, options)
+
+
+def _restore(model: str) -> Sequence[str]:
+  """Restores images."""
+  of_looks = ['look', 'blend', 'strength', 'interpolation', 'decode', 'bits']
+  mode = f'--model={model}, which restores pictures'
+  binary.refuse_beside(mode, [*of_looks, *_OF_GRADERS])
+  return restore.restore_images(
+    selection.find_restorer(model),
+    _IMAGES.value,
+    _OUT.value,
+    overwrite=_OVERWRITE.value,
+  )
 
 
 def run() -> None:

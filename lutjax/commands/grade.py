@@ -184,7 +184,7 @@ def predictor(
     raise ValueError(f'Expected a model that predicts LUTs, got {model.path}.')
   side = grader.side(loaded.config)
   variables = jax.device_put(loaded.variables)
-  compiled = jax.jit(functools.partial(grader.lattice, loaded.config))
+  compiled = jax.jit(grader.lattice, static_argnums=0)
 
   def predict(image: images.Image, say: Say) -> np.ndarray:
     seen = images.to_float(grid.sample(image.pixels[..., :3], side))
@@ -193,7 +193,7 @@ def predictor(
         f'found colours from {seen.min():.3g} to {seen.max():.3g}; the model sees them '
         'cut to 0 to 1'
       )
-    return np.asarray(compiled(variables, seen.clip(0.0, 1.0)))
+    return np.asarray(compiled(loaded.config, variables, seen.clip(0.0, 1.0)))
 
   return predict
 
@@ -293,12 +293,15 @@ def _mean(
     previous = found
   if len(used) < 2:
     raise errors.InputError(
-      f'--shared_lut: found {len(used)} frames that can be read, expected several; '
+      f'--shared_lut: {len(used)} of {len(items)} images can be read, expected several; '
       f'{problems[0]}'
     )
   first, last = (item.relative.as_posix() for item in (used[0], used[-1]))
   say(f'shared LUT: the mean over {len(used)} frames, {first} to {last}')
-  say(f'from frame to frame their own LUTs change by {_summary(changes)}; it does not')
+  say(
+    f'from frame to frame LUTs of their own would change by {_summary(changes)}; the '
+    'shared one does not'
+  )
   return (total / len(used)).astype(np.float32), used, problems
 
 
