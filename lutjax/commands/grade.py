@@ -293,7 +293,7 @@ def _mean(
     previous = found
   if len(used) < 2:
     raise errors.InputError(
-      f'--shared_lut: {len(used)} of {len(items)} images can be read, expected several; '
+      f'--shared_lut: {len(used)} of {len(items)} images can be read, expected more; '
       f'{problems[0]}'
     )
   first, last = (item.relative.as_posix() for item in (used[0], used[-1]))
