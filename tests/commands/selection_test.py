@@ -6,7 +6,8 @@ import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from lutjax import assets, errors, files
+from lutjax import assets, errors, files, systems
+from lutjax.baselines import grid
 from lutjax.baselines.mulut import artefact, published
 from lutjax.baselines.mulut import model as mulut
 from lutjax.codec import labels
@@ -14,7 +15,12 @@ from lutjax.commands import selection
 from lutjax.data import degradations
 from lutjax.looks import decoding
 from lutjax.lut import lattice
+from lutjax.nn import resnet
+from lutjax.systems.img2lut import heads
+from lutjax.systems.img2lut import model as img2lut
 from lutjax.systems.nilut import model as nilut
+from lutjax.types import LookLibrary
+from tests.launch import tiny_grader
 
 LOOKS = [labels.Label(name) for name in ('Café', 'cold', 'warm')]
 
@@ -207,6 +213,84 @@ class RestorersTest(absltest.TestCase):
       selection.find_restorer(str(self.folder / 'nowhere'))
     with self.assertRaisesRegex(errors.InputError, 'found no model.lutjax'):
       selection.find_restorer(str(self.folder))
+
+
+class GradersTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+  def save_with_library(self, name: str, content: bytes, library: LookLibrary) -> str:
+    """Writes a model whose head predicts codes of a library in another artefact."""
+    config = img2lut.Config(
+      side=16,
+      network=resnet.Shape(stem=4, widths=(4,)),
+      head=heads.Shape('library', size=3, hidden=(2,)),
+      held=img2lut.Held('looks.lutjax', content, library),
+    )
+    return str(tiny_grader.save(self.folder / name, config))
+
+  def test_opens_one_model_and_refuses_what_the_others_are_for(self):
+    path = tiny_grader.save(self.folder / 'run/model.lutjax')
+    for given in (path, path.parent):
+      self.assertEqual(selection.kind_of(str(given)), 'grader')
+      opened = selection.find_grader(str(given))
+      self.assertEqual(opened.loaded.config, tiny_grader.CONFIG)
+    does = 'found img2lut, which predicts the LUT of a picture, expected a model that'
+    for find, wanted in (
+      (selection.find_models, 'holds looks'),
+      (selection.find_restorer, 'restores pictures'),
+    ):
+      with self.assertRaisesRegex(errors.InputError, f'^{path}: {does} {wanted}$'):
+        find(str(path))
+    config = nilut.Config(widths=(4,), activations=('relu',), looks=tuple(LOOKS[:1]))
+    content = nilut.export(config, nilut.init(config, jax.random.key(0)))
+    files.write_bytes(self.folder / 'look/model.lutjax', content)
+    with self.assertRaisesRegex(
+      errors.InputError,
+      'found nilut, which holds looks, expected a model that predicts the LUT',
+    ):
+      selection.find_grader(str(self.folder / 'look'))
+    for name in 'ab':
+      tiny_grader.save(self.folder / f'several/models/{name}.lutjax')
+    with self.assertRaisesRegex(
+      errors.InputError, 'found 2 models, expected one that p'
+    ):
+      selection.find_grader(str(self.folder / 'several'))
+
+  def test_a_look_library_comes_along(self):
+    config = grid.Config(size=3, looks=tuple(LOOKS[:1]))
+    content = grid.export(config, grid.init(config, jax.random.key(0)))
+    library = LookLibrary(
+      lambda code, rgb: rgb * jax.nn.sigmoid(code[0]), 1, np.zeros(1), np.ones(1)
+    )
+    path = self.save_with_library('a.lutjax', content, library)
+    with self.assertRaisesRegex(
+      errors.InputError, '^looks.lutjax: found grid, expected a library of looks'
+    ):
+      selection.find_grader(path)
+    inner = pathlib.Path(path).read_bytes()
+    nested = self.save_with_library('b.lutjax', inner, library)
+    with self.assertRaisesRegex(
+      errors.ArtefactError,
+      '^looks.lutjax: found img2lut weights that do not fit: .*got',
+    ):
+      selection.find_grader(nested)
+    given = []
+
+    def opened(config, variables):
+      given.append((config, variables))
+      return library
+
+    known = systems.models() | {'grid': grid.MODEL._replace(library=opened)}
+    with mock.patch.object(systems, 'models', lambda: known):
+      loaded = selection.find_grader(path).loaded
+    self.assertEqual(loaded.config.functions, library)
+    ((held, variables),) = given
+    self.assertEqual(held, config)
+    jax.tree.map(
+      np.testing.assert_array_equal, variables, grid.restore(config, content)
+    )
 
 
 if __name__ == '__main__':

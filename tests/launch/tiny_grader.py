@@ -14,22 +14,25 @@ SIZE = 5
 CONFIG = model.Config(
   side=16,
   network=resnet.Shape(stem=4, widths=(4,)),
-  head=heads.Shape(size=SIZE, hidden=(8,), rank=3),
+  head=heads.Shape('dense', size=SIZE, hidden=(8,)),
 )
 
 
-def draw() -> Variables:
+def draw(config: model.Config = CONFIG) -> Variables:
   """Returns a model whose LUTs are far from the identity, and from each other."""
-  variables = jax.device_get(model.init(CONFIG, jax.random.key(0)))
-  last = variables.params['head']['layers'][-1]
-  rng = np.random.default_rng(1)
-  last['weight'] = rng.normal(0.0, 0.15, last['weight'].shape).astype(np.float32)
-  return variables
+  shapes = jax.eval_shape(lambda key: model.init(config, key), jax.random.key(0))
+  rng = np.random.default_rng(0)
+
+  def drawn(leaf):
+    inputs = np.prod(leaf.shape[:-1]) if leaf.ndim > 1 else 100
+    return (rng.normal(size=leaf.shape) / inputs**0.5).astype(np.float32)
+
+  return jax.tree.map(drawn, shapes)
 
 
-def save(path: pathlib.Path) -> pathlib.Path:
+def save(path: pathlib.Path, config: model.Config = CONFIG) -> pathlib.Path:
   """Writes an artefact."""
-  files.write_bytes(path, artefact.export(CONFIG, draw()))
+  files.write_bytes(path, artefact.export(config, draw(config)))
   return path
 
 
