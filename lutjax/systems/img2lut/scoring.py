@@ -277,7 +277,7 @@ def _fitted(
   """Fits one lattice; see `constant_of`."""
   head = heads.Shape('constant', form.head.size)
   # What is similar is a matter of neighbours, which are not drawn here.
-  error = 'mse' if form.loss == 'ssim' else form.loss
+  error = 'l1' if form.loss == 'ssim' else form.loss
   own = dataclasses.replace(form, head=head, library='', held=None, loss=error)
   system = bind(own, model.init, model.apply, model.loss, _nothing, _nothing)
   config = loop.Config(steps=steps, learning_rate=_RATE, batch_size=batch_size)
