@@ -22,6 +22,7 @@ MODEL = Model(
     task=task.Config(),
     side=lambda config: config.side,
     lattice=model.predict_lattice,
+    parameters=model.parameters,
     evaluate=task.evaluate,
     render=report.render,
   ),

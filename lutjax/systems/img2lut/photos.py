@@ -182,7 +182,7 @@ def to_grids(
   """
   channels = 6 if sources and sources[0].after is not None else 3
   fits = int((limit_bytes / max(1, len(sources)) / channels) ** 0.5)
-  kept = max(_LEAST_SIDE, min(side, fits))
+  kept = min(side, max(_LEAST_SIDE, fits))
   if kept < side:
     say(
       f'kept on grids of {kept} x {kept} pixels instead of {side} x {side}, to fit; '

@@ -159,7 +159,8 @@ class RunTest(_Folders):
     strips = sorted((self.folder / 'run/progress').iterdir())
     self.assertEqual([strip.stem[-1] for strip in strips], list('246'))
     # Three pictures beside each other: given, wanted, made.
-    self.assertEqual(PIL.Image.open(strips[0]).size[0], 3 * (16 + 4))
+    with PIL.Image.open(strips[0]) as strip:
+      self.assertEqual(strip.width, 3 * (16 + 4))
     page = (self.folder / 'run/report.html').read_text()
     self.assertIn('Gap closed', page)
     for name in ('data', 'validation', 'loss', 'greys'):
