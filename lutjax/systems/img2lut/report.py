@@ -304,9 +304,9 @@ def contact_sheet(data: Mapping[str, Any], task: sampling.Config) -> page.Figure
     task: Complete.
   """
   whole = dataclasses.replace(task, pixels=0)
-  draw = jax.jit(functools.partial(sampling.sampler(whole), batch_size=_SHEET // 2))
+  draw = jax.jit(sampling.sampler(whole), static_argnums=2)
   given = {name: leaf for name, leaf in data.items() if not name.startswith('probe_')}
-  batch = draw(jax.random.key(0), given)
+  batch = draw(jax.random.key(0), given, _SHEET // 2)
   images: list[np.ndarray] = []
   labels: list[str] = []
   for i, image in enumerate(np.asarray(batch['image'])):

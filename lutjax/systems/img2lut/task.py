@@ -257,8 +257,8 @@ def verify(
     )
     for one in (trained._replace(config=shipped.config), shipped)
   ]
-  flat = [of.reshape(-1, 3) for of in outputs]
-  cie76, _ = scoring.colour_errors(*flat)
+  fitted, decoded = (of.reshape(-1, 3) for of in outputs)
+  cie76, _ = scoring.colour_errors(fitted, decoded)
   return {
     'rounding_cie76': cie76,
     'parameters': sum(model.parameters(shipped.config).values()),
