@@ -1,7 +1,9 @@
-"""Applies a fitted look, or a LUT file, to images, or restores them.
+"""Applies a look, a LUT file or the LUTs that a model predicts to images; restores.
 
 python -m launch.apply --lut=look.cube --images=FOLDER --out=GRADED
 python -m launch.apply --model=RUN/model.lutjax --images=FOLDER --out=GRADED
+python -m launch.apply --model=IMG2LUT --images=FOLDER --out=GRADED --lut_out=CUBES
+python -m launch.apply --model=IMG2LUT --shared_lut --images=FRAMES --out=GRADED
 python -m launch.apply --model=RESTORER --images=FOLDER --out=RESTORED
 python -m launch.apply --expand --images=FOLDER --out=WIDE
 """
@@ -11,7 +13,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from lutjax import errors
-from lutjax.commands import apply, restore, selection
+from lutjax.commands import apply, grade, restore, selection
 from lutjax.lut import interpolate
 
 from . import binary
@@ -19,8 +21,9 @@ from . import binary
 _MODEL = flags.DEFINE_string(
   'model',
   None,
-  'Artefact, run folder, or a model that restores pictures: its artefact, a folder of '
-  'published tables, or the name of one that comes with lutjax.',
+  'Artefact or run folder, of looks or of a model that predicts the LUT of a picture; '
+  'or a model that restores pictures: its artefact, a folder of published tables, or '
+  'the name of one that comes with lutjax.',
   allow_override=True,
 )
 _LUT = flags.DEFINE_string('lut', None, 'LUT file.', allow_override=True)
@@ -83,9 +86,26 @@ _BITS = flags.DEFINE_integer(
 _BLEND = flags.DEFINE_list(
   'blend', [], 'NAME:WEIGHT of several looks, in place of --look.', allow_override=True
 )
+_LUT_OUT = flags.DEFINE_string(
+  'lut_out',
+  None,
+  'Folder for the LUT that a model predicts of each image, as .cube; or such a file '
+  'when there is one LUT.',
+  allow_override=True,
+)
+_SHARED_LUT = flags.DEFINE_bool(
+  'shared_lut',
+  False,
+  'Frames of one scene: one LUT for all, the mean of those that a model predicts. How '
+  'much those change from frame to frame is printed.',
+  allow_override=True,
+)
 _OVERWRITE = flags.DEFINE_bool(
   'overwrite', False, 'Replace existing files.', allow_override=True
 )
+
+# Flags of models that predict LUTs.
+_OF_GRADERS = ['lut_out', 'shared_lut']
 
 
 def main() -> Sequence[str]:
@@ -93,7 +113,7 @@ def main() -> Sequence[str]:
   if (_MODEL.value, _LUT.value, _EXPAND.value or None).count(None) != 2:
     raise errors.InputError('expected one of --model, --lut and --expand')
   if _EXPAND.value:
-    looks = ['look', 'blend', 'interpolation', 'decode', 'strength']
+    looks = ['look', 'blend', 'interpolation', 'decode', 'strength', *_OF_GRADERS]
     binary.refuse_beside('--expand, which applies no look', looks)
     return apply.expand(
       _IMAGES.value,
@@ -104,15 +124,10 @@ def main() -> Sequence[str]:
       overwrite=_OVERWRITE.value,
     )
   binary.refuse_beside('a look, but with --expand', ['space', 'on_mismatch'])
-  if _MODEL.value is not None and selection.restores(_MODEL.value):
-    of_looks = ['look', 'blend', 'strength', 'interpolation', 'decode', 'bits']
-    binary.refuse_beside(f'--model={_MODEL.value}, which restores pictures', of_looks)
-    return restore.restore_images(
-      selection.find_restorer(_MODEL.value),
-      _IMAGES.value,
-      _OUT.value,
-      overwrite=_OVERWRITE.value,
-    )
+  if _MODEL.value is not None:
+    kind = selection.kind_of(_MODEL.value)
+    if kind != 'looks':
+      return (_grade if kind == 'grader' else _restore)(_MODEL.value)
   if _LUT.value is not None:
     binary.refuse_beside('--lut, one look', ['look', 'blend', 'decode'])
   if _BLEND.value:
@@ -124,6 +139,7 @@ def main() -> Sequence[str]:
   )
   if len(named) != 1:
     raise errors.InputError(f'--look={_LOOK.value}: found {len(named)}, expected one')
+  binary.refuse_beside('a look, the same for all images', _OF_GRADERS)
   (look,) = named.values()
   return apply.apply_to_images(
     look,
@@ -133,6 +149,34 @@ def main() -> Sequence[str]:
     strength=_STRENGTH.value,
     decode=_DECODE.value,
     bits=_BITS.value,
+    overwrite=_OVERWRITE.value,
+  )
+
+
+def _grade(model: str) -> Sequence[str]:
+  """Grades images by the LUTs that a model predicts."""
+  mode = f'--model={model}, which predicts the LUT of a picture'
+  binary.refuse_beside(mode, ['look', 'blend', 'decode'])
+  options = grade.Options(
+    interpolation=_INTERPOLATION.value,
+    strength=_STRENGTH.value,
+    bits=_BITS.value,
+    lut_out=_LUT_OUT.value,
+    overwrite=_OVERWRITE.value,
+  )
+  work = grade.grade_frames if _SHARED_LUT.value else grade.grade_images
+  return work(selection.find_grader(model), _IMAGES.value, _OUT.value, options)
+
+
+def _restore(model: str) -> Sequence[str]:
+  """Restores images."""
+  of_looks = ['look', 'blend', 'strength', 'interpolation', 'decode', 'bits']
+  mode = f'--model={model}, which restores pictures'
+  binary.refuse_beside(mode, [*of_looks, *_OF_GRADERS])
+  return restore.restore_images(
+    selection.find_restorer(model),
+    _IMAGES.value,
+    _OUT.value,
     overwrite=_OVERWRITE.value,
   )
 

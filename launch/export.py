@@ -94,7 +94,7 @@ def main() -> Sequence[str]:
     return []
   if _OUT.value is None:
     raise errors.InputError('--out: expected a folder, or a file')
-  if _MODEL.value is not None and selection.restores(_MODEL.value):
+  if _MODEL.value is not None and selection.kind_of(_MODEL.value) == 'restorer':
     return _export_tables(_MODEL.value, _OUT.value)
   if 'hald' not in _FORMAT.value:
     formats = ','.join(_FORMAT.value)

@@ -1,6 +1,7 @@
 """Models on disk: where artefacts are, and how one of a known kind is decoded."""
 
 import pathlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -50,13 +51,20 @@ def find(path: str) -> list[pathlib.Path]:
   return found
 
 
-def load_as(model: Model, content: bytes, source: str) -> Loaded:
+def load_as(
+  model: Model,
+  content: bytes,
+  source: str,
+  open_artefact: Callable[[bytes, str], Loaded] | None = None,
+) -> Loaded:
   """Decodes an artefact of one kind of model.
 
   Args:
     model: The kind.
     content: The artefact.
     source: Named in errors.
+    open_artefact: `(content, source) -> Loaded`, which decodes an artefact that this
+      one contains; without it none is opened.
 
   Raises:
     ArtefactError: when it is damaged, or of another kind.
@@ -69,6 +77,8 @@ def load_as(model: Model, content: bytes, source: str) -> Loaded:
   # Numbers that are not finite are refused once they are all there.
   with np.errstate(over='ignore', invalid='ignore'):
     config = model.config_of(artefact, source)
+    if model.complete is not None and open_artefact is not None:
+      config = model.complete(config, open_artefact)
     loaded = Loaded(model, config, model.restore(config, content, source))
   return checked(loaded, source)
 

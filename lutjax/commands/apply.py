@@ -35,11 +35,10 @@ def applier(lut: lattice.Lut, *, interpolation: str, strength: float) -> Mapped:
 
   Returns:
     `[H, W, 3]` float32 to the same, through one compiled program for images
-    of all sizes.
+    of all sizes and LUTs of one size.
 
   Raises:
-    InputError: on a strength that is no number of 0 or more, or curves alone
-      to be read to the nearest.
+    InputError: on curves alone to be read to the nearest.
   """
   if interpolation == 'nearest' and lattice.is_curves(lut):
     raise errors.InputError(
@@ -81,8 +80,6 @@ def _mixed(rgb: Array, graded: Array, strength: Array) -> Array:
 
 def _in_blocks(block: Callable[[Any, Array], Array], strength: float) -> Mapped:
   """Returns what maps images of all sizes through one compiled program."""
-  if not 0.0 <= strength < float('inf'):
-    raise errors.InputError(f'--strength={strength}: expected a number of 0 or more')
   share = jnp.float32(strength)
 
   def whole(rgb: np.ndarray) -> np.ndarray:
@@ -138,22 +135,16 @@ def apply_to_images(
   Raises:
     InputError: when there is no image, or a flag does not fit.
   """
-  if bits not in (None, 8, 16):
-    raise errors.InputError(f'--bits={bits}: expected 8 or 16')
+  check_options(strength=strength, bits=bits)
   items = image_batch.find(patterns, out, say=say)
   function, network = _functions(look, interpolation, strength, decode)
 
-  def grade(source: pathlib.Path, image: images.Image) -> images.Image:
-    transfer = transfer_characteristics.describe(image)
-    if transfer is not None:
-      say(
-        f'{source}: says that it is {transfer}; graded as it is, by a look for codes '
-        'like those of sRGB'
-      )
+  def grade(source: pathlib.Path, image: images.Image) -> image_batch.Changed:
+    tell_transfer(source, image, say)
     graded = function(images.to_float(image.pixels[..., :3]))
     if network is not None:
       say(f'{source}: {_decoding_error(image, graded, network)}')
-    return _with_colours(image, graded, bits)
+    return image_batch.Changed(with_colours(image, graded, bits))
 
   return image_batch.rewrite(items, grade, overwrite=overwrite, say=say)
 
@@ -185,6 +176,60 @@ def expand(
   return held.expand(patterns, out, space=space, **options)
 
 
+def check_options(*, strength: float, bits: int | None) -> None:
+  """Raises an `InputError` where an image cannot be graded so.
+
+  Args:
+    strength: See `applier`; a number of 0 or more.
+    bits: Of the images that are written: 8, 16, or None for their own.
+  """
+  if bits not in (None, 8, 16):
+    raise errors.InputError(f'--bits={bits}: expected 8 or 16')
+  if not 0.0 <= strength < float('inf'):
+    raise errors.InputError(f'--strength={strength}: expected a number of 0 or more')
+
+
+def tell_transfer(
+  source: pathlib.Path, image: images.Image, say: Callable[[str], None]
+) -> None:
+  """Says where an image has other light than looks expect.
+
+  Args:
+    source: Its file.
+    image: The image as it was read.
+    say: Told, or not.
+  """
+  transfer = transfer_characteristics.describe(image)
+  if transfer is not None:
+    say(
+      f'{source}: says that it is {transfer}; graded as it is, by a look for codes '
+      'like those of sRGB'
+    )
+
+
+def with_colours(
+  image: images.Image, graded: np.ndarray, bits: int | None
+) -> images.Image:
+  """Returns an image with other colours, at its own depth or another.
+
+  Args:
+    image: The image as it was read; its alpha is kept.
+    graded: `[H, W, 3]` float32.
+    bits: See `check_options`.
+  """
+  pixels: Any = image.pixels
+  if pixels.dtype == np.float32 and bits is None:
+    colours: np.ndarray = graded
+  else:
+    colours = images.from_float(graded, bits or pixels.dtype.itemsize * 8)
+  if pixels.shape[-1] == 4:
+    alpha = pixels[..., 3:]
+    if alpha.dtype != colours.dtype:
+      alpha = images.from_float(images.to_float(alpha), bits or 16)
+    colours = np.concatenate([colours, alpha], axis=-1)
+  return image._replace(pixels=colours)
+
+
 def _functions(
   look: selection.Look, interpolation: str, strength: float, decode: str
 ) -> tuple[Mapped, Mapped | None]:
@@ -210,20 +255,3 @@ def _decoding_error(image: images.Image, graded: np.ndarray, network: Mapped) ->
     f'the {decoding.APPLY_SIZE}^3 lattice is off the network by {gap.mean():.2g} of '
     f'255 on average, {gap.max():.2g} at most (of {len(want):,} pixels)'
   )
-
-
-def _with_colours(
-  image: images.Image, graded: np.ndarray, bits: int | None
-) -> images.Image:
-  """Returns an image with other colours, at its own depth or another."""
-  pixels: Any = image.pixels
-  if pixels.dtype == np.float32 and bits is None:
-    colours: np.ndarray = graded
-  else:
-    colours = images.from_float(graded, bits or pixels.dtype.itemsize * 8)
-  if pixels.shape[-1] == 4:
-    alpha = pixels[..., 3:]
-    if alpha.dtype != colours.dtype:
-      alpha = images.from_float(images.to_float(alpha), bits or 16)
-    colours = np.concatenate([colours, alpha], axis=-1)
-  return image._replace(pixels=colours)

@@ -8,13 +8,14 @@ import collections
 import concurrent.futures
 import os
 import pathlib
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
-from lutjax import errors, progress
+from lutjax import errors, files, progress
 from lutjax.data import images
 
 Say = Callable[[str], None]
+_Result = TypeVar('_Result')
 
 # Pictures in work at a time: one is coded while a device works on the other.
 _WORKERS = 2
@@ -25,13 +26,29 @@ class Item(NamedTuple):
 
   Attributes:
     source: The file.
+    relative: Where its output belongs inside a folder.
     target: The file that is written.
     shared: Whether another picture would be written to the same file, or is it.
+    beside: A file that is written along with it, or None.
   """
 
   source: pathlib.Path
+  relative: pathlib.Path
   target: pathlib.Path
   shared: bool
+  beside: pathlib.Path | None = None
+
+
+class Changed(NamedTuple):
+  """What becomes of a picture.
+
+  Attributes:
+    image: The picture that is written.
+    beside: The content of `Item.beside`.
+  """
+
+  image: images.Image
+  beside: bytes = b''
 
 
 def find(
@@ -64,13 +81,32 @@ def find(
     target = out if as_file else out / relative
     resolved = target.resolve()
     taken = resolved in sources and resolved != source.resolve()
-    items.append(Item(source, target, counts[relative] > 1 or taken))
+    items.append(Item(source, relative, target, counts[relative] > 1 or taken))
   return items
+
+
+def check(item: Item, *, overwrite: bool = False) -> None:
+  """Raises an `InputError` where a picture cannot be written as it should be.
+
+  Args:
+    item: From `find`.
+    overwrite: Whether files that are there may be replaced.
+  """
+  source, target = item.source, item.target
+  if target.resolve() == source.resolve():
+    raise errors.InputError(f'{source}: --out would replace the image itself')
+  if item.shared:
+    raise errors.InputError(
+      f"{source}: {target} is another image's, expected a folder of its own"
+    )
+  for path in (target, item.beside):
+    if path is not None and path.exists() and not overwrite:
+      raise errors.InputError(f'{path}: exists already; --overwrite replaces it')
 
 
 def rewrite(
   items: Sequence[Item],
-  change: Callable[[pathlib.Path, images.Image], images.Image],
+  change: Callable[[pathlib.Path, images.Image], Changed],
   *,
   overwrite: bool = False,
   say: Say = print,
@@ -79,7 +115,7 @@ def rewrite(
 
   Args:
     items: From `find`.
-    change: `(source, image) -> image`; an `InputError` that it raises concerns this
+    change: `(source, image) -> Changed`; an `InputError` that it raises concerns this
       picture alone. It is called by several threads.
     overwrite: Whether files that are there may be replaced.
     say: Told what is converted or dropped.
@@ -89,24 +125,55 @@ def rewrite(
   """
 
   def one(item: Item) -> str:
-    source, target = item.source, item.target
     try:
-      if target.resolve() == source.resolve():
-        raise errors.InputError(f'{source}: --out would replace the image itself')
-      if item.shared:
-        raise errors.InputError(
-          f"{source}: {target} is another image's, expected a folder of its own"
-        )
-      if target.exists() and not overwrite:
-        raise errors.InputError(f'{target}: exists already; --overwrite replaces it')
-      changed = change(source, images.read(source, convert=True, say=say))
-      images.write(target, changed, overwrite=overwrite, say=say)
+      check(item, overwrite=overwrite)
+      image, beside = change(item.source, _read(item, say))
+      images.write(item.target, image, overwrite=overwrite, say=say)
+      if item.beside is not None:
+        files.write_bytes(item.beside, beside, overwrite=overwrite)
     except errors.InputError as error:
       return str(error)
     return ''
 
+  return [line for line in _each(items, one) if line]
+
+
+def examine(
+  items: Sequence[Item], look_at: Callable[[images.Image], _Result], *, desc: str
+) -> Iterator[_Result | errors.InputError]:
+  """Reads pictures, and yields what is found in each, in their order.
+
+  Args:
+    items: From `find`.
+    look_at: `image -> what is found`; it is called by several threads.
+    desc: Of the progress bar.
+
+  Yields:
+    What `look_at` returns, or the error of a picture that cannot be read.
+  """
+
+  def one(item: Item) -> _Result | errors.InputError:
+    try:
+      return look_at(_read(item, lambda line: None))
+    except errors.InputError as error:
+      return error
+
+  yield from _each(items, one, desc)
+
+
+def _read(item: Item, say: Say) -> images.Image:
+  return images.read(item.source, convert=True, say=say)
+
+
+def _each(
+  items: Sequence[Item], one: Callable[[Item], _Result], desc: str | None = None
+) -> Iterator[_Result]:
+  """Yields what becomes of each picture, some at a time, under a progress bar."""
   with concurrent.futures.ThreadPoolExecutor(_WORKERS) as pool:
-    lines = progress.bar(
-      pool.map(one, items), total=len(items), unit='image', disable=len(items) < 2
+    yield from progress.bar(
+      pool.map(one, items),
+      total=len(items),
+      unit='image',
+      disable=len(items) < 2,
+      desc=desc,
     )
-    return [line for line in lines if line]

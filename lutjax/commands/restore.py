@@ -51,7 +51,7 @@ def restore_images(
   scale = restorer.degradation(loaded.config).scale
   process = restorer.process(loaded.config, loaded.variables)
 
-  def restore(source: pathlib.Path, image: images.Image) -> images.Image:
+  def restore(source: pathlib.Path, image: images.Image) -> image_batch.Changed:
     _check(source, image.pixels, scale)
     transfer = transfer_characteristics.describe(image)
     if transfer is not None:
@@ -59,7 +59,9 @@ def restore_images(
         f'{source}: says that it is {transfer}; restored as it is, by a model for '
         'codes like those of sRGB'
       )
-    return _with_pixels(image, restored(process, image.pixels, scale))
+    return image_batch.Changed(
+      _with_pixels(image, restored(process, image.pixels, scale))
+    )
 
   return image_batch.rewrite(items, restore, overwrite=overwrite, say=say)
 

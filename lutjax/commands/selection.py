@@ -3,7 +3,7 @@
 import functools
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from lutjax.codec import container, labels
 from lutjax.data import luts
 from lutjax.looks import decoding, round_trip, unit_cube
 from lutjax.lut import lattice, tabulate
-from lutjax.types import Array, Loaded
+from lutjax.types import Array, Loaded, Model
+
+Kind = Literal['looks', 'restorer', 'grader']
 
 
 class Look(NamedTuple):
@@ -37,6 +39,12 @@ class Look(NamedTuple):
 
 # Files that hold tables in published layouts.
 _TABLES = ('.npy', '.npz')
+# What models do, for messages.
+_DOES: Mapping[Kind, str] = {
+  'looks': 'holds looks',
+  'restorer': 'restores pictures',
+  'grader': 'predicts the LUT of a picture',
+}
 
 
 def find_models(path: str) -> list[artefacts.Opened]:
@@ -49,15 +57,11 @@ def find_models(path: str) -> list[artefacts.Opened]:
     The models, in the order of their names.
 
   Raises:
-    InputError: when there is none, or one cannot be read, or restores pictures.
+    InputError: when there is none, or one cannot be read, or is of another kind.
   """
   opened = open_models(path)
   for item in opened:
-    if item.loaded.model.query is None:
-      raise errors.InputError(
-        f'{item.path}: found {item.loaded.model.name}, which restores pictures, '
-        'expected a model of looks'
-      )
+    _check_kind(item, 'looks')
   return opened
 
 
@@ -68,26 +72,29 @@ def find_restorer(path: str) -> artefacts.Opened:
     path: See `open_models`.
 
   Raises:
-    InputError: when there is none, or several, or it cannot be read, or holds looks.
+    InputError: when there is none, or several, or it cannot be read, or is of another
+      kind.
   """
-  opened = open_models(path)
-  if len(opened) != 1:
-    raise errors.InputError(
-      f'--model={path}: found {len(opened)} models, expected one that restores pictures'
-    )
-  (item,) = opened
-  if item.loaded.model.restorer is None:
-    raise errors.InputError(
-      f'{item.path}: found {item.loaded.model.name}, which holds looks, expected a '
-      'model that restores pictures'
-    )
-  return item
+  return _find_one(path, 'restorer')
 
 
-def restores(path: str) -> bool:
-  """Returns whether a path holds a model that restores pictures.
+def find_grader(path: str) -> artefacts.Opened:
+  """Opens the model that predicts the LUT of a picture which a path holds.
 
-  An artefact is not decoded for that. What cannot be opened does not restore: whoever
+  Args:
+    path: See `open_models`.
+
+  Raises:
+    InputError: when there is none, or several, or it cannot be read, or is of another
+      kind.
+  """
+  return _find_one(path, 'grader')
+
+
+def kind_of(path: str) -> Kind:
+  """Returns the kind of models that a path holds.
+
+  An artefact is not decoded for that. What cannot be opened counts as looks: whoever
   opens it learns why.
 
   Args:
@@ -97,16 +104,16 @@ def restores(path: str) -> bool:
     where = _where(path)
     loaded = _in_published_layout(where)
     if loaded is not None:
-      return loaded.model.restorer is not None
+      return _kind(loaded.model)
     first, *_ = artefacts.find(str(where))
     content = files.read_bytes(first)
     if not content.startswith(container.MAGIC):
-      return False
+      return 'looks'
     name = container.unpack(content, str(first)).system
   except errors.InputError:
-    return False
+    return 'looks'
   model = systems.models().get(name)
-  return model is not None and model.restorer is not None
+  return 'looks' if model is None else _kind(model)
 
 
 def name_of(item: artefacts.Opened) -> str:
@@ -246,6 +253,34 @@ def of_lut(lut: lattice.Lut) -> Look:
     lambda size: tabulate.bake(lut, size, method='tetrahedral'),
     own=lut,
   )
+
+
+def _find_one(path: str, kind: Kind) -> artefacts.Opened:
+  opened = open_models(path)
+  if len(opened) != 1:
+    raise errors.InputError(
+      f'--model={path}: found {len(opened)} models, expected one that {_DOES[kind]}'
+    )
+  (item,) = opened
+  _check_kind(item, kind)
+  return item
+
+
+def _check_kind(item: artefacts.Opened, kind: Kind) -> None:
+  """Raises an `InputError` where a model is of another kind."""
+  model = item.loaded.model
+  found = _kind(model)
+  if found != kind:
+    raise errors.InputError(
+      f'{item.path}: found {model.name}, which {_DOES[found]}, expected a model that '
+      f'{_DOES[kind]}'
+    )
+
+
+def _kind(model: Model) -> Kind:
+  if model.restorer is not None:
+    return 'restorer'
+  return 'looks' if model.grader is None else 'grader'
 
 
 def _where(path: str) -> pathlib.Path:

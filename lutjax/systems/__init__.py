@@ -8,6 +8,7 @@ go on.
 import functools
 import importlib
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,9 @@ def make(config: Any) -> System:
 def load(content: bytes, source: str = 'artefact') -> Loaded:
   """Decodes an artefact of any system, or weights in a published format.
 
+  An artefact that it contains, such as a look library, is decoded, too; one within
+  that is not.
+
   Args:
     content: The file.
     source: Named in errors.
@@ -104,20 +108,7 @@ def load(content: bytes, source: str = 'artefact') -> Loaded:
     ArtefactError: when the content is damaged, foreign, or of a system or
       version that this build does not know.
   """
-  if not content.startswith(container.MAGIC):
-    for entry in entries():
-      if entry.published is not None and entry.published.claims(content):
-        with np.errstate(over='ignore', invalid='ignore'):
-          loaded = entry.published.load(content, source)
-        return artefacts.checked(loaded, source)
-  artefact = container.unpack(content, source)
-  known = models()
-  if artefact.system not in known:
-    raise errors.ArtefactError(
-      f'{source}: found system {artefact.system!r}, expected one of '
-      f'{", ".join(sorted(known))}'
-    )
-  return artefacts.load_as(known[artefact.system], content, source)
+  return _load(content, source, _load)
 
 
 def load_folder(path: str | os.PathLike) -> Loaded | None:
@@ -146,3 +137,24 @@ def load_folder(path: str | os.PathLike) -> Loaded | None:
 def image_files() -> ImageFiles | None:
   """Returns the functions for image files that carry a payload, or None."""
   return next((e.image_files for e in entries() if e.image_files is not None), None)
+
+
+def _load(
+  content: bytes,
+  source: str,
+  open_artefact: Callable[[bytes, str], Loaded] | None = None,
+) -> Loaded:
+  if not content.startswith(container.MAGIC):
+    for entry in entries():
+      if entry.published is not None and entry.published.claims(content):
+        with np.errstate(over='ignore', invalid='ignore'):
+          loaded = entry.published.load(content, source)
+        return artefacts.checked(loaded, source)
+  artefact = container.unpack(content, source)
+  known = models()
+  if artefact.system not in known:
+    raise errors.ArtefactError(
+      f'{source}: found system {artefact.system!r}, expected one of '
+      f'{", ".join(sorted(known))}'
+    )
+  return artefacts.load_as(known[artefact.system], content, source, open_artefact)

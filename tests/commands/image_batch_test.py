@@ -48,10 +48,10 @@ class ImageBatchTest(absltest.TestCase):
   def test_each_is_changed_and_one_failure_is_one_line(self):
     self.save('in/a.png', 'in/b.png')
 
-    def change(source: pathlib.Path, image: images.Image) -> images.Image:
+    def change(source: pathlib.Path, image: images.Image) -> image_batch.Changed:
       if source.name == 'a.png':
         raise errors.ImageError(f'{source.name}: cannot be changed')
-      return image._replace(pixels=255 - image.pixels)
+      return image_batch.Changed(image._replace(pixels=255 - image.pixels))
 
     failed = image_batch.rewrite(self.find('in', out='out'), change)
     self.assertEqual(failed, ['a.png: cannot be changed'])

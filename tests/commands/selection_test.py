@@ -143,7 +143,7 @@ class RestorersTest(absltest.TestCase):
     ):
       selection.find_restorer(str(self.folder / 'look'))
     for path in (self.path, self.tables):
-      message = f'{path}: found mulut, which restores pictures, expected a model of'
+      message = f'{path}: found mulut, which restores pictures, expected a model that'
       with self.assertRaisesRegex(errors.InputError, message):
         selection.find_models(str(path))
       with self.assertRaisesRegex(errors.InputError, message):
@@ -152,14 +152,14 @@ class RestorersTest(absltest.TestCase):
   def test_tells_restorers_from_looks_without_opening_them(self):
     files.write_bytes(self.folder / 'run/models/b.lutjax', self.content)
     for path in (self.path, self.folder / 'run', self.tables):
-      self.assertTrue(selection.restores(str(path)))
+      self.assertEqual(selection.kind_of(str(path)), 'restorer')
     config = nilut.Config(widths=(4,), activations=('relu',), looks=tuple(LOOKS[:1]))
     content = nilut.export(config, nilut.init(config, jax.random.key(0)))
     files.write_bytes(self.folder / 'look/model.lutjax', content)
     files.write_bytes(self.folder / 'broken.lutjax', self.content[:-1])
     files.write_bytes(self.folder / 'photo.png', b'\x89PNG\r\n\x1a\n')
     for name in ('look', 'broken.lutjax', 'photo.png', 'nowhere', 'nowhere.lutjax'):
-      self.assertFalse(selection.restores(str(self.folder / name)))
+      self.assertEqual(selection.kind_of(str(self.folder / name)), 'looks')
 
   def test_models_are_named_after_their_place(self):
     files.write_bytes(self.folder / 'v1.2/model.lutjax', self.content)
