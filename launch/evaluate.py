@@ -11,6 +11,10 @@ Or models that restore pictures, on folders of pictures, each a set:
 python -m launch.evaluate --model=RESTORER --images=SET5/HR,SET14/HR --out=FOLDER
 python -m launch.evaluate --model=RESTORER --pairs=LR,HR --set=rivals=TABLES
 python -m launch.evaluate --model=RESTORER --images=SET12 --set=strengths=15,25,50
+
+Or a model that predicts a LUT of each picture, on those that are for the test:
+
+python -m launch.evaluate --model=IMG2LUT_RUN --images=PHOTOS --out=scores.json
 """
 
 from collections.abc import Sequence
@@ -19,7 +23,13 @@ from absl import flags
 
 from lutjax import config as config_lib
 from lutjax import errors, experiment, systems
-from lutjax.commands import evaluate, evaluate_restorer, scorecard, selection
+from lutjax.commands import (
+  evaluate,
+  evaluate_grader,
+  evaluate_restorer,
+  scorecard,
+  selection,
+)
 from lutjax.restoration import evaluation, score_table
 
 from . import binary
@@ -60,7 +70,8 @@ _SET = flags.DEFINE_multi_string(
   'set',
   [],
   'What is scored, as key=value: colours=hald256, random_colours=...; of a model that '
-  'restores strengths=15,25,50, rivals=PATHS, seed, repeats, kind.',
+  'restores strengths=15,25,50, rivals=PATHS, seed, repeats, kind; of one that '
+  'predicts LUTs task=..., test_share, seed.',
   allow_override=True,
 )
 _OVERWRITE = flags.DEFINE_bool(
@@ -75,10 +86,13 @@ def main() -> Sequence[str]:
   )
   if not _OUT.value:
     binary.refuse_beside('a table that is printed only', ['overwrite'])
-  if selection.kind_of(_MODEL.value) == 'restorer':
+  kind = selection.kind_of(_MODEL.value)
+  if kind == 'restorer':
     return _score_restorer(sources)
   if _OUT.value:
     scorecard.check_out(_OUT.value, overwrite=_OVERWRITE.value)
+  if kind == 'grader':
+    return _score_grader(sources)
   config = evaluate.config_for(_MODEL.value, _SET.value, sources)
   _refuse_idle_flags(config)
   if _INVERSE.value:
@@ -114,6 +128,17 @@ def _score_restorer(sources: experiment.Sources) -> Sequence[str]:
     overwrite = _OVERWRITE.value
     print(evaluate_restorer.write(found, text, _OUT.value, overwrite=overwrite))
   return found.problems
+
+
+def _score_grader(sources: experiment.Sources) -> Sequence[str]:
+  """Prints and writes the figures of a model that predicts LUTs."""
+  mode = f'--model={_MODEL.value}, which predicts LUTs'
+  binary.refuse_beside(mode, ['look', 'inverse'])
+  figures, text, problems = evaluate_grader.evaluate(_MODEL.value, _SET.value, sources)
+  print(text)
+  if _OUT.value:
+    print(scorecard.write(figures, text, _OUT.value, overwrite=_OVERWRITE.value))
+  return problems
 
 
 def _refuse_idle_flags(config: evaluate.Config) -> None:

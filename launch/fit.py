@@ -70,7 +70,7 @@ def main() -> Sequence[str]:
   settings: experiment.Experiment = config.load(_CONFIG.value, [binary.CONFIGS])
   named = {'seed': _SEED.value, 'precision': _PRECISION.value}
   given = [f'{key}={value}' for key, value in named.items() if value is not None]
-  if _PAIRS.value:
+  if _PAIRS.value and 'pairs' not in systems.task_of(settings.task).sources:
     settings = dataclasses.replace(settings, task=pairs.from_looks(settings.task))
   _refuse_idle_flags(settings.task)
   settings = config.override(settings, given, flag='--')

@@ -126,11 +126,17 @@ class Grader(NamedTuple):
     side: `config -> int`, S, pixels per axis of what it sees of a picture.
     lattice: `(config, variables, picture [S, S, 3]) -> [N, N, N, 3]`, codes as stored
       in [0, 1] to a lattice in [0, 1], indexed `[r, g, b]`.
+    parameters: `config -> counts`, how many parameters each part has, by its name.
+    evaluate: `(loaded, task, sources, say) -> (figures, problems)`.
+    render: `figures -> Markdown`, of what `evaluate` gives.
   """
 
   task: Any
   side: Callable[[Any], int]
   lattice: Callable[[Any, Variables, Array], Array]
+  parameters: Callable[[Any], Mapping[str, int]]
+  evaluate: Callable[..., tuple[dict[str, Any], Sequence[str]]]
+  render: Callable[[Mapping[str, Any]], str]
 
 
 class LookLibrary(NamedTuple):

@@ -14,6 +14,7 @@ from lutjax.commands import selection
 from lutjax.data import images, luts
 from lutjax.fit import runs
 from lutjax.lut import cube
+from lutjax.types import Model
 
 
 def describe(path: str) -> Iterator[str]:
@@ -111,9 +112,27 @@ def _artefact(model: artefacts.Opened) -> Iterator[str]:
     size_bytes = restorer.table_bytes(loaded.config, loaded.variables)
     yield f'  undoes {restorer.degradation(loaded.config)}'
     yield f'  {size_bytes} bytes of tables in memory'
+  if loaded.model.grader is not None:
+    yield from parameter_table(loaded.model, loaded.config)
   if loaded.model.query is not None:
     yield f'  {len(loaded.config.looks)} looks'
     yield from (f'    {_label(label)}' for label in loaded.config.looks)
+
+
+def parameter_table(model: Model, config: Any) -> Iterator[str]:
+  """Yields how many parameters each part of a model has, then all of them.
+
+  Args:
+    model: That predicts lattices.
+    config: Its config, complete.
+  """
+  if model.grader is None:
+    raise ValueError(f'Expected a model that predicts lattices, got {model.name}.')
+  counts = dict(model.grader.parameters(config))
+  counts['in all'] = sum(counts.values())
+  width = max(map(len, counts))
+  for name, count in counts.items():
+    yield f'  {name:<{width}} {count:>12,} parameters'
 
 
 def _label(label: labels.Label) -> str:
@@ -128,13 +147,13 @@ def _spans(domain: Any) -> str:
 
 
 def _fields(config: Any) -> str:
-  """Returns the fields of a config on one line, without its looks."""
+  """Returns the fields of a config on one line, but for looks and libraries."""
   found = []
   for path in config_lib.paths(config):
     value = config
     for name in path.split('.'):
       value = getattr(value, name)
-    if path != 'looks':
+    if path.split('.')[0] not in ('looks', 'held'):
       found.append(f'{path}={value}')
   return ', '.join(found)
 

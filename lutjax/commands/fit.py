@@ -15,6 +15,7 @@ import numpy as np
 
 from lutjax import errors, progress, systems
 from lutjax import experiment as experiment_lib
+from lutjax.commands import describe
 from lutjax.fit import fleet, loop, mesh, methods, runs
 from lutjax.report import plots
 from lutjax.types import Loaded, Variables
@@ -191,9 +192,12 @@ def _fit_pending(
     run.commit(jobs[0].name, content, record)
     return []
   experiment = dataclasses.replace(experiment, model=_completed(experiment.model))
+  model = systems.model_of(experiment.model)
+  if model.grader is not None:
+    say('\n'.join(describe.parameter_table(model, experiment.model)))
   if gathered.single:
-    model = experiment_lib.labelled(experiment.model, gathered, jobs[0].name)
-    experiment = dataclasses.replace(experiment, model=model)
+    form = experiment_lib.labelled(experiment.model, gathered, jobs[0].name)
+    experiment = dataclasses.replace(experiment, model=form)
   start = _start_of(experiment, gathered)
   programs = programs_for(experiment, len(jobs), group_size, start)
   size = 1

@@ -44,7 +44,8 @@ def make(
     if config.schedule == 'plateau':
       slowed = optax.contrib.reduce_on_plateau(
         factor=0.1,
-        patience=config.plateau_patience,
+        # Here the one that is too many counts, too.
+        patience=config.plateau_patience + 1,
         accumulation_size=config.plateau_steps,
       )
       moved = optax.chain(moved, slowed)

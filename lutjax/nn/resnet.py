@@ -84,7 +84,8 @@ def apply(shape: Shape, variables: Variables, pictures: Array) -> Array:
   Returns:
     `[B, shape.features]` float32.
   """
-  return _Network(shape).apply(_joined(variables), pictures, train=False)
+  features: Any = _Network(shape).apply(_joined(variables), pictures, train=False)
+  return features
 
 
 def train(shape: Shape, variables: Variables, pictures: Array) -> tuple[Array, PyTree]:

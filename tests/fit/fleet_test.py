@@ -49,15 +49,16 @@ PROBE = loop.Probe(
     'twice': 2.0 * data['gamma'],
   },
   lambda figures: f'weight {figures["weight"]:.1f}',
+  lambda variables, data: jnp.full((2, 3, 3), 100 * data['gamma']).astype(jnp.uint8),
 )
 
 
 @functools.cache
-def _programs(devices, group_size, survey=None, probe=None):
+def _programs(devices, group_size, survey=None, probe=None, split=False):
   method = methods.make(CONFIG, SYSTEM)
   over = mesh.make_mesh(jax.devices()[:devices])
   return fleet.Programs(
-    SYSTEM, method, _sample, CONFIG, over, group_size, survey, probe
+    SYSTEM, method, _sample, CONFIG, over, group_size, survey, probe, split
   )
 
 
@@ -71,9 +72,10 @@ class FleetTest(parameterized.TestCase):
     on_segment=None,
     survey=None,
     probe=None,
+    split=False,
   ):
-    programs = _programs(devices, group_size, survey, probe)
-    size = fleet.block_size(len(jobs), programs.mesh, group_size)
+    programs = _programs(devices, group_size, survey, probe, split)
+    size = 1 if split else fleet.block_size(len(jobs), programs.mesh, group_size)
     folder = pathlib.Path(folder or self.create_tempdir().full_path)
     fitted = []
     for block in fleet.blocks(jobs, size):
@@ -107,6 +109,27 @@ class FleetTest(parameterized.TestCase):
         a.variables,
         b.variables,
       )
+
+  def test_devices_that_share_a_batch_give_the_losses_of_one(self):
+    told = {1: [], 8: []}
+    fitted = {}
+    for devices, segments in told.items():
+      (fitted[devices],) = self.fit(
+        _jobs(1), devices, 1, on_segment=segments.append, split=devices > 1
+      )
+    losses = [[segment.losses[0] for segment in told[n]] for n in told]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+    jax.tree.map(
+      lambda x, y: np.testing.assert_allclose(x, y, atol=1e-4),
+      fitted[8].variables,
+      fitted[1].variables,
+    )
+    # Each has an eighth of every batch.
+    programs = _programs(8, 1, split=True)
+    spread = jax.jit(lambda key, data: programs._sample(key, data, 16))(
+      jax.random.key(0), programs.place(_jobs(1)[0].data)
+    )
+    self.assertEqual({s.data.shape for s in spread['rgb'].addressable_shards}, {(2, 3)})
 
   def test_a_model_does_not_depend_on_its_neighbours(self):
     (alone,) = self.fit(_jobs(8)[5:6], 1, 1)
@@ -151,6 +174,10 @@ class FleetTest(parameterized.TestCase):
       self.assertGreater(segment.seconds, 0)
       gammas = [2 * job.data['gamma'] for job in jobs]
       np.testing.assert_allclose(segment.figures['twice'], gammas)
+      self.assertEqual(segment.pictures.shape, (8, 2, 3, 3))
+      np.testing.assert_array_equal(
+        segment.pictures[:, 0, 0, 0], [int(50 * gamma) for gamma in gammas]
+      )
     weights = [np.abs(f.variables.params[0]['weight']).sum() for f in got]
     np.testing.assert_allclose(segments[-1].figures['weight'], weights, rtol=1e-5)
 

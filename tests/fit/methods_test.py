@@ -5,6 +5,7 @@ from absl.testing import absltest, parameterized
 
 from lutjax.fit import loop, methods
 from lutjax.systems.nilut import model as nilut
+from lutjax.types import System, Variables
 
 CONFIG = nilut.Config(widths=(8, 8), activations=('tanh', 'tanh'))
 
@@ -47,7 +48,7 @@ class GaussNewtonTest(parameterized.TestCase):
     state = method.init(variables.params)
     step = jax.jit(method.step)
     losses = []
-    for i in range(12):
+    for i in range(14):
       variables, state, loss = step(
         variables, state, batch, jax.random.key(0), jnp.int32(i)
       )
@@ -86,6 +87,36 @@ class ScheduleTest(parameterized.TestCase):
   def test_rate(self, name, step, want):
     config = loop.Config(steps=100, schedule=name, learning_rate=1.0, halving_steps=10)
     self.assertAlmostEqual(float(methods.schedule(config)(step)), want, places=6)
+
+  def test_a_plateau_takes_a_tenth_once_the_loss_stands_still(self):
+    config = loop.Config(
+      steps=10,
+      schedule='plateau',
+      learning_rate=1.0,
+      plateau_steps=2,
+      plateau_patience=3,
+    )
+    losses = iter([4.0, 4.0, 2.0, 2.0] + [2.0] * 20)
+
+    def loss(params, stats, batch, key):
+      del key
+      return jnp.sum(params), (stats, {'error': batch})
+
+    system = System(None, None, loss, None, None)
+    method = methods.make(config, system)
+    variables = Variables(jnp.zeros(1))
+    state = method.init(variables.params)
+    step = jax.jit(method.step)
+    moves = []
+    for i in range(12):
+      before = variables.params[0]
+      variables, state, _ = step(
+        variables, state, jnp.float32(next(losses)), jax.random.key(0), jnp.int32(i)
+      )
+      moves.append(float(before - variables.params[0]))
+    # The first two means are new bests; then three may be none, and one more is not.
+    np.testing.assert_allclose(moves[:11], 1.0, rtol=1e-3)
+    np.testing.assert_allclose(moves[12:], 0.1, rtol=1e-3)
 
   def test_unknown_names_are_refused(self):
     with self.assertRaisesRegex(ValueError, "got 'linear'"):

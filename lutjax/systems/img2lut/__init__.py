@@ -1,6 +1,6 @@
 """Img2LUT: a network that looks at a picture and predicts its LUT (`model`)."""
 
-from lutjax.systems.img2lut import artefact, library, model, task
+from lutjax.systems.img2lut import artefact, library, model, report, task
 from lutjax.types import Entry, Grader, Model, System, bind
 
 
@@ -18,7 +18,14 @@ MODEL = Model(
   model.apply,
   artefact.config_of,
   artefact.restore,
-  grader=Grader(task.Config(), lambda config: config.side, model.predict_lattice),
+  grader=Grader(
+    task=task.Config(),
+    side=lambda config: config.side,
+    lattice=model.predict_lattice,
+    parameters=model.parameters,
+    evaluate=task.evaluate,
+    render=report.render,
+  ),
   complete=library.complete,
 )
 

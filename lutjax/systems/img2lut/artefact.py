@@ -37,7 +37,7 @@ def export(config: model.Config, variables: Variables) -> bytes:
   Returns:
     The artefact.
   """
-  header = {
+  header: dict[str, Any] = {
     'form': [getattr(config, name) for name in _FORM],
     'network': list(dataclasses.astuple(config.network)),
     'head': list(dataclasses.astuple(config.head)),

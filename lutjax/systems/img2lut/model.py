@@ -18,7 +18,7 @@ import jax.numpy as jnp
 
 from lutjax import config as config_lib
 from lutjax import metrics
-from lutjax.color import difference, spaces
+from lutjax.color import difference, spaces, transfer
 from lutjax.lut import interpolate, regularizers
 from lutjax.nn import resnet
 from lutjax.systems.img2lut import heads
@@ -29,6 +29,18 @@ Precision = Literal['fp32', 'bf16', 'int8']
 # Lattices of a batch whose form has a price: pictures of a batch are drawn at random,
 # so that a few stand for all, in a third of the time.
 _PENALISED = 4
+# Mean levels below this are as good as black.
+_DARK = 1e-3
+# Weights that suit the size of each loss: that of bending, and what monotonicity
+# weighs against it.
+_USUAL_BENDING = {
+  'cie76': 100.0,
+  'ciede2000': 50.0,
+  'l1': 1.0,
+  'ssim': 1.0,
+  'mse': 0.01,
+}
+_MONOTONICITY = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,15 +66,15 @@ class Config:
     side: S, pixels per axis that the network sees.
     network: Its form.
     histogram: Bins per channel of a soft histogram that the head sees beside what the
-      network found; 0 for none.
+      network found, and of the mean levels as logarithms; 0 for none.
     head: What gives the lattice.
     library: Artefact or run folder of looks, for a `library` head.
     held: That library; set when it is opened.
     interpolation: Of the lattice, in training.
     loss: Of the picture: `mse`, `l1`, `cie76`, `ciede2000`, or `ssim` (1 less it).
     smoothness: Weight of `regularizers.smoothness`, the ends twice.
-    bending: Weight of `regularizers.bending`.
-    monotonicity: Weight of `regularizers.monotonicity`.
+    bending: Weight of `regularizers.bending`; None for one that suits the loss.
+    monotonicity: Weight of `regularizers.monotonicity`; None likewise.
     all_axes: Whether that is asked of every output along every input.
     neutrality: Weight of `regularizers.neutrality`.
     energy: Weight of the mean squared weight of mixed lattices.
@@ -78,8 +90,8 @@ class Config:
   interpolation: Literal['trilinear', 'tetrahedral'] = 'tetrahedral'
   loss: Literal['mse', 'l1', 'cie76', 'ciede2000', 'ssim'] = 'cie76'
   smoothness: float = 0.0
-  bending: float = 100.0
-  monotonicity: float = 1.0
+  bending: float | None = None
+  monotonicity: float | None = None
   all_axes: bool = False
   neutrality: float = 0.0
   energy: float = 0.0
@@ -95,8 +107,10 @@ class Config:
     )
     if self.histogram == 1:
       raise ValueError('Expected a histogram of 2 bins or more, or 0, got 1.')
-    if self.bending and self.head.size < 3:
-      raise ValueError('Expected 3 nodes per axis or more for bending, got 2.')
+    if self.head.size < 3 and self.bending != 0.0:
+      raise ValueError(
+        'Expected bending 0 with 2 nodes per axis, where nothing can bend.'
+      )
     if bool(self.library or self.held) != (self.head.kind == 'library'):
       raise ValueError(
         f'Expected a library for a head of that kind alone, got {self.library!r} and '
@@ -108,7 +122,7 @@ class Config:
     """Numbers that enter the head."""
     if self.head.kind == 'constant':
       return 0
-    return self.network.features + 3 * self.histogram
+    return self.network.features + (3 * self.histogram + 6 if self.histogram else 0)
 
   @property
   def functions(self) -> LookLibrary | None:
@@ -285,7 +299,13 @@ def _beside_histogram(config: Config, found: Array, pictures: Array) -> Array:
   levels = jnp.arange(config.histogram)
   places = pictures.reshape(len(pictures), -1, 3, 1) * (config.histogram - 1)
   shares = jnp.mean(jax.nn.relu(1.0 - jnp.abs(places - levels)), axis=1)
-  return jnp.concatenate([found, shares.reshape(len(pictures), -1)], axis=-1)
+  means = [
+    jnp.mean(of, axis=(1, 2)) for of in (pictures, transfer.srgb_to_linear(pictures))
+  ]
+  # A gain is a step along a logarithm, however bright the picture.
+  logarithms = [jnp.log(mean + _DARK) for mean in means]
+  seen = [found, shares.reshape(len(pictures), -1), *logarithms]
+  return jnp.concatenate(seen, axis=-1)
 
 
 def _mapped(config: Config, made: Array, rgb: Array) -> Array:
@@ -293,11 +313,13 @@ def _mapped(config: Config, made: Array, rgb: Array) -> Array:
 
 
 def _penalties(config: Config) -> list[tuple[float, Callable[[Array], Array]]]:
+  bending, monotonicity = config.bending, config.monotonicity
+  usual = _USUAL_BENDING[config.loss]
   return [
     (config.smoothness, lambda made: regularizers.smoothness(made, ends=2.0)),
-    (config.bending, regularizers.bending),
+    (usual if bending is None else bending, regularizers.bending),
     (
-      config.monotonicity,
+      _MONOTONICITY * usual if monotonicity is None else monotonicity,
       lambda made: regularizers.monotonicity(made, all_axes=config.all_axes),
     ),
     (config.neutrality, regularizers.neutrality),

@@ -47,12 +47,10 @@ class Pixels(NamedTuple):
   Attributes:
     before: `[H, W, 3]` float32 in [0, 1]; of a photo, the photo.
     after: `[H, W, 3]` float32 in [0, 1], of a pair.
-    bits: Of the deeper file: 8, 16 or 32.
   """
 
   before: np.ndarray
   after: np.ndarray | None
-  bits: int
 
 
 def find_photos(patterns: Sequence[str], say: Say) -> tuple[list[Source], list[str]]:
@@ -136,14 +134,13 @@ def read(source: Source, say: Say) -> Pixels:
   if source.after is None:
     image = images.read(source.picture.path, convert=True, say=say)
     rgb = images.to_float(image.pixels[..., :3])
-    bits = image.pixels.dtype.itemsize * 8
-    return Pixels(np.clip(rgb, 0.0, 1.0), None, bits)
+    return Pixels(np.clip(rgb, 0.0, 1.0), None)
   before = pair_matching.read(source.picture.path, say)
   after = pair_matching.to_space_of(pair_matching.read(source.after, say), before, say)
   before, after = pair_matching.to_one_size([before, after], say)
   if not (before.opaque & after.opaque).all():
     say(f'--pairs: {source.picture.path}: transparent pixels count as they are')
-  return Pixels(before.rgb, after.rgb, 16)
+  return Pixels(before.rgb, after.rgb)
 
 
 def measured(pixels: Pixels) -> Pixels:
@@ -164,7 +161,7 @@ def measured(pixels: Pixels) -> Pixels:
     return None if of is None else of[rows[:, None], columns]
 
   before = pixels.before[rows[:, None], columns]
-  return Pixels(before, thinned(pixels.after), pixels.bits)
+  return Pixels(before, thinned(pixels.after))
 
 
 def to_grids(
@@ -179,18 +176,19 @@ def to_grids(
     say: Told what is converted, and the size.
 
   Returns:
-    `before` `[M, K, K, 3]` and, of pairs, `after`: uint8, or uint16 where a picture
-    has more bits; the sources that they are of; a line for each that cannot be read.
+    `before` `[M, K, K, 3]` and, of pairs, `after`: uint8 where that is all that the
+    pictures have, or uint16; the sources that they are of; a line for each that cannot
+    be read.
   """
   channels = 6 if sources and sources[0].after is not None else 3
   fits = int((limit_bytes / max(1, len(sources)) / channels) ** 0.5)
-  kept = max(_LEAST_SIDE, min(side, fits))
+  kept = min(side, max(_LEAST_SIDE, fits))
   if kept < side:
     say(
       f'kept on grids of {kept} x {kept} pixels instead of {side} x {side}, to fit; '
       '--set=pool_megabytes=N lets more in'
     )
-  before, after, used, problems, deep = [], [], [], [], False
+  before, after, used, problems = [], [], [], []
   for source in progress.bar(sources, desc='reading', unit='picture', leave=False):
     try:
       pixels = read(source, say)
@@ -198,12 +196,11 @@ def to_grids(
       problems.append(str(error))
       continue
     used.append(source)
-    deep |= pixels.bits > 8
     before.append(_codes(grid.sample(pixels.before, kept)))
     if pixels.after is not None:
       after.append(_codes(grid.sample(pixels.after, kept)))
   held = {'before': before, 'after': after}
-  data = {name: _stacked(codes, deep) for name, codes in held.items() if codes}
+  data = {name: _stacked(codes) for name, codes in held.items() if codes}
   return data, used, problems
 
 
@@ -269,10 +266,11 @@ def _codes(pixels: np.ndarray) -> np.ndarray:
   return images.from_float(pixels, 16)
 
 
-def _stacked(codes: Sequence[np.ndarray], deep: bool) -> np.ndarray:
-  """Stacks 16-bit codes; codes of 8 bits are 257 times smaller."""
+def _stacked(codes: Sequence[np.ndarray]) -> np.ndarray:
+  """Stacks 16-bit codes; those of 8 bits are 257 times smaller."""
   made = np.stack(codes)
-  return made if deep else (made // 257).astype(np.uint8)
+  narrow = made // 257
+  return narrow.astype(np.uint8) if np.array_equal(narrow * 257, made) else made
 
 
 def _with_names(sources: Sequence[Source]) -> list[Source]:

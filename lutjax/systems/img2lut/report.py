@@ -14,7 +14,7 @@ from lutjax import artefacts, errors, experiment, progress
 from lutjax.data import grid
 from lutjax.fit import runs
 from lutjax.report import canvas, page, plots
-from lutjax.systems.img2lut import model, photos, sampling, scoring
+from lutjax.systems.img2lut import photos, sampling, scoring
 from lutjax.types import Loaded
 
 # Pictures of the contact sheet, and of the plots of lattices.
@@ -304,9 +304,9 @@ def contact_sheet(data: Mapping[str, Any], task: sampling.Config) -> page.Figure
     task: Complete.
   """
   whole = dataclasses.replace(task, pixels=0)
-  draw = jax.jit(functools.partial(sampling.sampler(whole), batch_size=_SHEET // 2))
+  draw = jax.jit(sampling.sampler(whole), static_argnums=2)
   given = {name: leaf for name, leaf in data.items() if not name.startswith('probe_')}
-  batch = draw(jax.random.key(0), given)
+  batch = draw(jax.random.key(0), given, _SHEET // 2)
   images: list[np.ndarray] = []
   labels: list[str] = []
   for i, image in enumerate(np.asarray(batch['image'])):
@@ -315,15 +315,3 @@ def contact_sheet(data: Mapping[str, Any], task: sampling.Config) -> page.Figure
     labels += ['given', 'wanted']
   sheet = plots.strip(images, labels, columns=8)
   return page.Figure('data', 'Pictures as a step of training draws them.', sheet)
-
-
-def parameter_table(form: model.Config) -> str:
-  """Returns the parameters of each part as text, one line each.
-
-  Args:
-    form: The model's config, its library opened.
-  """
-  counts = model.parameters(form)
-  width = max(map(len, counts))
-  lines = [f'{name:<{width}} {count:>12,}' for name, count in counts.items()]
-  return '\n'.join([*lines, f'{"in all":<{width}} {sum(counts.values()):>12,}'])

@@ -63,7 +63,7 @@ def pair_of(
   config: sampling.Config,
   source: photos.Source,
   pixels: photos.Pixels,
-  looks: Array | None,
+  looks: Array | np.ndarray | None,
 ) -> Pair:
   """Makes the pair of a picture, with a key of the picture's own.
 
@@ -277,7 +277,7 @@ def _fitted(
   """Fits one lattice; see `constant_of`."""
   head = heads.Shape('constant', form.head.size)
   # What is similar is a matter of neighbours, which are not drawn here.
-  error = 'mse' if form.loss == 'ssim' else form.loss
+  error = 'l1' if form.loss == 'ssim' else form.loss
   own = dataclasses.replace(form, head=head, library='', held=None, loss=error)
   system = bind(own, model.init, model.apply, model.loss, _nothing, _nothing)
   config = loop.Config(steps=steps, learning_rate=_RATE, batch_size=batch_size)
@@ -310,7 +310,7 @@ def _oracle(form: model.Config, steps: int, key: Key, data: PyTree) -> Array:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _draw(
-  kind: corrections.Kind, key: Key, rgb: Array, weights: Array, looks: Array | None
+  kind: corrections.Kind, key: Key, rgb: Any, weights: Any, looks: Any
 ) -> tuple[corrections.Drawn, Array | None]:
   drawn = corrections.draw(kind, key, rgb, weights, looks)
   if not corrections.has_estimator(kind):

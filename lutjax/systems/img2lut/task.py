@@ -257,8 +257,8 @@ def verify(
     )
     for one in (trained._replace(config=shipped.config), shipped)
   ]
-  flat = [of.reshape(-1, 3) for of in outputs]
-  cie76, _ = scoring.colour_errors(*flat)
+  fitted, decoded = (of.reshape(-1, 3) for of in outputs)
+  cie76, _ = scoring.colour_errors(fitted, decoded)
   return {
     'rounding_cie76': cie76,
     'parameters': sum(model.parameters(shipped.config).values()),
@@ -266,16 +266,15 @@ def verify(
 
 
 def evaluate(
-  opened: Any,
+  loaded: Loaded,
   config: Config,
   given: experiment.Sources,
-  *,
-  say: Callable[[str], None] = print,
+  say: Callable[[str], None],
 ) -> tuple[dict[str, Any], Sequence[str]]:
   """Measures a model on the test pictures among those that are given.
 
   Args:
-    opened: `Loaded`.
+    loaded: The model.
     config: The task.
     given: Pictures: those of the test are measured on, and the others are what the
       constant lattice is fitted to; where there are none, those of the test.
@@ -288,7 +287,7 @@ def evaluate(
   Raises:
     InputError: when there is no picture to measure on.
   """
-  config = dataclasses.replace(config, side=opened.config.side)
+  config = dataclasses.replace(config, side=loaded.config.side)
   parts, problems = _parts(config, given, say)
   looks, _, broken = _looks(config, given, say)
   if not parts['test']:
@@ -303,7 +302,7 @@ def evaluate(
   if looks is not None:
     data['looks'] = looks['training']
   test_looks = None if looks is None else looks['test']
-  found, failed = figures_of(config, opened, parts['test'], data, test_looks, say)
+  found, failed = figures_of(config, loaded, parts['test'], data, test_looks, say)
   return found | {'task': config.task}, [*problems, *broken, *unread, *failed]
 
 
@@ -321,8 +320,6 @@ TASK = Task(
   probe=probe,
   verify=verify,
   split=True,
-  evaluate=evaluate,
-  render=report.render,
 )
 
 
