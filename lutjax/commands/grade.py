@@ -90,7 +90,7 @@ def grade_images(
     InputError: when there is no image, or a flag does not fit.
     ValueError: when the model predicts no LUTs.
   """
-  apply.check_options(strength=options.strength, bits=options.bits)
+  _check(options)
   items = _with_luts(image_batch.find(patterns, out, say=say), options.lut_out)
   predict = predictor(model)
 
@@ -133,7 +133,7 @@ def grade_frames(
       file is there already, or a flag does not fit.
     ValueError: when the model predicts no LUTs.
   """
-  apply.check_options(strength=options.strength, bits=options.bits)
+  _check(options)
   items = sorted(image_batch.find(patterns, out, say=say), key=_place)
   if len(items) < 2:
     raise errors.InputError(
@@ -196,6 +196,17 @@ def predictor(
     return np.asarray(compiled(loaded.config, variables, seen.clip(0.0, 1.0)))
 
   return predict
+
+
+def _check(options: Options) -> None:
+  """Refuses options that do not fit together."""
+  apply.check_options(strength=options.strength, bits=options.bits)
+  nearest = options.interpolation == 'nearest' and options.strength != 1.0
+  if options.lut_out is not None and nearest:
+    raise errors.InputError(
+      f'--lut_out: found --interpolation=nearest and --strength={options.strength:g}, '
+      'which no lattice does, expected a strength of 1 or another interpolation'
+    )
 
 
 def _tell_about(source: pathlib.Path, say: Say, line: str) -> None:

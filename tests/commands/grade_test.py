@@ -158,6 +158,10 @@ class GradingTest(parameterized.TestCase):
     self.assertEqual(self.written(), ['in/a.png'])
 
   @parameterized.parameters(
+    (
+      {'lut_out': 'luts', 'interpolation': 'nearest', 'strength': 0.5},
+      'which no lattice does',
+    ),
     ({'lut_out': 'luts'}, 'luts/a.cube would be the LUT of 2 images, .*a.png and'),
     ({'lut_out': 'one.cube'}, 'one.cube would be the LUT of 2 images'),
     ({'lut_out': 'in/a.png'}, '--lut_out=.*/in/a.png: found a file, expected a folder'),
