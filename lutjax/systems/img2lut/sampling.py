@@ -41,7 +41,7 @@ class Config:
     side: What the network sees; set by the task's `complete`.
   """
 
-  task: Literal['pairs'] | corrections.Kind = 'pairs'
+  task: Literal['pairs', corrections.Kind] = 'pairs'
   kept: int = 256
   crop: float = 0.6
   jitter: float = 0.0
