@@ -30,6 +30,8 @@ from lutjax.lut import interpolate
 from lutjax.types import Array, Key
 
 Kind = Literal['white_balance', 'exposure', 'levels', 'histogram', 'undo', 'look']
+# What may be wanted: that, or what was made elsewhere.
+Wanted = Literal['pairs', Kind]
 
 # Rec. 709.
 _LUMINANCE = (0.2126, 0.7152, 0.0722)

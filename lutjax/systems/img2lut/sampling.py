@@ -5,7 +5,6 @@ A draw depends on the key of its step alone, so that a resumed fit repeats it.
 
 import dataclasses
 import typing
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +15,7 @@ from lutjax.fit import loop
 from lutjax.systems.img2lut import corrections
 from lutjax.types import Array, Batch, Key, PyTree
 
-KINDS = ('pairs', *typing.get_args(corrections.Kind))
+KINDS = typing.get_args(corrections.Wanted)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Config:
     side: What the network sees; set by the task's `complete`.
   """
 
-  task: Literal['pairs', corrections.Kind] = 'pairs'
+  task: corrections.Wanted = 'pairs'
   kept: int = 256
   crop: float = 0.6
   jitter: float = 0.0
