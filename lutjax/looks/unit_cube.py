@@ -4,6 +4,7 @@ A colour passes the label's domain and curve, then the network, then the label's
 range (`codec.labels.Label`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -13,6 +14,20 @@ from lutjax import errors
 from lutjax.codec import curves, labels
 from lutjax.lut import interpolate, lattice, positions
 from lutjax.types import Array
+
+
+def check_plain(looks: Sequence[labels.Label]) -> None:
+  """Raises an `InputError` that names a look of other than colours in [0, 1].
+
+  Args:
+    looks: Of a model.
+  """
+  for look in looks:
+    if not look.is_default:
+      raise errors.InputError(
+        f'{look.name}: found a domain, range or curve of its own, expected [0, 1], as '
+        'pictures have it'
+      )
 
 
 def curve_of(label: labels.Label) -> np.ndarray | None:
