@@ -24,10 +24,10 @@ def get_config() -> experiment.Experiment:
     model=img2lut.model.Config(),
     task=task.Config(),
     fit=loop.Config(
-      steps=10000,
+      steps=3000,
       batch_size=16,
       learning_rate=2e-3,
       warmup_steps=100,
-      segment_steps=500,
+      segment_steps=250,
     ),
   )

@@ -77,8 +77,8 @@ def override(config: Any, assignments: Sequence[str], *, flag: str = '--set=') -
 
   Args:
     config: A frozen dataclass, fields of which may be such again.
-    assignments: `fit.steps=100`, or `steps=100` where one field alone has
-      that name. Values are Python literals or bare words.
+    assignments: `fit.steps=100`, or the end of it, `steps=100`, where one field
+      alone ends so. Values are Python literals or bare words.
     flag: What stands before an assignment on the command line; for messages.
 
   Returns:
@@ -232,7 +232,7 @@ def _find(config: Any, name: str, flag: str) -> str:
   known = list(paths(config))
   if name in known:
     return name
-  ending = [path for path in known if path.split('.')[-1] == name]
+  ending = [path for path in known if path.endswith(f'.{name}')]
   if len(ending) == 1:
     return ending[0]
   if ending:

@@ -27,7 +27,19 @@ class Outer:
   budget: int | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Whole:
+  one: Outer = Outer()
+  also: Inner = Inner()
+
+
 class OverrideTest(parameterized.TestCase):
+  def test_the_end_of_a_path_is_enough_where_it_is_the_only_one(self):
+    got = config.override(Whole(), ['fit.steps=20'])
+    self.assertEqual((got.one.fit.steps, got.also.steps), (20, 10))
+    with self.assertRaisesRegex(errors.InputError, 'several fields'):
+      config.override(Whole(), ['also.rate=1', 'rate=1'])
+
   @parameterized.parameters(
     ('fit.steps=20', lambda c: c.fit.steps, 20),
     ('mode=b', lambda c: c.mode, 'b'),

@@ -98,26 +98,18 @@ def has_estimator(kind: str) -> bool:
   return kind in _ESTIMATORS
 
 
-def gained(rgb: Array, gains: Array) -> Array:
-  """Multiplies linear light and clips it.
-
-  Args:
-    rgb: `[..., 3]` float32, sRGB in [0, 1].
-    gains: Of all channels, or `[3]`.
-
-  Returns:
-    As `rgb`.
-  """
+def _gained(rgb: Array, gains: Array) -> Array:
+  """Multiplies linear light and clips it."""
   linear = jnp.clip(transfer.srgb_to_linear(rgb) * gains, 0.0, 1.0)
   return transfer.linear_to_srgb(linear)
 
 
 def _cast(key: Key, rgb: Array) -> Array:
-  return gained(rgb, jax.random.uniform(key, (3,), minval=0.6, maxval=1.6))
+  return _gained(rgb, jax.random.uniform(key, (3,), minval=0.6, maxval=1.6))
 
 
 def _exposed(key: Key, rgb: Array) -> Array:
-  return gained(rgb, jnp.exp2(jax.random.uniform(key, (), minval=-2.0, maxval=2.0)))
+  return _gained(rgb, jnp.exp2(jax.random.uniform(key, (), minval=-2.0, maxval=2.0)))
 
 
 def _squeezed(key: Key, rgb: Array) -> Array:
@@ -141,7 +133,7 @@ def _mean(values: Array, weights: Array) -> Array:
 
 def _grey_world(rgb: Array, weights: Array) -> Array:
   means = _mean(transfer.srgb_to_linear(rgb), weights)
-  return gained(rgb, jnp.mean(means) / jnp.maximum(means, _BLACK))
+  return _gained(rgb, jnp.mean(means) / jnp.maximum(means, _BLACK))
 
 
 def _mid_grey(rgb: Array, weights: Array) -> Array:
@@ -149,7 +141,7 @@ def _mid_grey(rgb: Array, weights: Array) -> Array:
   luminance = _mean(
     jnp.dot(linear, jnp.array(_LUMINANCE), precision='highest'), weights
   )
-  return gained(rgb, _GREY / jnp.maximum(luminance, _BLACK))
+  return _gained(rgb, _GREY / jnp.maximum(luminance, _BLACK))
 
 
 def _shares_below(channel: Array, weights: Array) -> Array:

@@ -67,8 +67,6 @@ class Config:
     network: Its form.
     histogram: Bins per channel of a soft histogram that the head sees beside what the
       network found, and of the mean levels as logarithms; 0 for none.
-    dropout: Share of the network's features that training leaves out, others made up
-      for, lest single pictures be learned by heart.
     head: What gives the lattice.
     library: Artefact or run folder of looks, for a `library` head.
     held: That library; set when it is opened.
@@ -86,7 +84,6 @@ class Config:
   side: int = 64
   network: resnet.Shape = resnet.Shape()  # noqa: RUF009
   histogram: int = 16
-  dropout: float = 0.0
   head: heads.Shape = heads.Shape()  # noqa: RUF009
   library: str = ''
   held: Held | None = None
@@ -106,7 +103,6 @@ class Config:
       self,
       side='[16, 1024]',
       histogram='[0, 256]',
-      dropout='[0, 1)',
       **dict.fromkeys(weights, '[0, inf)'),
     )
     if self.histogram == 1:
@@ -230,13 +226,14 @@ def loss(
     stats: Running statistics of the network.
     batch: `image` `[B, S, S, 3]`; `rgb` and `target` `[B, P, 3]`, of which `ssim` needs
       all pixels of a picture of S x S, row by row.
-    key: Of the features that are left out.
+    key: Not used.
 
   Returns:
     The loss; the statistics, moved; and `error`, that of the picture alone.
   """
+  del key
   variables = Variables(params, stats)
-  given, stats = _trained_features(config, variables, batch['image'], key)
+  given, stats = _trained_features(config, variables, batch['image'])
   raw = heads.apply(config.head, params['head'], given, config.functions)
   cut = raw + jax.lax.stop_gradient(jnp.clip(raw, 0.0, 1.0) - raw)
   got = _mapped(config, cut, batch['rgb'])
@@ -286,15 +283,12 @@ def _features(config: Config, variables: Variables, pictures: Array) -> Array:
 
 
 def _trained_features(
-  config: Config, variables: Variables, pictures: Array, key: Key
+  config: Config, variables: Variables, pictures: Array
 ) -> tuple[Array, PyTree]:
   if config.head.kind == 'constant':
     return jnp.zeros((len(pictures), 0)), variables.stats
   network = Variables(variables.params['network'], variables.stats)
   found, stats = resnet.train(config.network, network, pictures)
-  if config.dropout:
-    kept = jax.random.bernoulli(key, 1.0 - config.dropout, found.shape)
-    found = jnp.where(kept, found / (1.0 - config.dropout), 0.0)
   return _beside_histogram(config, found, pictures), stats
 
 

@@ -27,8 +27,6 @@ class Config:
       photos; see `corrections`.
     kept: Side of the grids that pictures are kept on.
     crop: Least side of a crop, as a share of the picture's; 1 for whole pictures.
-    jitter: Stops, by how much photos are made brighter or darker at most before a task
-      spoils them, lest a network learn by heart how bright each one is.
     pixels: Of a crop, that a step compares; 0 for all, in their order.
     test_share: Of the pictures, by the SHA-256 of their files, that are measured in the
       end and never trained on.
@@ -43,7 +41,6 @@ class Config:
   task: corrections.Wanted = 'pairs'
   kept: int = 256
   crop: float = 0.6
-  jitter: float = 0.0
   pixels: int = 1024
   test_share: float = 0.2
   validation_share: float = 0.1
@@ -58,7 +55,6 @@ class Config:
       self,
       kept='[32, 4096]',
       crop='(0, 1]',
-      jitter='[0, 8]',
       pixels='[0, inf)',
       test_share='[0, 1]',
       validation_share='[0, 1)',
@@ -117,9 +113,7 @@ def to_float(codes: Array) -> Array:
 
 
 def _example(config: Config, key: Key, data: PyTree) -> PyTree:
-  index_key, crop_key, turn_key, jitter_key, draw_key, pixel_key = jax.random.split(
-    key, 6
-  )
+  index_key, crop_key, turn_key, draw_key, pixel_key = jax.random.split(key, 5)
   index = jax.random.randint(index_key, (), 0, data['before'].shape[0])
   rows, columns = _crop(config, crop_key, data['before'].shape[1])
   flips = jax.random.bernoulli(turn_key, 0.5, (3,))
@@ -132,11 +126,6 @@ def _example(config: Config, key: Key, data: PyTree) -> PyTree:
     return picture.reshape(-1, 3)
 
   flat = {name: cut(data[name]) for name in ('before', 'after') if name in data}
-  if config.jitter and config.task != 'pairs':
-    stops = jax.random.uniform(
-      jitter_key, (), minval=-config.jitter, maxval=config.jitter
-    )
-    flat['before'] = corrections.gained(flat['before'], jnp.exp2(stops))
   drawn = _drawn(config, draw_key, flat, data.get('looks'))
   image = drawn.before.reshape(config.side, config.side, 3)
   if not config.pixels:
