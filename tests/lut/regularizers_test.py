@@ -1,0 +1,84 @@
+"""Penalties against loops over nodes, in float64."""
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from lutjax.lut import lattice, regularizers
+
+N = 4
+TABLE = np.random.default_rng(0).uniform(size=(N, N, N, 3)).astype(np.float32)
+
+
+def steps(table, axis):
+  """Every step to the next node along an axis: (place, step), place from 0 to N-2."""
+  for node in np.ndindex(N, N, N):
+    if node[axis] < N - 1:
+      following = tuple(n + (i == axis) for i, n in enumerate(node))
+      yield node[axis], table[following].astype(np.float64) - table[node]
+
+
+class RegularizersTest(parameterized.TestCase):
+  @parameterized.parameters(1.0, 2.0)
+  def test_smoothness_is_the_mean_squared_step(self, ends):
+    want = 0.0
+    for axis in range(3):
+      squares = [
+        step**2 * (ends if place in (0, N - 2) else 1.0)
+        for place, step in steps(TABLE, axis)
+      ]
+      want += np.mean(squares)
+    got = regularizers.smoothness(TABLE, ends=ends)
+    np.testing.assert_allclose(got, want, rtol=1e-5)
+
+  def test_smoothness_of_the_identity(self):
+    # A third of the outputs moves by 1 / (N - 1) along each axis.
+    got = regularizers.smoothness(lattice.identity(N))
+    np.testing.assert_allclose(got, 3 * (1 / (N - 1)) ** 2 / 3, rtol=1e-5)
+
+  def test_bending_is_the_mean_squared_change_of_steps(self):
+    want = 0.0
+    for axis in range(3):
+      line = np.moveaxis(TABLE.astype(np.float64), axis, 0)
+      changes = line[2:] - 2 * line[1:-1] + line[:-2]
+      want += np.mean(changes**2)
+    np.testing.assert_allclose(regularizers.bending(TABLE), want, rtol=1e-5)
+    affine = 0.3 * lattice.identity(N)[..., ::-1] + 0.2
+    np.testing.assert_allclose(regularizers.bending(affine), 0.0, atol=1e-12)
+
+  @parameterized.parameters(False, True)
+  def test_monotonicity_is_the_mean_fall(self, all_axes):
+    want = 0.0
+    for axis in range(3):
+      falls = np.array([np.maximum(-step, 0) for _, step in steps(TABLE, axis)])
+      want += np.mean(falls if all_axes else falls[:, axis])
+    got = regularizers.monotonicity(TABLE, all_axes=all_axes)
+    np.testing.assert_allclose(got, want, rtol=1e-5)
+
+  def test_saturation_falls_along_other_axes_only(self):
+    rgb = lattice.identity(N)
+    grey = rgb.mean(axis=-1, keepdims=True)
+    vivid = grey + 1.5 * (rgb - grey)
+    np.testing.assert_allclose(regularizers.monotonicity(vivid), 0.0, atol=1e-7)
+    self.assertGreater(regularizers.monotonicity(vivid, all_axes=True), 0.01)
+
+  def test_neutrality_is_the_variance_of_greys(self):
+    want = np.mean([np.var(TABLE[i, i, i].astype(np.float64)) for i in range(N)])
+    np.testing.assert_allclose(regularizers.neutrality(TABLE), want, rtol=1e-5)
+    self.assertEqual(regularizers.neutrality(lattice.identity(N)), 0.0)
+
+  def test_slopes_are_finite(self):
+    def total(table):
+      return (
+        regularizers.smoothness(table)
+        + regularizers.bending(table)
+        + regularizers.monotonicity(table)
+        + regularizers.neutrality(table)
+      )
+
+    slopes = jax.jit(jax.grad(total))(lattice.identity(N))
+    self.assertTrue(np.isfinite(slopes).all())
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,100 @@
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from lutjax.nn import resnet
+
+SMALL = {
+  norm: resnet.Shape(stem=4, stem_stride=1, widths=(8,), norm=norm)
+  for norm in ('none', 'batch', 'group')
+}
+PICTURES = np.random.default_rng(0).uniform(size=(4, 9, 7, 3)).astype(np.float32)
+apply = jax.jit(resnet.apply, static_argnums=0)
+train = jax.jit(resnet.train, static_argnums=0)
+
+
+@functools.cache
+def _drawn(norm):
+  """A network none of whose numbers is 0."""
+  rng = np.random.default_rng(1)
+  variables = resnet.init(jax.random.key(0), SMALL[norm])
+  return jax.tree.map(
+    lambda leaf: leaf + rng.uniform(0.05, 0.3, leaf.shape).astype(np.float32), variables
+  )
+
+
+class ResnetTest(parameterized.TestCase):
+  def test_the_trunk_of_the_notebook(self):
+    shape = resnet.Shape(32, 1, (64, 128, 256), 'batch', 'mean')
+    made = jax.eval_shape(lambda key: resnet.init(key, shape), jax.random.key(0))
+    counts = sum(leaf.size for leaf in jax.tree.leaves(made.params))
+    self.assertEqual((counts, shape.features), (1_209_216, 256))
+
+  @parameterized.parameters(*SMALL)
+  def test_a_picture_does_not_depend_on_the_others(self, norm):
+    many = apply(SMALL[norm], _drawn(norm), PICTURES)
+    self.assertEqual(many.shape, (4, SMALL[norm].features))
+    for i in range(4):
+      one = apply(SMALL[norm], _drawn(norm), PICTURES[i : i + 1])
+      np.testing.assert_allclose(one[0], many[i], rtol=1e-5, atol=1e-6)
+
+  @parameterized.parameters('none', 'group')
+  def test_training_gives_what_applying_does_but_for_batch_norm(self, norm):
+    features, stats = train(SMALL[norm], _drawn(norm), PICTURES)
+    want = apply(SMALL[norm], _drawn(norm), PICTURES)
+    np.testing.assert_allclose(features, want, rtol=1e-5, atol=1e-6)
+    self.assertEmpty(jax.tree.leaves(stats))
+
+  def test_running_statistics_are_those_of_the_batch(self):
+    variables = _drawn('batch')
+    features, stats = train(SMALL['batch'], variables, PICTURES)
+    stem = {
+      name: np.asarray(leaf, np.float64)
+      for name, leaf in variables.params['stem'].items()
+    }
+    padded = np.pad(PICTURES.astype(np.float64), [(0, 0), (1, 1), (1, 1), (0, 0)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))
+    out = np.einsum('bhwcij,ijcd->bhwd', windows, stem['kernel']) + stem['bias']
+    before = variables.stats['stem_norm']
+    for name, now in (('mean', out.mean((0, 1, 2))), ('var', out.var((0, 1, 2)))):
+      want = 0.9 * np.asarray(before[name]) + 0.1 * now
+      np.testing.assert_allclose(stats['stem_norm'][name], want, rtol=1e-4, atol=1e-6)
+    # Training looks at the batch, applying at what was kept.
+    gap = features - apply(SMALL['batch'], variables, PICTURES)
+    self.assertGreater(float(jnp.abs(gap).max()), 1e-2)
+
+  @parameterized.parameters((3, 1, 1), (3, 2, 1), (1, 2, 0))
+  def test_both_ways_to_convolve_agree(self, size, stride, rim):
+    rng = np.random.default_rng(2)
+    kernel = rng.normal(size=(size, size, 3, 5)).astype(np.float32)
+    options = {'strides': (stride, stride), 'padding': [(rim, rim)] * 2}
+
+    def both(way):
+      def square(pictures, kernel):
+        return jnp.sum(jnp.square(way(pictures, kernel, **options)))
+
+      values = jax.jit(functools.partial(way, **options))(PICTURES, kernel)
+      return values, jax.jit(jax.grad(square, (0, 1)))(PICTURES, kernel)
+
+    jax.tree.map(
+      functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4),
+      both(resnet._as_product),
+      both(resnet._as_convolution),
+    )
+
+  def test_accelerators_convolve_and_cpus_multiply(self):
+    traced = apply.trace(SMALL['none'], _drawn('none'), PICTURES)
+    for platform, convolves in (('cuda', True), ('tpu', True), ('cpu', False)):
+      text = traced.lower(lowering_platforms=(platform,)).as_text()
+      self.assertEqual('stablehlo.convolution' in text, convolves, platform)
+
+  def test_refuses_no_width(self):
+    with self.assertRaisesRegex(ValueError, 'widths of 1 or more'):
+      resnet.Shape(widths=(4, 0))
+
+
+if __name__ == '__main__':
+  absltest.main()
