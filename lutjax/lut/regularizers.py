@@ -9,7 +9,6 @@ lattice at a larger size.
 import jax
 import jax.numpy as jnp
 
-from lutjax.lut import lattice as lattice_lib
 from lutjax.types import Array
 
 
@@ -79,18 +78,6 @@ def neutrality(lattice: Array) -> Array:
   """
   greys = jnp.arange(lattice.shape[0])
   return jnp.mean(jnp.var(lattice[greys, greys, greys], axis=-1))
-
-
-def displacement(lattice: Array) -> Array:
-  """Mean squared distance of nodes from the identity, per channel.
-
-  Args:
-    lattice: `[N, N, N, 3]`.
-
-  Returns:
-    Scalar.
-  """
-  return jnp.mean(jnp.square(lattice - lattice_lib.identity(lattice.shape[0])))
 
 
 def _ends_weigh(steps: int, axis: int, ends: float) -> Array:
