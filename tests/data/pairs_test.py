@@ -43,6 +43,13 @@ class PairsTest(absltest.TestCase):
     self.assertEqual([pair.before.name for pair in found], ['a.png', 'b.png'])
     self.assertEqual([list(pair.after) for pair in found], [['warm'], ['warm']])
     self.assertIn('left out alone', self.lines[0])
+    with self.assertRaisesRegex(
+      errors.InputError, '--pairs: alone: before or after is'
+    ):
+      pairs.find([str(self.folder / 'warm')], complete=True, say=self.fail)
+    (self.folder / 'warm/before/alone.png').unlink()
+    whole = pairs.find([str(self.folder / 'warm')], complete=True, say=self.fail)
+    self.assertEqual(whole, found)
 
   def test_two_files_are_named_after_the_second(self):
     _write(self.folder / 'x.png', 51)
