@@ -138,22 +138,6 @@ class PairsTest(absltest.TestCase):
     self.assertTrue(read.jpeg['mono'])
     self.assertRegex('|'.join(self.lines), 'from grey to RGB.*90 x 60 pixels averaged')
 
-  def test_a_missing_partner_is_an_error_where_pairs_must_be_complete(self):
-    for name in ('before/a', 'before/deep/b', 'after/a', 'after/c'):
-      _write(self.folder / f'p/{name}.png', 1)
-    for patterns in (['p'], ['p/before', 'p/after']):
-      paths = [str(self.folder / pattern) for pattern in patterns]
-      with self.assertRaisesRegex(
-        errors.InputError, '--pairs: c, deep/b: before or after is missing, expected'
-      ):
-        pairs.find(paths, complete=True, say=self.lines.append)
-      self.assertLen(pairs.find(paths, say=self.lines.append), 1)
-    self.assertRegex(self.lines[0], 'left out c, deep/b')
-    (self.folder / 'p/before/deep/b.png').unlink()
-    (self.folder / 'p/after/c.png').unlink()
-    (pair,) = pairs.find([str(self.folder / 'p')], complete=True)
-    self.assertEqual(pair.before.name, 'a.png')
-
   def test_a_picture_without_styles_is_an_error_where_pairs_must_be_complete(self):
     for name in ('1', '1_warm', '2', '3_x'):
       _write(self.folder / f's/{name}.png', 1)

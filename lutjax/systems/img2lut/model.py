@@ -48,7 +48,7 @@ class Held:
   """The look library of a model.
 
   Attributes:
-    name: Of its artefact, for messages.
+    name: Of its artefact, for messages; not part of the model's own artefact.
     content: The artefact itself, which that of the model contains.
     functions: What the head uses; None until the library is opened.
   """
