@@ -21,6 +21,7 @@ SHAPES = {
   'compressed': heads.Shape('compressed', 5, (8,), bases=4),
   'factors': heads.Shape('factors', 5, (8,), rank=3),
   'constant': heads.Shape('constant', 5, ()),
+  'two_nodes': heads.Shape('factors', 2, (8,), rank=3),
 }
 
 

@@ -133,13 +133,17 @@ class LibraryTest(parameterized.TestCase):
     path = self.folder / 'nilut.lutjax'
     form = self.form('nilut')
     path.write_bytes(content)
-    with self.assertRaisesRegex(errors.InputError, 'nilut of 1 look, expected several'):
+    with self.assertRaisesRegex(
+      errors.ArtefactError, f'^{path}: found a nilut of 1 look, expected several'
+    ):
       img2lut.MODEL.complete(form, systems.load)
     own = dataclasses.replace(LOOKS[0], range=(0.0, 2.0))
     other = dataclasses.replace(STYLES, looks=(own, *LOOKS[1:]))
     system = systems.make(other)
     path.write_bytes(system.export(system.init(jax.random.key(0))))
-    with self.assertRaisesRegex(errors.InputError, 'warm: found a domain, range or'):
+    with self.assertRaisesRegex(
+      errors.ArtefactError, f'^{path}: warm: found a domain, range or'
+    ):
       img2lut.MODEL.complete(form, systems.load)
     path.unlink()
     with self.assertRaisesRegex(errors.InputError, 'nilut.lutjax: No such file'):
