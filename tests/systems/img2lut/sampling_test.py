@@ -5,6 +5,7 @@ import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from lutjax.lut import lattice
 from lutjax.systems.img2lut import sampling
 
 K, S = 40, 16
@@ -72,6 +73,21 @@ class SamplingTest(parameterized.TestCase):
     np.testing.assert_array_equal(
       batch['rgb'], np.asarray(batch['image']).reshape(3, S * S, 3)
     )
+
+  def test_looks_are_drawn_from_those_that_are_given(self):
+    gains = np.array([0.5, 0.25, 0.75], np.float32)
+    looks = gains[:, None, None, None, None] * lattice.identity(3)
+    config = dataclasses.replace(CONFIG, task='undo')
+    data = {'before': _places(), 'looks': looks}
+    batch = _sample(config)(jax.random.key(5), data, 32)
+    lit = np.asarray(batch['target']) > 0.1
+    found = set()
+    for one in range(32):
+      before, wanted = (np.asarray(batch[k][one])[lit[one]] for k in ('rgb', 'target'))
+      gap = np.abs(before[:, None] / wanted[:, None] - gains).max(axis=0)
+      self.assertLess(gap.min(), 1e-5)
+      found.add(int(gap.argmin()))
+    self.assertEqual(found, {0, 1, 2})
 
   def test_what_is_measured_is_not_drawn_anew(self):
     config = dataclasses.replace(CONFIG, task='exposure')
