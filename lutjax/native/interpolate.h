@@ -169,8 +169,8 @@ LUTJAX_INLINE Quad SumTrilinear(const Grid& grid, const Plan& plan, int at) {
   const Oct near = Mix(Load<Oct>(corner), Load<Oct>(corner + red), by_red);
   const Oct far = Mix(Load<Oct>(corner + green), corners, by_red);
   const Oct pair = Mix(near, far, SplatOct(plan.weight[1][at]));
-  const Quad low = Select<0, 1, 2, 3>(pair), high = Select<3, 4, 5, 6>(pair);
-  return Mix(low, high, SplatQuad(plan.weight[2][at]));
+  const Quad low = Select<0, 1, 2, 3>(pair), rest = Select<4, 5, 6, 7>(pair);
+  return Mix(low, Shuffle<3, 4, 5, 6>(low, rest), SplatQuad(plan.weight[2][at]));
 }
 
 template <Method kMethod>
@@ -190,7 +190,8 @@ LUTJAX_INLINE void MapBlock(const Grid& grid, const float* in, float* out) {
                d = Sum<kMethod>(grid, plan, at + 3);
     Store(out, Shuffle<0, 1, 2, 4>(a, b));
     Store(out + 4, Shuffle<1, 2, 4, 5>(b, c));
-    Store(out + 8, Shuffle<2, 4, 5, 6>(c, d));
+    // In two steps that are one instruction each on x86.
+    Store(out + 8, Shuffle<6, 1, 2, 3>(Shuffle<0, 0, 1, 2>(d, d), c));
   }
 }
 

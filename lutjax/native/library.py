@@ -1,0 +1,181 @@
+"""The extension: finding, loading and registering it, and calls on numpy arrays."""
+
+import ctypes
+import functools
+import os
+import pathlib
+import types
+from collections.abc import Mapping, Sequence
+
+import jax
+import numpy as np
+
+from lutjax import errors
+
+VARIABLE = 'LUTJAX_NATIVE'
+
+# Target of XLA's call.
+CALL = 'lutjax_interpolate'
+
+# Numbers of the methods and targets in `lattice.h` and `targets.cc`.
+METHODS: Mapping[str, int] = types.MappingProxyType({'trilinear': 0, 'tetrahedral': 1})
+TARGETS: Mapping[str, int] = types.MappingProxyType(
+  {'plain': 0, 'avx2': 1, 'avx512': 2}
+)
+
+# Floats of the largest lattice.
+MAX_FLOATS = 2**31 - 1
+
+# What `lutjax_version` must say: a build that was left from other sources is not used.
+_VERSION = 1
+
+
+@functools.cache
+def load() -> ctypes.CDLL | None:
+  """Loads the extension and makes its calls known to JAX, once.
+
+  Returns:
+    The library; None where there is none, or it is turned off.
+
+  Raises:
+    InputError: when `LUTJAX_NATIVE` names what this processor does not have.
+  """
+  wanted = os.environ.get(VARIABLE, '1')
+  if wanted == '0':
+    return None
+  library = _open()
+  if wanted != '1' and (library is None or wanted not in _targets(library)):
+    have = ('0', '1', *(() if library is None else _targets(library)))
+    raise errors.InputError(
+      f'{VARIABLE}={wanted}: expected {", ".join(have[:-1])} or {have[-1]}'
+    )
+  if library is None:
+    return None
+  if wanted != '1':
+    library.lutjax_use(TARGETS[wanted])
+  capsule = jax.ffi.pycapsule(library.lutjax_interpolate)
+  jax.ffi.register_ffi_target(CALL, capsule, platform='cpu')
+  return library
+
+
+def targets() -> Sequence[str]:
+  """Returns the names of the targets that this processor has; none if unbuilt."""
+  library = load()
+  return () if library is None else _targets(library)
+
+
+def use(target: str | None) -> None:
+  """Makes all calls from now on run one target: for tests and benchmarks.
+
+  Args:
+    target: A name in `targets()`; None for the fastest.
+
+  Raises:
+    ValueError: on another name.
+  """
+  library = load()
+  if target is not None and target not in targets():
+    raise ValueError(f'Expected one of {", ".join(targets())}, got {target!r}.')
+  if library is not None:
+    library.lutjax_use(-1 if target is None else TARGETS[target])
+
+
+def interpolate(
+  lattice: np.ndarray,
+  domain: np.ndarray,
+  pixels: np.ndarray,
+  out: np.ndarray | None = None,
+  *,
+  method: str,
+) -> np.ndarray:
+  """Maps pixels of the host on the calling thread, without JAX.
+
+  Args:
+    lattice: `[N1, N2, N3, 3]` float32.
+    domain: `[2, 3]` float32.
+    pixels: `[..., 3]` float32, contiguous.
+    out: Where the result goes, contiguous: `pixels` themselves, or an array of
+      their shape that does not overlap them. None makes one.
+    method: A name in `METHODS`.
+
+  Returns:
+    `out`.
+
+  Raises:
+    ValueError: on other shapes or types, or where there is no extension.
+  """
+  library = load()
+  if library is None:
+    raise ValueError('Expected the extension, found none (or it is turned off).')
+  lattice = np.ascontiguousarray(lattice)
+  domain = np.ascontiguousarray(domain)
+  out = np.empty_like(pixels, order='C') if out is None else out
+  if not fits(lattice.shape, lattice.dtype) or domain.shape != (2, 3):
+    raise ValueError(
+      'Expected a float32 lattice [N, N, N, 3] and its domain [2, 3], got '
+      f'{lattice.dtype} {lattice.shape} and {domain.shape}.'
+    )
+  for given in (pixels, out):
+    if (
+      given.shape[-1:] != (3,)
+      or given.dtype != np.float32
+      or given.shape != pixels.shape
+      or not given.flags.c_contiguous
+    ):
+      raise ValueError(
+        f'Expected contiguous float32 pixels [..., 3], got {given.dtype} {given.shape}.'
+      )
+  library.lutjax_interpolate_host(
+    METHODS[method],
+    lattice.ctypes.data,
+    np.int32(lattice.shape[:3]).ctypes.data,
+    np.float32(domain).ctypes.data,
+    pixels.ctypes.data,
+    out.ctypes.data,
+    pixels.size // 3,
+  )
+  return out
+
+
+def fits(shape: Sequence[int], dtype: np.dtype) -> bool:
+  """Whether the kernels read a lattice.
+
+  Args:
+    shape: Of the lattice.
+    dtype: Of the lattice.
+
+  Returns:
+    True for `[N1, N2, N3, 3]` float32 that 32 bits index.
+  """
+  return (
+    len(shape) == 4
+    and shape[-1] == 3
+    and min(shape[:-1]) >= 2
+    and np.prod(shape) <= MAX_FLOATS
+    and dtype == np.float32
+  )
+
+
+def _targets(library: ctypes.CDLL) -> Sequence[str]:
+  return tuple(name for name, number in TARGETS.items() if library.lutjax_has(number))
+
+
+def _open() -> ctypes.CDLL | None:
+  """Opens what setup.py built, beside this file."""
+  for path in sorted(pathlib.Path(__file__).parent.glob('_kernels.*so')):
+    try:
+      library = ctypes.CDLL(str(path))
+      version = library.lutjax_version()
+    except (OSError, AttributeError):  # Of another system, or cut short.
+      continue
+    if version != _VERSION:
+      continue
+    address = ctypes.c_void_p
+    library.lutjax_interpolate_host.argtypes = [
+      ctypes.c_int32,
+      *[address] * 5,
+      ctypes.c_int64,
+    ]
+    library.lutjax_interpolate_host.restype = None
+    return library
+  return None
