@@ -288,6 +288,8 @@ def _channels(rgb: Array, count: int) -> list[Array]:
 def _evenly(method: str, lattice: Array, domain: Array | None, rgb: Array) -> Array:
   """Interpolates between evenly spaced nodes, over [0, 1] or another domain."""
   lattice, rgb = jnp.asarray(lattice), jnp.asarray(rgb)
+  if jnp.issubdtype(rgb.dtype, jnp.floating):
+    rgb = rgb.astype(jnp.promote_types(rgb.dtype, jnp.float32))
   if method in _EITHER and native.usable(lattice, domain, rgb):
     return _EITHER[method](lattice, domain, rgb)
   return _evenly_pure(method, lattice, domain, rgb)

@@ -29,6 +29,8 @@ MAX_FLOATS = 2**31 - 1
 # What `lutjax_version` must say: a build that was left from other sources is not used.
 _VERSION = 1
 
+_FASTEST = -1
+
 
 @functools.cache
 def load() -> ctypes.CDLL | None:
@@ -51,8 +53,7 @@ def load() -> ctypes.CDLL | None:
     )
   if library is None:
     return None
-  if wanted != '1':
-    library.lutjax_use(TARGETS[wanted])
+  _prefer(library, None)
   capsule = jax.ffi.pycapsule(library.lutjax_interpolate)
   jax.ffi.register_ffi_target(CALL, capsule, platform='cpu')
   return library
@@ -68,7 +69,7 @@ def use(target: str | None) -> None:
   """Makes all calls from now on run one target: for tests and benchmarks.
 
   Args:
-    target: A name in `targets()`; None for the fastest.
+    target: A name in `targets()`; None for what `LUTJAX_NATIVE` says.
 
   Raises:
     ValueError: on another name.
@@ -77,7 +78,7 @@ def use(target: str | None) -> None:
   if target is not None and target not in targets():
     raise ValueError(f'Expected one of {", ".join(targets())}, got {target!r}.')
   if library is not None:
-    library.lutjax_use(-1 if target is None else TARGETS[target])
+    _prefer(library, target)
 
 
 def interpolate(
@@ -158,6 +159,11 @@ def fits(shape: Sequence[int], dtype: np.dtype) -> bool:
 
 def _targets(library: ctypes.CDLL) -> Sequence[str]:
   return tuple(name for name, number in TARGETS.items() if library.lutjax_has(number))
+
+
+def _prefer(library: ctypes.CDLL, target: str | None) -> None:
+  target = target or os.environ.get(VARIABLE, '1')
+  library.lutjax_use(TARGETS.get(target, _FASTEST))
 
 
 def _open() -> ctypes.CDLL | None:
