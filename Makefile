@@ -7,7 +7,7 @@ DEMO_OUT ?= out/demo
 # Tests of one class stay together: what they share is then made once.
 PYTEST_FLAGS ?= -n 2 --dist loadscope --durations=20
 
-.PHONY: help demo test quick lint format bench clean
+.PHONY: help demo test quick lint format bench sanitize clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -42,6 +42,17 @@ bench: $(VENV)/.bench  ## Run every benchmark against its peers.
 	  echo "make: $$file"; \
 	  $(BIN)/python -m $$(echo $${file%.py} | tr / .) || exit 1; \
 	done
+
+# A copy of the package with its own kernels: the ones in use stay as they are.
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
+sanitize: $(VENV)/.test  ## Test the kernels under ASan and UBSan.
+	@echo "make: building the kernels with sanitizers"
+	CXXFLAGS="$(SANITIZERS) -g" LDFLAGS="$(SANITIZERS)" $(BIN)/python setup.py --quiet \
+	  build --build-lib build/sanitized --build-temp build/sanitized.temp
+	@echo "make: testing them"
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libubsan.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 PYTHONSAFEPATH=1 PYTHONPATH=build/sanitized \
+	  LUTJAX_NATIVE=1 JAX_PLATFORMS=cpu $(BIN)/python -m pytest tests/native
 
 clean:  ## Remove what demo, builds and tests leave behind; keep .venv.
 	rm -rf out build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -9,7 +9,7 @@ import setuptools
 from setuptools.command import build_ext
 
 _FOLDER = pathlib.Path('lutjax/native')
-_FLAGS = ['-std=c++17', '-O3', '-g0']
+_FLAGS = ['-std=c++17', '-O3']
 # Multiplications and additions are fused where the target can: rounded once.
 _FLAGS += ['-ffp-contract=fast', '-fno-math-errno', '-Wno-psabi']
 

@@ -29,6 +29,8 @@ _TARGET = library.CALL
 
 # Runs calls that are large enough to be shared, mapped and nested, on few cores.
 _PROGRESS = """
+import os, sys
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[1])])
 import jax, jax.numpy as jnp, numpy as np
 from lutjax.lut import interpolate
 from lutjax.native import library
@@ -51,7 +53,7 @@ def setUpModule():
     raise absltest.SkipTest('the extension is not built, or it is turned off')
 
 
-def _loss(function, table, domain, rgb):
+def _total(function, table, domain, rgb):
   return jnp.sum(jnp.sin(3 * function(table, domain, rgb)))
 
 
@@ -83,7 +85,7 @@ class TransformationTest(parameterized.TestCase):
   )
   def test_mapped_twice(self, method, axes):
     given = []
-    for i, x in enumerate((_TABLES[:2], _DOMAINS[:2], _COLOURS[:2])):
+    for i, x in enumerate((_TABLES, _DOMAINS[:2], _COLOURS[:2])):
       count = sum(axis[i] == 0 for axis in axes)
       given.append((x[0], x, np.stack([x, 0.5 * x, x[::-1]]))[count])
 
@@ -94,24 +96,23 @@ class TransformationTest(parameterized.TestCase):
     self.assert_close(got, nested(_PURE[method])(*given))
 
   @parameterized.parameters(*_METHODS)
-  def test_derivatives_are_those_of_the_pure_function(self, method):
+  def test_slopes_are_those_of_the_pure_function(self, method):
+    given = (_TABLES[0], _DOMAINS[1], _COLOURS[0])
+
     def slopes(function):
-      first = functools.partial(_loss, function)
+      total = functools.partial(_total, function)
+      return jax.jit(jax.value_and_grad(total, (0, 1, 2)))(*given)
 
-      def every(table, domain, rgb):
-        given = (table, domain, rgb)
-        curvature = jax.hessian(lambda rgb: first(table, domain, rgb))(rgb[0])
-        mapped = jax.vmap(jax.grad(first, (0, 2)), (None, None, 0))(table, domain, rgb)
-        return (
-          jax.value_and_grad(first, (0, 1, 2))(*given),
-          jax.jvp(first, given, given),
-          curvature,
-          mapped,
-        )
+    self.assert_close(slopes(_EITHER[method]), slopes(_PURE[method]), 1e-4)
 
-      return jax.jit(every)(_TABLES[0], _DOMAINS[1], _COLOURS[0])
+  def test_mapped_curvature_is_that_of_the_pure_function(self):
+    def curvature(function):
+      one = jax.hessian(lambda rgb: _total(function, _TABLES[0], None, rgb))
+      return jax.jit(jax.vmap(one))(_COLOURS[0])
 
-    self.assert_close(slopes(_EITHER[method]), slopes(_PURE[method]), 2e-4)
+    got, want = (curvature(each['trilinear']) for each in (_EITHER, _PURE))
+    self.assert_close(got, want, 1e-3)
+    self.assertGreater(np.abs(want).max(), 1)
 
   def test_no_call_where_only_slopes_are_asked_for(self):
     linear = jax.jit(jax.grad(lambda t: interpolate.trilinear(t, _COLOURS[0]).sum()))
@@ -164,11 +165,14 @@ class TransformationTest(parameterized.TestCase):
     want = _PURE['tetrahedral'](_TABLES[0], None, _COLOURS[0])
     self.assert_close(made.call(_TABLES[0], _COLOURS[0]), want)
 
-  @parameterized.parameters((0, 3), (3,), (2, 5, 3), (100_000, 3))
+  @parameterized.parameters((0, 3), (3,), (100_000, 3))
   def test_any_number_of_pixels(self, *shape):
     rgb = np.random.default_rng(0).uniform(size=shape).astype(np.float32)
-    got = interpolate.tetrahedral(_TABLES[0], rgb)
-    self.assert_close(got, _PURE['tetrahedral'](_TABLES[0], None, rgb))
+    got, want = (
+      jax.jit(f)(_TABLES[0], None, rgb)
+      for f in (_EITHER['tetrahedral'], _PURE['tetrahedral'])
+    )
+    self.assert_close(got, want)
 
   @parameterized.parameters(
     ('float16', 'float32', 3), ('float32', 'bfloat16', 3), ('float32', 'float32', 2)
@@ -185,11 +189,9 @@ class TransformationTest(parameterized.TestCase):
 class ProgressTest(parameterized.TestCase):
   @parameterized.parameters(1, 2)
   def test_few_cores_do_not_wait_for_each_other(self, cores):
-    some = sorted(os.sched_getaffinity(0))[:cores]
     done = subprocess.run(
-      [sys.executable, '-c', _PROGRESS],
+      [sys.executable, '-c', _PROGRESS, str(cores)],
       cwd=pathlib.Path(__file__).resolve().parents[2],
-      preexec_fn=lambda: os.sched_setaffinity(0, some),
       env={**os.environ, 'JAX_PLATFORMS': 'cpu'},
       capture_output=True,
       text=True,
