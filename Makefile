@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 DEMO_OUT ?= out/demo
 # Tests of one class stay together: what they share is then made once.
 PYTEST_FLAGS ?= -n 2 --dist loadscope --durations=20
+# What an installation depends on; the kernels are built with it.
+SETUP := setup.cfg setup.py pyproject.toml constraints.txt $(wildcard lutjax/native/*.cc lutjax/native/*.h)
 
 .PHONY: help demo test quick lint format bench sanitize clean
 .DEFAULT_GOAL := help
@@ -62,19 +64,19 @@ $(VENV)/bin/python:
 	@echo "make: making $(VENV)"
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: setup.cfg constraints.txt | $(VENV)/bin/python
+$(VENV)/.run: $(SETUP) | $(VENV)/bin/python
 	@echo "make: installing lutjax into $(VENV)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable .
 	@touch $@
 
-$(VENV)/.test: setup.cfg constraints.txt | $(VENV)/bin/python
+$(VENV)/.test: $(SETUP) | $(VENV)/bin/python
 	@echo "make: installing lutjax and its tests into $(VENV) (a minute or two)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[test]'
 	@touch $@ $(VENV)/.run
 
-$(VENV)/.bench: setup.cfg constraints.txt | $(VENV)/bin/python
+$(VENV)/.bench: $(SETUP) | $(VENV)/bin/python
 	@echo "make: installing lutjax and the benchmarks' peers into $(VENV)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[test,bench]'

@@ -1,6 +1,7 @@
 """Builds the optional kernels of lutjax/native; setup.cfg says all the rest."""
 
 import importlib.util
+import os
 import pathlib
 import shutil
 import sysconfig
@@ -28,7 +29,8 @@ class BuildKernels(build_ext.build_ext):
 
   def build_extension(self, ext: setuptools.Extension) -> None:
     headers = _jax_headers()
-    compiler = (sysconfig.get_config_var('CXX') or 'c++').split()[0]
+    compiler = os.environ.get('CXX') or sysconfig.get_config_var('CXX') or 'c++'
+    compiler = compiler.split()[0]
     if headers is None:
       print('lutjax: no headers of jaxlib, hence no native kernels')
       return
