@@ -68,6 +68,7 @@ ffi::Error Interpolate(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> lattice,
   }
 
   const Run run = Chosen();
+  const Job job = {static_cast<Method>(method), Depth::kFloat, false, 1.0f};
   const float* in = pixels.typed_data();
   float* out = result->typed_data();
   const int64_t each = (count + kPart - 1) / kPart;
@@ -83,8 +84,8 @@ ffi::Error Interpolate(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> lattice,
       view.low[i] = edges[i];
       view.high[i] = edges[3 + i];
     }
-    run(static_cast<Method>(method), view, in + 3 * (image * count + from),
-        out + 3 * (item * count + from), std::min(kPart, count - from));
+    run(view, job, in + 3 * (image * count + from), out + 3 * (item * count + from),
+        std::min(kPart, count - from));
   };
   const int64_t parts = batch * each;
   const int64_t helpers =
@@ -108,14 +109,18 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(lutjax_interpolate, lutjax::Interpolate,
 extern "C" int32_t lutjax_version() { return lutjax::kVersion; }
 
 // On the calling thread: `out` is `in` or does not overlap it.
-extern "C" void lutjax_interpolate_host(int32_t method, const float* nodes,
-                                        const int32_t* sizes, const float* domain,
-                                        const float* in, float* out, int64_t count) {
+extern "C" void lutjax_interpolate_host(const float* nodes, const int32_t* sizes,
+                                        const float* domain, int32_t method,
+                                        int32_t depth, int32_t has_alpha,
+                                        float strength, const void* in, void* out,
+                                        int64_t count) {
   lutjax::Lattice view = {nodes, {}, {}, {}};
   for (int i = 0; i < 3; ++i) {
     view.sizes[i] = sizes[i];
     view.low[i] = domain[i];
     view.high[i] = domain[3 + i];
   }
-  lutjax::Chosen()(static_cast<lutjax::Method>(method), view, in, out, count);
+  const lutjax::Job job = {static_cast<lutjax::Method>(method),
+                           static_cast<lutjax::Depth>(depth), has_alpha != 0, strength};
+  lutjax::Chosen()(view, job, in, out, count);
 }

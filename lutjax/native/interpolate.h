@@ -9,47 +9,13 @@
 // What must hold is what lutjax/lut/interpolate.py says: nodes are exact, one NaN
 // makes a pixel NaN, infinities clamp. See there and in lut/positions.py for why.
 
+#include "grid.h"
 #include "lattice.h"
+#include "pixels.h"
 #include "vectors.h"
 
 namespace lutjax {
 namespace {
-
-constexpr int kBlock = 64;
-
-// One axis, as `Place` needs it.
-struct Axis {
-  float low, high, width;
-  bool is_unit;   // low is 0 and high is 1
-  float cells;    // nodes less one
-  bool is_exact;  // products with `cells` are: it is a power of two
-  int32_t stride;
-};
-
-struct Grid {
-  const float* nodes;
-  Axis axes[3];
-  int32_t far;  // from the lowest corner of a cell to the highest
-};
-
-LUTJAX_INLINE Grid MakeGrid(const Lattice& lattice) {
-  Grid grid = {lattice.nodes, {}, 0};
-  int32_t stride = 3;
-  for (int i = 2; i >= 0; --i) {
-    const int32_t cells = lattice.sizes[i] - 1;
-    const float low = lattice.low[i], high = lattice.high[i];
-    grid.axes[i] = {low,
-                    high,
-                    high - low,
-                    low == 0.0f && high == 1.0f,
-                    static_cast<float>(cells),
-                    (cells & (cells - 1)) == 0,
-                    stride};
-    grid.far += stride;
-    stride *= lattice.sizes[i];
-  }
-  return grid;
-}
 
 // Finds the node below each colour, and the way from there to the next: what
 // positions.evenly does, step by step.
@@ -181,7 +147,7 @@ LUTJAX_INLINE Quad Sum(const Grid& grid, const Plan& plan, int at) {
 
 // A block is planned whole before any of it is written: `out` may be `in`.
 template <Method kMethod>
-LUTJAX_INLINE void MapBlock(const Grid& grid, const float* in, float* out) {
+void MapBlock(const Grid& grid, const float* in, float* out) {
   Plan plan;
   MakePlan<kMethod>(grid, in, plan);
   for (int at = 0; at < kBlock; at += 4, out += 12) {
@@ -195,28 +161,22 @@ LUTJAX_INLINE void MapBlock(const Grid& grid, const float* in, float* out) {
   }
 }
 
-template <Method kMethod>
-void MapAll(const Lattice& lattice, const float* in, float* out, int64_t count) {
-  const Grid grid = MakeGrid(lattice);
-  int64_t done = 0;
-  for (; done + kBlock <= count; done += kBlock) {
-    MapBlock<kMethod>(grid, in + 3 * done, out + 3 * done);
-  }
-  if (done == count) return;
-  float rest[3 * kBlock] = {};
-  std::memcpy(rest, in + 3 * done, 12 * (count - done));
-  MapBlock<kMethod>(grid, rest, rest);
-  std::memcpy(out + 3 * done, rest, 12 * (count - done));
-}
-
 }  // namespace
 
-void LUTJAX_RUN(Method method, const Lattice& lattice, const float* in, float* out,
+void LUTJAX_RUN(const Lattice& lattice, const Job& job, const void* in, void* out,
                 int64_t count) {
-  if (method == Method::kTetrahedral) {
-    MapAll<Method::kTetrahedral>(lattice, in, out, count);
-  } else {
-    MapAll<Method::kTrilinear>(lattice, in, out, count);
+  const Grid grid = MakeGrid(lattice);
+  const Block block = job.method == Method::kTetrahedral
+                          ? MapBlock<Method::kTetrahedral>
+                          : MapBlock<Method::kTrilinear>;
+  const Pixels pixels = {in, out, count};
+  switch (job.depth) {
+    case Depth::kFloat:
+      return MapPixels<float>(grid, block, job, pixels);
+    case Depth::k8Bits:
+      return MapPixels<uint8_t>(grid, block, job, pixels);
+    case Depth::k16Bits:
+      return MapPixels<uint16_t>(grid, block, job, pixels);
   }
 }
 

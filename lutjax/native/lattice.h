@@ -21,14 +21,23 @@ struct Lattice {
 // Floats of the largest lattice: offsets are of 32 bits.
 constexpr int64_t kMaxFloats = INT32_MAX;
 
-// Maps `count` pixels of three floats. `out` is `in` or does not overlap it.
-using Run = void (*)(Method method, const Lattice& lattice, const float* in,
-                     float* out, int64_t count);
+enum class Depth : int32_t { kFloat = 0, k8Bits = 1, k16Bits = 2 };
+
+struct Job {
+  Method method;
+  Depth depth;
+  bool has_alpha;  // a fourth channel, which is kept
+  float strength;  // 0 keeps the colours, 1 maps them, in between mixes
+};
+
+// Maps `count` pixels. `out` is `in` or does not overlap it.
+using Run = void (*)(const Lattice& lattice, const Job& job, const void* in, void* out,
+                     int64_t count);
 
 // The same source, compiled for three kinds of processor.
-void RunPlain(Method, const Lattice&, const float*, float*, int64_t);
-void RunAvx2(Method, const Lattice&, const float*, float*, int64_t);
-void RunAvx512(Method, const Lattice&, const float*, float*, int64_t);
+void RunPlain(const Lattice&, const Job&, const void*, void*, int64_t);
+void RunAvx2(const Lattice&, const Job&, const void*, void*, int64_t);
+void RunAvx512(const Lattice&, const Job&, const void*, void*, int64_t);
 
 // The one that was asked for, or the fastest that this processor runs.
 Run Chosen();

@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import math
 import os
 import pathlib
 import types
@@ -17,10 +18,14 @@ VARIABLE = 'LUTJAX_NATIVE'
 # Target of XLA's call.
 CALL = 'lutjax_interpolate'
 
-# Numbers of the methods and targets in `lattice.h` and `targets.cc`.
+# Numbers of the methods, targets and depths in `lattice.h` and `targets.cc`.
 METHODS: Mapping[str, int] = types.MappingProxyType({'trilinear': 0, 'tetrahedral': 1})
 TARGETS: Mapping[str, int] = types.MappingProxyType(
   {'plain': 0, 'avx2': 1, 'avx512': 2}
+)
+
+_DEPTHS: Mapping[str, int] = types.MappingProxyType(
+  {'float32': 0, 'uint8': 1, 'uint16': 2}
 )
 
 # Floats of the largest lattice.
@@ -88,16 +93,21 @@ def interpolate(
   out: np.ndarray | None = None,
   *,
   method: str,
+  strength: float = 1.0,
 ) -> np.ndarray:
   """Maps pixels of the host on the calling thread, without JAX.
+
+  Codes of 8 and 16 bits are read as colours from 0 to 1, and written as the nearest
+  codes. Alpha is kept.
 
   Args:
     lattice: `[N1, N2, N3, 3]` float32.
     domain: `[2, 3]` float32.
-    pixels: `[..., 3]` float32, contiguous.
-    out: Where the result goes, contiguous: `pixels` themselves, or an array of
-      their shape that does not overlap them. None makes one.
+    pixels: `[..., 3]` or `[..., 4]` float32, uint8 or uint16, contiguous.
+    out: Where the result goes, contiguous: `pixels` themselves, or an array like
+      them that does not overlap them. None makes one.
     method: A name in `METHODS`.
+    strength: 0 keeps the colours, 1 maps them, in between mixes.
 
   Returns:
     `out`.
@@ -108,32 +118,38 @@ def interpolate(
   library = load()
   if library is None:
     raise ValueError('Expected the extension, found none (or it is turned off).')
-  lattice = np.ascontiguousarray(lattice)
-  domain = np.ascontiguousarray(domain)
-  out = np.empty_like(pixels, order='C') if out is None else out
   if not fits(lattice.shape, lattice.dtype) or domain.shape != (2, 3):
     raise ValueError(
       'Expected a float32 lattice [N, N, N, 3] and its domain [2, 3], got '
       f'{lattice.dtype} {lattice.shape} and {domain.shape}.'
     )
+  out = np.empty_like(pixels, order='C') if out is None else out
   for given in (pixels, out):
     if (
-      given.shape[-1:] != (3,)
-      or given.dtype != np.float32
-      or given.shape != pixels.shape
+      given.shape[-1:] not in ((3,), (4,))
+      or given.dtype.name not in _DEPTHS
+      or (given.shape, given.dtype) != (pixels.shape, pixels.dtype)
       or not given.flags.c_contiguous
     ):
       raise ValueError(
-        f'Expected contiguous float32 pixels [..., 3], got {given.dtype} {given.shape}.'
+        'Expected contiguous pixels [..., 3] or [..., 4] of float32, uint8 or uint16, '
+        f'got {given.dtype} {given.shape}.'
       )
+  # Names keep the arrays until the call returns.
+  nodes = np.ascontiguousarray(lattice)
+  box = np.ascontiguousarray(domain, np.float32)
+  sizes = np.array(lattice.shape[:3], np.int32)
   library.lutjax_interpolate_host(
+    nodes.ctypes.data,
+    sizes.ctypes.data,
+    box.ctypes.data,
     METHODS[method],
-    lattice.ctypes.data,
-    np.int32(lattice.shape[:3]).ctypes.data,
-    np.float32(domain).ctypes.data,
+    _DEPTHS[pixels.dtype.name],
+    int(pixels.shape[-1] == 4),
+    strength,
     pixels.ctypes.data,
     out.ctypes.data,
-    pixels.size // 3,
+    pixels.size // pixels.shape[-1],
   )
   return out
 
@@ -152,8 +168,8 @@ def fits(shape: Sequence[int], dtype: np.dtype) -> bool:
     len(shape) == 4
     and shape[-1] == 3
     and min(shape[:-1]) >= 2
-    and np.prod(shape) <= MAX_FLOATS
-    and dtype == np.float32
+    and math.prod(shape) <= MAX_FLOATS
+    and np.dtype(dtype).name == 'float32'
   )
 
 
@@ -176,10 +192,11 @@ def _open() -> ctypes.CDLL | None:
       continue
     if version != _VERSION:
       continue
-    address = ctypes.c_void_p
     library.lutjax_interpolate_host.argtypes = [
-      ctypes.c_int32,
-      *[address] * 5,
+      *[ctypes.c_void_p] * 3,
+      *[ctypes.c_int32] * 3,
+      ctypes.c_float,
+      *[ctypes.c_void_p] * 2,
       ctypes.c_int64,
     ]
     library.lutjax_interpolate_host.restype = None
