@@ -14,7 +14,7 @@ from lutjax import errors, systems
 from lutjax.commands import image_batch, selection
 from lutjax.data import images, transfer_characteristics
 from lutjax.looks import decoding
-from lutjax.lut import interpolate, lattice
+from lutjax.lut import host, interpolate, lattice
 from lutjax.types import Array
 
 Mapped = Callable[[np.ndarray], np.ndarray]
@@ -34,17 +34,21 @@ def applier(lut: lattice.Lut, *, interpolation: str, strength: float) -> Mapped:
     strength: 0 keeps the image, 1 gives the look, in between mixes.
 
   Returns:
-    `[H, W, 3]` float32 to the same, through one compiled program for images
-    of all sizes.
+    `[H, W, 3]` float32 to the same, by a kernel or else through one compiled
+    program for images of all sizes.
 
   Raises:
     InputError: on a strength that is no number of 0 or more, or curves alone
       to be read to the nearest.
   """
+  _check_strength(strength)
   if interpolation == 'nearest' and lattice.is_curves(lut):
     raise errors.InputError(
       '--interpolation=nearest: found curves alone, which are read linearly'
     )
+  by_kernel = host.mapper(lut, method=interpolation, strength=strength)
+  if by_kernel is not None:
+    return by_kernel
   placed = jax.tree.map(jnp.asarray, lut)
   return _in_blocks(functools.partial(_graded, placed, method=interpolation), strength)
 
@@ -59,6 +63,8 @@ def exact_applier(network: Callable[[Array], Array], *, strength: float) -> Mapp
   Returns:
     As `applier` does.
   """
+
+  _check_strength(strength)
 
   @jax.jit
   def block(rgb: Array, strength: Array) -> Array:
@@ -79,10 +85,13 @@ def _mixed(rgb: Array, graded: Array, strength: Array) -> Array:
   return jnp.where(strength == 1.0, graded, mixed)
 
 
-def _in_blocks(block: Callable[[Any, Array], Array], strength: float) -> Mapped:
-  """Returns what maps images of all sizes through one compiled program."""
+def _check_strength(strength: float) -> None:
   if not 0.0 <= strength < float('inf'):
     raise errors.InputError(f'--strength={strength}: expected a number of 0 or more')
+
+
+def _in_blocks(block: Callable[[Any, Array], Array], strength: float) -> Mapped:
+  """Returns what maps images of all sizes through one compiled program."""
   share = jnp.float32(strength)
 
   def whole(rgb: np.ndarray) -> np.ndarray:
@@ -142,6 +151,10 @@ def apply_to_images(
     raise errors.InputError(f'--bits={bits}: expected 8 or 16')
   items = image_batch.find(patterns, out, say=say)
   function, network = _functions(look, interpolation, strength, decode)
+  # A LUT file on pictures that keep their depth: no copy in float32.
+  direct = None
+  if look.own is not None and network is None:
+    direct = host.mapper(look.own, method=interpolation, strength=strength)
 
   def grade(source: pathlib.Path, image: images.Image) -> images.Image:
     transfer = transfer_characteristics.describe(image)
@@ -150,6 +163,8 @@ def apply_to_images(
         f'{source}: says that it is {transfer}; graded as it is, by a look for codes '
         'like those of sRGB'
       )
+    if direct is not None and bits in (None, 8 * image.pixels.dtype.itemsize):
+      return image._replace(pixels=direct(image.pixels))
     graded = function(images.to_float(image.pixels[..., :3]))
     if network is not None:
       say(f'{source}: {_decoding_error(image, graded, network)}')

@@ -13,7 +13,7 @@ from lutjax.types import Array
 # `(lattice, domain, rgb)`; a domain of None is [0, 1].
 Interpolation = Callable[[Array, Array | None, Array], Array]
 
-_UNIT = np.float32([[0, 0, 0], [1, 1, 1]])
+_UNIT = np.array([[0, 0, 0], [1, 1, 1]], np.float32)
 
 
 def usable(lattice: Array, domain: Array | None, rgb: Array) -> bool:
