@@ -218,7 +218,7 @@ class VariableTest(parameterized.TestCase):
 
   def test_turns_the_kernels_off_and_names_a_target(self):
     self.assertEqual(self.python('0'), '')
-    self.assertRegex(self.python('mmx'), r'LUTJAX_NATIVE=mmx: expected 0, .*1')
+    self.assertRegex(self.python('mmx'), 'LUTJAX_NATIVE=mmx: expected 0')
 
 
 if __name__ == '__main__':
