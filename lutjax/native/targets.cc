@@ -26,7 +26,7 @@ bool Has(int32_t target) {
   }
 }
 
-Run Of(int32_t target) {
+Run Of([[maybe_unused]] int32_t target) {
 #if defined(__x86_64__)
   if (target == kAvx2) return RunAvx2;
   if (target == kAvx512) return RunAvx512;
