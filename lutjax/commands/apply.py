@@ -28,17 +28,17 @@ _COLOURS = 1 << 16
 def applier(lut: lattice.Lut, *, interpolation: str, strength: float) -> Mapped:
   """Returns the function that maps the pixels of one image through a LUT.
 
-    Args:
-      lut: 3D, read at its own nodes, curves and domain.
-      interpolation: Name in `interpolate.METHODS`.
-      strength: 0 keeps the image, 1 gives the look, in between mixes.
+  Args:
+    lut: 3D, read at its own nodes, curves and domain.
+    interpolation: Name in `interpolate.METHODS`.
+    strength: 0 keeps the image, 1 gives the look, in between mixes.
 
-    Returns:
-      `[H, W, 3]` float32 to the same, by a kernel, or else through one compiled program
-    for images of all sizes and LUTs of one size.
+  Returns:
+    `[H, W, 3]` float32 to the same, by a kernel, or else through one compiled program
+  for images of all sizes and LUTs of one size.
 
-    Raises:
-      InputError: on curves alone to be read to the nearest.
+  Raises:
+    InputError: on curves alone to be read to the nearest.
   """
   if interpolation == 'nearest' and lattice.is_curves(lut):
     raise errors.InputError(
