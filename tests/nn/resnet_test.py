@@ -11,19 +11,23 @@ SMALL = {
   norm: resnet.Shape(stem=4, stem_stride=1, widths=(8,), norm=norm)
   for norm in ('none', 'batch', 'group')
 }
-PICTURES = np.random.default_rng(0).uniform(size=(4, 9, 7, 3)).astype(np.float32)
+PICTURES = np.random.default_rng(0).uniform(size=(8, 9, 7, 3)).astype(np.float32)
 apply = jax.jit(resnet.apply, static_argnums=0)
 train = jax.jit(resnet.train, static_argnums=0)
 
 
 @functools.cache
 def _drawn(norm):
-  """A network none of whose numbers is 0."""
+  """A network none of whose numbers is 0, drawn without compiling anything."""
   rng = np.random.default_rng(1)
-  variables = resnet.init(jax.random.key(0), SMALL[norm])
-  return jax.tree.map(
-    lambda leaf: leaf + rng.uniform(0.05, 0.3, leaf.shape).astype(np.float32), variables
-  )
+  made = jax.eval_shape(lambda key: resnet.init(key, SMALL[norm]), jax.random.key(0))
+
+  def draw(path, leaf):
+    signed = 'kernel' in jax.tree_util.keystr(path)
+    low, high = (-0.4, 0.5) if signed else (0.1, 1.0)
+    return rng.uniform(low, high, leaf.shape).astype(np.float32)
+
+  return jax.tree_util.tree_map_with_path(draw, made)
 
 
 class ResnetTest(parameterized.TestCase):
@@ -35,11 +39,20 @@ class ResnetTest(parameterized.TestCase):
 
   @parameterized.parameters(*SMALL)
   def test_a_picture_does_not_depend_on_the_others(self, norm):
-    many = apply(SMALL[norm], _drawn(norm), PICTURES)
-    self.assertEqual(many.shape, (4, SMALL[norm].features))
-    for i in range(4):
-      one = apply(SMALL[norm], _drawn(norm), PICTURES[i : i + 1])
-      np.testing.assert_allclose(one[0], many[i], rtol=1e-5, atol=1e-6)
+    many = np.asarray(apply(SMALL[norm], _drawn(norm), PICTURES))
+    self.assertEqual(many.shape, (8, SMALL[norm].features))
+    self.assertGreater(np.ptp(many, axis=0).max(), 1e-2)
+    for i in (0, 5):
+      # Among others of the same number, which spares a program.
+      among = np.roll(PICTURES, 1, axis=0) ** 2
+      among[i] = PICTURES[i]
+      one = apply(SMALL[norm], _drawn(norm), among)
+      np.testing.assert_allclose(one[i], many[i], rtol=1e-5, atol=1e-6)
+
+  def test_a_picture_alone(self):
+    many = apply(SMALL['batch'], _drawn('batch'), PICTURES)
+    alone = apply(SMALL['batch'], _drawn('batch'), PICTURES[3:4])
+    np.testing.assert_allclose(alone[0], many[3], rtol=1e-5, atol=1e-6)
 
   @parameterized.parameters('none', 'group')
   def test_training_gives_what_applying_does_but_for_batch_norm(self, norm):
