@@ -67,6 +67,8 @@ class PairsTest(absltest.TestCase):
     self.assertEqual(pair.before.name, '001.png')
     self.assertEqual(sorted(pair.after), ['LUT01', 'LUT_2', 'blend'])
     self.assertRegex(self.lines[0], '002.*003_x')
+    with self.assertRaisesRegex(errors.InputError, '--pairs: 002, 003_x: before or'):
+      pairs.find([str(self.folder)], complete=True, say=self.fail)
 
   def _read(self, before, after):
     (pair,) = pairs.find([str(before), str(after)], say=self.lines.append)

@@ -39,6 +39,16 @@ class SourcesTest(parameterized.TestCase):
     self.assertBetween(found[0].rank, 0, found[-1].rank)
     self.assertLess(found[-1].rank, 1)
 
+  @parameterized.parameters(
+    ('00000000' + 'f' * 56, 0.0),
+    ('40000000' + 'f' * 56, 0.25),
+    ('ffffffff' + '0' * 56, 1 - 2.0**-32),
+  )
+  def test_the_rank_is_a_fraction_of_the_digest(self, digest, want):
+    self.assertEqual(pictures.rank(digest), want)
+    picture = pictures.Picture('x', self.folder / 'x.png', digest)
+    self.assertEqual((picture.rank, picture.seed), (want, int(want * 2**32)))
+
   def test_names_stay_apart(self):
     one = self.save('a/x.png', np.zeros((4, 4), np.uint8))
     two = self.save('b/x.png', np.ones((4, 4), np.uint8))

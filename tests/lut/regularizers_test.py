@@ -31,6 +31,38 @@ class RegularizersTest(parameterized.TestCase):
     got = regularizers.smoothness(TABLE, ends=ends)
     np.testing.assert_allclose(got, want, rtol=1e-5)
 
+  def test_one_node_that_sticks_out(self):
+    # By hand: the middle of a lattice of 3^3 zeros, red 0.6. Along each axis there are
+    # 18 steps of 3 channels, +0.6 and -0.6 among them, and 9 bends, one of -1.2.
+    table = np.zeros((3, 3, 3, 3), np.float32)
+    table[1, 1, 1, 0] = 0.6
+    want = {
+      'smoothness': 3 * 2 * 0.36 / 54,
+      'bending': 3 * 1.44 / 27,
+      # Red falls by 0.6 once along red; elsewhere it is asked about with all axes only.
+      'monotonicity': 0.6 / 18,
+      # One grey of three; the variance of (0.6, 0, 0) is 0.08.
+      'neutrality': 0.08 / 3,
+    }
+    got = {name: float(getattr(regularizers, name)(table)) for name in want}
+    for name, value in want.items():
+      self.assertAlmostEqual(got[name], value, places=6, msg=name)
+    every = float(regularizers.monotonicity(table, all_axes=True))
+    self.assertAlmostEqual(every, 3 * 0.6 / 54, places=6)
+    # Green out of place on the blue axis is no fall along its own.
+    leaning = np.zeros((3, 3, 3, 3), np.float32)
+    leaning[:, :, 0, 1] = 0.3
+    self.assertEqual(regularizers.monotonicity(leaning), 0.0)
+    # 9 steps of -0.3 in green among 54 along blue.
+    self.assertAlmostEqual(
+      float(regularizers.monotonicity(leaning, all_axes=True)), 0.05, places=6
+    )
+
+  @parameterized.parameters('bending', 'monotonicity', 'neutrality')
+  def test_nothing_is_wrong_with_the_identity(self, name):
+    got = getattr(regularizers, name)(lattice.identity(5))
+    self.assertAlmostEqual(float(got), 0.0, places=9)
+
   def test_smoothness_of_the_identity(self):
     # A third of the outputs moves by 1 / (N - 1) along each axis.
     got = regularizers.smoothness(lattice.identity(N))

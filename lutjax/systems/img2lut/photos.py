@@ -183,11 +183,6 @@ def to_grids(
   channels = 6 if sources and sources[0].after is not None else 3
   fits = int((limit_bytes / max(1, len(sources)) / channels) ** 0.5)
   kept = min(side, max(_LEAST_SIDE, fits))
-  if kept < side:
-    say(
-      f'kept on grids of {kept} x {kept} pixels instead of {side} x {side}, to fit; '
-      '--set=pool_megabytes=N lets more in'
-    )
   before, after, used, problems = [], [], [], []
   for source in progress.bar(sources, desc='reading', unit='picture', leave=False):
     try:
@@ -201,6 +196,18 @@ def to_grids(
       after.append(_codes(grid.sample(pixels.after, kept)))
   held = {'before': before, 'after': after}
   data = {name: _stacked(codes) for name, codes in held.items() if codes}
+  taken = sum(codes.nbytes for codes in data.values())
+  if taken > limit_bytes and kept > _LEAST_SIDE:
+    # 16 bits, which is known only now.
+    fewer = max(_LEAST_SIDE, int(kept * (limit_bytes / taken) ** 0.5))
+    at = grid.places(kept, fewer)
+    data = {name: codes[:, at[:, None], at] for name, codes in data.items()}
+    kept = fewer
+  if kept < side:
+    say(
+      f'kept on grids of {kept} x {kept} pixels instead of {side} x {side}, to fit; '
+      '--set=pool_megabytes=N lets more in'
+    )
   return data, used, problems
 
 

@@ -70,6 +70,20 @@ class PhotosTest(parameterized.TestCase):
     self.assertEqual(data['before'].shape, (4, 40, 40, 3))
     self.assertIn('kept on grids of 40 x 40 pixels instead of 64 x 64', self.lines[0])
 
+  def test_grids_of_16_bits_fit_too(self):
+    limit = 3 * 40 * 40
+    deep = np.random.default_rng(1).integers(0, 65536, (64, 64, 3), np.uint16)
+    (self.folder / 'in').mkdir()
+    iio.imwrite(self.folder / 'in/b.tif', deep)
+    data, _, _ = photos.to_grids(self.find(), 64, 2 * limit, self.lines.append)
+    self.assertEqual(data['before'].shape, (1, 40, 40, 3))
+    self.assertEqual(data['before'].nbytes, 2 * limit)
+    self.assertIn('kept on grids of 40 x 40 pixels instead of 64 x 64', self.lines[-1])
+    whole = {tuple(code) for code in deep.reshape(-1, 3)}
+    self.assertContainsSubset(
+      {tuple(c) for c in data['before'][0].reshape(-1, 3)}, whole
+    )
+
   def test_a_file_that_has_changed_is_named(self):
     self.save('in/a.png')
     self.save('in/b.png', 1)

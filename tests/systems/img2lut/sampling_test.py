@@ -5,10 +5,9 @@ import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from lutjax.lut import lattice
 from lutjax.systems.img2lut import sampling
 
-K, S = 40, 16
+K, S, B = 40, 16, 32
 CONFIG = sampling.Config(task='pairs', side=S, pixels=32, crop=0.5)
 
 
@@ -33,13 +32,13 @@ def _data(dtype=np.uint8):
 class SamplingTest(parameterized.TestCase):
   @parameterized.parameters(np.uint8, np.uint16)
   def test_before_and_after_are_the_same_pixels(self, dtype):
-    batch = _sample(CONFIG)(jax.random.key(0), _data(dtype), 8)
-    self.assertEqual(batch['image'].shape, (8, S, S, 3))
-    self.assertEqual(batch['rgb'].shape, (8, 32, 3))
+    batch = _sample(CONFIG)(jax.random.key(0), _data(dtype), B)
+    self.assertEqual(batch['image'].shape, (B, S, S, 3))
+    self.assertEqual(batch['rgb'].shape, (B, 32, 3))
     np.testing.assert_allclose(batch['rgb'] + batch['target'], 1.0, atol=1e-6)
 
   def test_crops_are_even_grids_within_the_picture(self):
-    batch = _sample(CONFIG)(jax.random.key(1), _data(), 32)
+    batch = _sample(CONFIG)(jax.random.key(1), _data(), B)
     codes = np.rint(255 * np.asarray(batch['image'])).astype(int)
     turned = set()
     for image in codes:
@@ -63,41 +62,40 @@ class SamplingTest(parameterized.TestCase):
 
   def test_a_key_says_all(self):
     sample = _sample(CONFIG)
-    one, two, other = (sample(jax.random.key(i), _data(), 8) for i in (3, 3, 4))
+    one, two, other = (sample(jax.random.key(i), _data(), B) for i in (3, 3, 4))
     jax.tree.map(np.testing.assert_array_equal, one, two)
     self.assertGreater(np.abs(one['image'] - other['image']).max(), 0.1)
 
   def test_all_pixels_come_in_their_order(self):
     config = dataclasses.replace(CONFIG, pixels=0)
-    batch = _sample(config)(jax.random.key(2), _data(), 3)
-    np.testing.assert_array_equal(
-      batch['rgb'], np.asarray(batch['image']).reshape(3, S * S, 3)
+    batch = _sample(config)(jax.random.key(2), _data(), B)
+    image = np.asarray(batch['image'])
+    np.testing.assert_array_equal(batch['rgb'], image.reshape(B, S * S, 3))
+    np.testing.assert_allclose(batch['rgb'] + batch['target'], 1.0, atol=1e-6)
+    # Of pairs, nothing but the place is drawn: the codes are those of the files.
+    codes = 255 * image
+    np.testing.assert_allclose(codes, np.rint(codes), atol=1e-4)
+
+  def test_what_is_measured_is_whole_and_as_it_lies(self):
+    before, after = (
+      sampling.to_float(_data()[name])[0, :S, :S] for name in ('before', 'after')
     )
+    pair = {'before': before, 'after': after}
+    got = sampling.shown(CONFIG, jax.random.key(6), pair, None)
+    np.testing.assert_array_equal(got['image'], before)
+    np.testing.assert_array_equal(got['target'], after)
 
-  def test_looks_are_drawn_from_those_that_are_given(self):
-    gains = np.array([0.5, 0.25, 0.75], np.float32)
-    looks = gains[:, None, None, None, None] * lattice.identity(3)
-    config = dataclasses.replace(CONFIG, task='undo')
-    data = {'before': _places(), 'looks': looks}
-    batch = _sample(config)(jax.random.key(5), data, 32)
-    lit = np.asarray(batch['target']) > 0.1
-    found = set()
-    for one in range(32):
-      before, wanted = (np.asarray(batch[k][one])[lit[one]] for k in ('rgb', 'target'))
-      gap = np.abs(before[:, None] / wanted[:, None] - gains).max(axis=0)
-      self.assertLess(gap.min(), 1e-5)
-      found.add(int(gap.argmin()))
-    self.assertEqual(found, {0, 1, 2})
-
-  def test_what_is_measured_is_not_drawn_anew(self):
+  def test_what_is_measured_depends_on_its_key_alone(self):
     config = dataclasses.replace(CONFIG, task='exposure')
-    picture = sampling.to_float(_places()[0])[:S, :S]
-    pair = {'before': picture}
-    one, two = (
-      sampling.shown(config, jax.random.key(seed), pair, None) for seed in (6, 6)
-    )
-    jax.tree.map(np.testing.assert_array_equal, one, two)
-    self.assertEqual(one['image'].shape, (S, S, 3))
+    pair = {'before': sampling.to_float(_places()[0])[:S, :S]}
+    show = jax.jit(lambda key: sampling.shown(config, key, pair, None))
+    one, again, other = (show(jax.random.key(seed)) for seed in (6, 6, 7))
+    jax.tree.map(np.testing.assert_array_equal, one, again)
+    self.assertGreater(np.abs(one['image'] - other['image']).max(), 1e-3)
+    np.testing.assert_array_equal(one['target'], other['target'])
+    # Rows still rise along rows: nothing was turned.
+    self.assertTrue((np.diff(one['image'][..., 0], axis=0) >= 0).all())
+    self.assertEqual(np.ptp(one['image'][..., 0], axis=1).max(), 0)
 
   @parameterized.parameters(
     ({'crop': 0.0}, r'crop in \(0, 1\]'),
