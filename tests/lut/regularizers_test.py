@@ -99,7 +99,7 @@ class RegularizersTest(parameterized.TestCase):
     np.testing.assert_allclose(regularizers.neutrality(TABLE), want, rtol=1e-5)
     self.assertEqual(regularizers.neutrality(lattice.identity(N)), 0.0)
 
-  def test_one_node_that_sticks_out(self):
+  def test_one_node_of_the_identity_that_sticks_out(self):
     made = lattice.identity(5).astype(np.float64)
     made[2, 1, 2, 0] += 0.5
     # Two steps of 1/4 along red become 3/4 and -1/4; two of 0 along the others, +-1/2.
