@@ -22,7 +22,20 @@ from lutjax.types import PyTree, Variables
 _NAME = 'img2lut'
 # What is learned for all pictures with a lattice in front: its columns are lattices.
 _STACKED = ('bases', 'cores')
-_FORM = ('side', 'histogram', 'interpolation', 'precision')
+_FORM = (
+  'side',
+  'histogram',
+  'interpolation',
+  'precision',
+  # By which lattices are fitted that stand beside the model in scores.
+  'loss',
+  'smoothness',
+  'bending',
+  'monotonicity',
+  'all_axes',
+  'neutrality',
+  'energy',
+)
 # Parameters of a model, at most: the notebook's has 57 million.
 _MOST_PARAMETERS = 1 << 26
 
