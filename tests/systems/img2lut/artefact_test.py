@@ -45,12 +45,12 @@ def _content():
 class ArtefactTest(parameterized.TestCase):
   @parameterized.parameters(*SHAPES)
   def test_floats_come_back_as_they_were(self, kind):
-    form = dataclasses.replace(FORM, head=SHAPES[kind], loss='l1', bending=0.25)
+    form = dataclasses.replace(FORM, head=SHAPES[kind], loss='l1', neutrality=0.25)
     variables = _drawn(form)
     loaded = systems.load(systems.make(form).export(variables))
     self.assertEqual(loaded.config.head, form.head)
     self.assertEqual(loaded.config.network, form.network)
-    self.assertEqual((loaded.config.loss, loaded.config.bending), ('l1', 0.25))
+    self.assertEqual((loaded.config.loss, loaded.config.neutrality), ('l1', 0.25))
     self.assertEqual(
       (loaded.config.side, loaded.config.histogram, loaded.config.interpolation),
       (form.side, form.histogram, form.interpolation),
