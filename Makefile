@@ -6,8 +6,10 @@ BIN := $(VENV)/bin
 DEMO_OUT ?= out/demo
 # Tests of one class stay together: what they share is then made once.
 PYTEST_FLAGS ?= -n 2 --dist loadscope --durations=20
+# What an installation depends on; the kernels are built with it.
+SETUP := setup.cfg setup.py pyproject.toml constraints.txt $(wildcard lutjax/native/*.cc lutjax/native/*.h)
 
-.PHONY: help demo test quick lint format bench clean
+.PHONY: help demo test quick lint format bench sanitize clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -43,6 +45,17 @@ bench: $(VENV)/.bench  ## Run every benchmark against its peers.
 	  $(BIN)/python -m $$(echo $${file%.py} | tr / .) || exit 1; \
 	done
 
+# A copy of the package with its own kernels: the ones in use stay as they are.
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
+sanitize: $(VENV)/.test  ## Test the kernels under ASan and UBSan.
+	@echo "make: building the kernels with sanitizers"
+	CXXFLAGS="$(SANITIZERS) -g" LDFLAGS="$(SANITIZERS)" $(BIN)/python setup.py --quiet \
+	  build --build-lib build/sanitized --build-temp build/sanitized.temp
+	@echo "make: testing them"
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libubsan.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 PYTHONSAFEPATH=1 PYTHONPATH=build/sanitized \
+	  LUTJAX_NATIVE=1 JAX_PLATFORMS=cpu $(BIN)/python -m pytest tests/native
+
 clean:  ## Remove what demo, builds and tests leave behind; keep .venv.
 	rm -rf out build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 
@@ -51,19 +64,19 @@ $(VENV)/bin/python:
 	@echo "make: making $(VENV)"
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: setup.cfg constraints.txt | $(VENV)/bin/python
+$(VENV)/.run: $(SETUP) | $(VENV)/bin/python
 	@echo "make: installing lutjax into $(VENV)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable .
 	@touch $@
 
-$(VENV)/.test: setup.cfg constraints.txt | $(VENV)/bin/python
+$(VENV)/.test: $(SETUP) | $(VENV)/bin/python
 	@echo "make: installing lutjax and its tests into $(VENV) (a minute or two)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[test]'
 	@touch $@ $(VENV)/.run
 
-$(VENV)/.bench: setup.cfg constraints.txt | $(VENV)/bin/python
+$(VENV)/.bench: $(SETUP) | $(VENV)/bin/python
 	@echo "make: installing lutjax and the benchmarks' peers into $(VENV)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[test,bench]'

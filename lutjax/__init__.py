@@ -2,6 +2,7 @@
 
 Packages, lowest layer first; import what is needed, as modules:
 
+* `native`: optional kernels in C++, each with a pure twin in the packages below.
 * `lut`: lattices, interpolation, `.cube` and Hald pictures.
 * `color`: transfer functions, spaces, differences, gamuts.
 * `nn`: small networks as plain pytrees.
@@ -41,6 +42,7 @@ __all__ = (
   'looks',
   'lut',
   'metrics',
+  'native',
   'nn',
   'progress',
   'report',

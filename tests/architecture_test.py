@@ -20,7 +20,8 @@ ALLOWED = {
   'progress': set(),
   'files': {'errors'},
   'config': {'errors'},
-  'lut': GROUND,
+  'native': GROUND,
+  'lut': GROUND | {'native'},  # Others get at kernels through `lut`.
   'color': GROUND,
   'nn': GROUND,
   'codec': GROUND,

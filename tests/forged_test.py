@@ -1,5 +1,6 @@
 """Forged content behind a right checksum is refused, or loads as finite numbers."""
 
+import dataclasses
 import functools
 import itertools
 import time
@@ -15,9 +16,12 @@ from lutjax.baselines import dct, grid, mulut
 from lutjax.codec import container, labels, payload, stream
 from lutjax.data import degradations
 from lutjax.lut import lattice
-from lutjax.nn import residual_flow
+from lutjax.nn import residual_flow, resnet
 from lutjax.systems.gamut_mlp import codecs, residual_picture, seeded
 from lutjax.systems.gamut_mlp import model as gamut_mlp
+from lutjax.systems.img2lut import artefact as img2lut
+from lutjax.systems.img2lut import heads
+from lutjax.systems.img2lut import model as predictor
 from lutjax.systems.lutflow import model as lutflow
 from lutjax.systems.lutflow import residual_correction
 from lutjax.systems.nilut import model as nilut
@@ -87,6 +91,33 @@ def _artefacts() -> dict[str, bytes]:
       learned='entries',
     )
     made[f'tinylut {spatial} {low}'] = tinylut.make(config).export(_entries(config))
+  return made | _predictors(made['cnilut frequency heads'])
+
+
+def _predictors(library: bytes) -> dict[str, bytes]:
+  """One small artefact of each head of a model that predicts a LUT."""
+  network = resnet.Shape(stem=4, widths=(4,), norm='batch')
+  held = predictor.Held('looks.lutjax', library)
+  opened = systems.load(library)
+  functions = opened.model.library(opened.config, opened.variables)
+  made = {}
+  for head, precision in (
+    (heads.Shape('factors', 5, (6,), rank=2), 'fp32'),
+    (heads.Shape('compressed', 5, (6,), bases=2, ranks=(2, 2)), 'int8'),
+    (heads.Shape('library', 5, (6,)), 'bf16'),
+  ):
+    form = predictor.Config(
+      side=16,
+      network=network,
+      histogram=2,
+      head=head,
+      precision=precision,
+      held=dataclasses.replace(held, functions=functions)
+      if head.kind == 'library'
+      else None,
+    )
+    variables = _drawn(functools.partial(predictor.init, form))
+    made[f'img2lut {head.kind}'] = img2lut.export(form, variables)
   return made
 
 
@@ -207,7 +238,7 @@ def _forged(content: bytes, rng: np.random.Generator) -> bytes:
 
 class ForgedTest(parameterized.TestCase):
   @parameterized.parameters(
-    'dct', 'grid', 'mulut', 'nilut', 'cnilut', 'lutflow', 'tinylut'
+    'dct', 'grid', 'mulut', 'nilut', 'cnilut', 'lutflow', 'tinylut', 'img2lut'
   )
   def test_an_artefact_is_refused_or_finite(self, kind):
     rng = np.random.default_rng(0)

@@ -21,8 +21,10 @@ from lutjax.data import degradations
 from lutjax.fit import loop
 from lutjax.looks import task as looks
 from lutjax.lut import cube, lattice
+from lutjax.systems.img2lut import artefact as img2lut_artefact
 from lutjax.systems.tinylut import artefact as tinylut_artefact
 from lutjax.systems.tinylut import structure
+from tests.launch import tiny_grader
 from tests.systems.tinylut import artefact_test
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -86,6 +88,7 @@ class RegistryTest(parameterized.TestCase):
     } | {
       'mulut': artefact.export(MULUT, variables),
       'tinylut': tinylut_artefact.export(TINYLUT, artefact_test.entries(TINYLUT)),
+      'img2lut': img2lut_artefact.export(tiny_grader.CONFIG, tiny_grader.draw()),
     }
     self.tables = self.folder / 'tables'
     for name, content in published.render(MULUT, variables).items():

@@ -1,11 +1,13 @@
-"""The built wheel, away from the repository."""
+"""The built wheel and source archive, away from the repository."""
 
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
+import zipfile
 
 from absl.testing import absltest
 
@@ -41,18 +43,26 @@ class WheelTest(absltest.TestCase):
     super().setUpClass()
     cls._made = tempfile.TemporaryDirectory()
     cls.folder = pathlib.Path(cls._made.name)
-    source = cls.folder / 'source'
+    cls.source = source = cls.folder / 'source'
     for name in COPIED:
       shutil.copytree(
-        ROOT / name, source / name, ignore=shutil.ignore_patterns('__pycache__')
+        ROOT / name,
+        source / name,
+        ignore=shutil.ignore_patterns('__pycache__', '*.so'),
       )
-    for name in ('setup.cfg', 'pyproject.toml', 'README.md', 'LICENSE'):
+    for name in ('setup.cfg', 'setup.py', 'pyproject.toml', 'README.md', 'LICENSE'):
       shutil.copy(ROOT / name, source)
     pip = [sys.executable, '-m', 'pip', '--quiet', '--disable-pip-version-check']
     wheel = ['wheel', '--no-deps', '--no-build-isolation', '-w', str(cls.folder)]
     subprocess.run([*pip, *wheel, str(source)], check=True, capture_output=True)
-    (built,) = cls.folder.glob('lutjax-*.whl')
-    install = ['install', '--no-deps', '--target', str(cls.folder / 'site'), str(built)]
+    (cls.wheel,) = cls.folder.glob('lutjax-*.whl')
+    install = [
+      'install',
+      '--no-deps',
+      '--target',
+      str(cls.folder / 'site'),
+      str(cls.wheel),
+    ]
     subprocess.run([*pip, *install], check=True, capture_output=True)
 
   @classmethod
@@ -73,6 +83,44 @@ class WheelTest(absltest.TestCase):
       text=True,
       check=False,
     )
+
+  def setup(self, *arguments, **variables):
+    done = subprocess.run(
+      [sys.executable, 'setup.py', '--quiet', *arguments],
+      cwd=self.source,
+      env={**os.environ, **variables},
+      capture_output=True,
+      text=True,
+      check=True,
+    )
+    return done.stdout
+
+  def test_wheel_has_the_kernels_and_their_source(self):
+    with zipfile.ZipFile(self.wheel) as wheel:
+      names = wheel.namelist()
+    self.assertIn('lutjax/native/handlers.cc', names)
+    self.assertIn('lutjax/native/vectors.h', names)
+    if shutil.which('c++'):
+      built = [name for name in names if name.startswith('lutjax/native/_kernels.')]
+      self.assertLen(built, 1)
+      done = self.python(
+        '-c', 'from lutjax.native import library as l; print(l.targets())'
+      )
+      self.assertIn('plain', done.stdout, done.stderr)
+
+  def test_builds_without_a_compiler(self):
+    said = self.setup('build', '--build-base=bare', CXX='missing-c++')
+    self.assertEqual(said, 'lutjax: no compiler missing-c++, hence no native kernels\n')
+    (kept,) = self.source.glob('bare/lib*/lutjax/native/library.py')
+    self.assertEmpty(list(kept.parent.glob('*.so')))
+
+  def test_source_archive_has_the_source(self):
+    self.setup('sdist', '--dist-dir=archive')
+    (path,) = self.source.glob('archive/*.tar.gz')
+    with tarfile.open(path) as archive:
+      names = {name.split('/', 1)[-1] for name in archive.getnames()}
+    for name in ('setup.py', 'lutjax/native/avx2.cc', 'lutjax/native/lattice.h'):
+      self.assertIn(name, names)
 
   def test_importing_starts_no_device_and_defines_no_flag(self):
     done = self.python('-c', _IMPORT)

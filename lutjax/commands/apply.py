@@ -14,7 +14,7 @@ from lutjax import errors, systems
 from lutjax.commands import image_batch, selection
 from lutjax.data import images, transfer_characteristics
 from lutjax.looks import decoding
-from lutjax.lut import interpolate, lattice
+from lutjax.lut import host, interpolate, lattice
 from lutjax.types import Array
 
 Mapped = Callable[[np.ndarray], np.ndarray]
@@ -34,8 +34,8 @@ def applier(lut: lattice.Lut, *, interpolation: str, strength: float) -> Mapped:
     strength: 0 keeps the image, 1 gives the look, in between mixes.
 
   Returns:
-    `[H, W, 3]` float32 to the same, through one compiled program for images
-    of all sizes and LUTs of one size.
+    `[H, W, 3]` float32 to the same, by a kernel, or else through one compiled program
+  for images of all sizes and LUTs of one size.
 
   Raises:
     InputError: on curves alone to be read to the nearest.
@@ -44,6 +44,9 @@ def applier(lut: lattice.Lut, *, interpolation: str, strength: float) -> Mapped:
     raise errors.InputError(
       '--interpolation=nearest: found curves alone, which are read linearly'
     )
+  by_kernel = host.mapper(lut, method=interpolation, strength=strength)
+  if by_kernel is not None:
+    return by_kernel
   placed = jax.tree.map(jnp.asarray, lut)
   return _in_blocks(functools.partial(_graded, placed, method=interpolation), strength)
 
@@ -138,9 +141,15 @@ def apply_to_images(
   check_options(strength=strength, bits=bits)
   items = image_batch.find(patterns, out, say=say)
   function, network = _functions(look, interpolation, strength, decode)
+  # A LUT file on pictures that keep their depth: no copy in float32.
+  direct = None
+  if look.own is not None and network is None:
+    direct = host.mapper(look.own, method=interpolation, strength=strength)
 
   def grade(source: pathlib.Path, image: images.Image) -> image_batch.Changed:
     tell_transfer(source, image, say)
+    if direct is not None and bits in (None, 8 * image.pixels.dtype.itemsize):
+      return image_batch.Changed(image._replace(pixels=direct(image.pixels)))
     graded = function(images.to_float(image.pixels[..., :3]))
     if network is not None:
       say(f'{source}: {_decoding_error(image, graded, network)}')

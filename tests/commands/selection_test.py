@@ -266,14 +266,14 @@ class GradersTest(absltest.TestCase):
     )
     path = self.save_with_library('a.lutjax', content, library)
     with self.assertRaisesRegex(
-      errors.InputError, '^looks.lutjax: found grid, expected a library of looks'
+      errors.ArtefactError, f'^{path}: its library: found grid, expected a library of'
     ):
       selection.find_grader(path)
     inner = pathlib.Path(path).read_bytes()
     nested = self.save_with_library('b.lutjax', inner, library)
     with self.assertRaisesRegex(
       errors.ArtefactError,
-      '^looks.lutjax: found img2lut weights that do not fit: .*got',
+      f'^{nested}: its library: found img2lut weights that do not fit: .*got',
     ):
       selection.find_grader(nested)
     given = []

@@ -140,6 +140,13 @@ class PairsTest(absltest.TestCase):
     self.assertTrue(read.jpeg['mono'])
     self.assertRegex('|'.join(self.lines), 'from grey to RGB.*90 x 60 pixels averaged')
 
+  def test_a_picture_without_styles_is_an_error_where_pairs_must_be_complete(self):
+    for name in ('1', '1_warm', '2', '3_x'):
+      _write(self.folder / f's/{name}.png', 1)
+    with self.assertRaisesRegex(errors.InputError, '--pairs: 2, 3_x: before or after'):
+      pairs.find([str(self.folder / 's')], complete=True)
+    self.assertLen(self._find('s'), 1)
+
   def test_refuses_pictures_of_other_sizes(self):
     _write(self.folder / 'x.png', 1)
     _write(self.folder / 'y.png', 1, size=(5, 6))

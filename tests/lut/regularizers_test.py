@@ -110,6 +110,39 @@ class RegularizersTest(parameterized.TestCase):
     np.testing.assert_allclose(regularizers.neutrality(TABLE), want, rtol=1e-5)
     self.assertEqual(regularizers.neutrality(lattice.identity(N)), 0.0)
 
+  def test_one_node_off_the_identity(self):
+    made = lattice.identity(5).astype(np.float64)
+    made[2, 1, 2, 0] += 0.5
+    # Two steps of 1/4 along red become 3/4 and -1/4; two of 0 along the others, +-1/2.
+    extra = (0.75**2 + 0.25**2 - 2 * 0.25**2) + 2 * (2 * 0.5**2)
+    got = regularizers.smoothness(made)
+    self.assertAlmostEqual(float(got), 0.25**2 + extra / (4 * 5 * 5 * 3), places=6)
+    # Second differences 1, -2, 1 along red and blue; -2, 1 along green, where no
+    # difference is centred on the rim.
+    want = (6 + 5 + 6) * 0.5**2 / (3 * 5 * 5 * 3)
+    self.assertAlmostEqual(float(regularizers.bending(made)), want, places=6)
+    # Red falls from 3/4 over identity to itself: by 1/4, at one of 4 x 5 x 5 steps.
+    got = regularizers.monotonicity(made)
+    self.assertAlmostEqual(float(got), 0.25 / 100, places=6)
+    # Along the others it falls by 1/2, at one of 4 x 5 x 5 x 3 steps each.
+    got = regularizers.monotonicity(made, all_axes=True)
+    self.assertAlmostEqual(float(got), (0.25 + 0.5 + 0.5) / 300, places=6)
+    # It is no grey; this is.
+    self.assertAlmostEqual(float(regularizers.neutrality(made)), 0.0, places=12)
+    made[3, 3, 3] = (0.3, 0.5, 0.7)
+    want = 2 * 0.2**2 / 3 / 5
+    self.assertAlmostEqual(float(regularizers.neutrality(made)), want, places=6)
+
+  @parameterized.parameters('smoothness', 'bending', 'monotonicity', 'neutrality')
+  def test_slopes_are_those_of_differences(self, name):
+    value = jax.jit(getattr(regularizers, name))
+    way = np.random.default_rng(1).normal(size=TABLE.shape).astype(np.float32)
+    got = float(np.vdot(jax.jit(jax.grad(value))(TABLE), way))
+    ends = [float(value(TABLE + step * way)) for step in (1e-3, -1e-3)]
+    want = (ends[0] - ends[1]) / 2e-3
+    self.assertGreater(abs(want), 1e-3)
+    self.assertAlmostEqual(got, want, delta=1e-2 * abs(want))
+
   def test_slopes_are_finite(self):
     def total(table):
       return (

@@ -7,8 +7,9 @@ from absl.testing import absltest, parameterized
 
 from lutjax.nn import resnet
 
+# Twelve channels make two groups of six: eight do not divide them.
 SMALL = {
-  norm: resnet.Shape(stem=4, stem_stride=1, widths=(8,), norm=norm)
+  norm: resnet.Shape(stem=4, stem_stride=1, widths=(12,), norm=norm)
   for norm in ('none', 'batch', 'group')
 }
 PICTURES = np.random.default_rng(0).uniform(size=(8, 9, 7, 3)).astype(np.float32)
@@ -30,7 +31,55 @@ def _drawn(norm):
   return jax.tree_util.tree_map_with_path(draw, made)
 
 
+def _convolved(pictures, layer, stride=1):
+  """Sums over the places of the kernel in float64."""
+  kernel, bias = (np.float64(layer[name]) for name in ('kernel', 'bias'))
+  rim = (len(kernel) - 1) // 2
+  padded = np.pad(np.float64(pictures), [(0, 0), (rim, rim), (rim, rim), (0, 0)])
+  windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape[:2], (1, 2))
+  seen = windows[:, ::stride, ::stride]
+  return np.einsum('bhwcij,ijcd->bhwd', seen, kernel) + bias
+
+
+def _normalized(hidden, norm, variables, *path):
+  """Normalises in float64, by running statistics or by groups of a picture."""
+  if norm == 'none':
+    return hidden
+  layer, stats = variables
+  for name in path:
+    layer, stats = layer[name], stats.get(name, {})
+  if norm == 'batch':
+    mean, var = (np.float64(stats[name]) for name in ('mean', 'var'))
+  else:
+    size = {4: 4, 12: 6}[hidden.shape[-1]]
+    groups = hidden.reshape(*hidden.shape[:3], -1, size)
+    mean, var = (
+      np.repeat(of(axis=(1, 2, 4), keepdims=True)[..., 0], size, axis=-1)
+      for of in (groups.mean, groups.var)
+    )
+  return (hidden - mean) / np.sqrt(var + 1e-5) * layer['scale'] + layer['bias']
+
+
 class ResnetTest(parameterized.TestCase):
+  @parameterized.parameters(*SMALL)
+  def test_features_are_those_of_float64(self, norm):
+    variables = _drawn(norm)
+    block = variables.params['block0']
+    stem = _convolved(PICTURES, variables.params['stem'])
+    stem = np.maximum(_normalized(stem, norm, variables, 'stem_norm'), 0)
+    hidden = _convolved(stem, block['first'], 2)
+    hidden = np.maximum(_normalized(hidden, norm, variables, 'block0', 'first_norm'), 0)
+    hidden = _convolved(hidden, block['second'])
+    hidden = _normalized(hidden, norm, variables, 'block0', 'second_norm')
+    if norm == 'none':
+      hidden = hidden * np.float64(block['gain'])
+    beside = _convolved(stem, block['shortcut'], 2)
+    beside = _normalized(beside, norm, variables, 'block0', 'shortcut_norm')
+    out = np.maximum(hidden + beside, 0)
+    want = np.concatenate([out.mean((1, 2)), out.max((1, 2))], axis=-1)
+    got = apply(SMALL[norm], variables, PICTURES)
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+
   def test_the_trunk_of_the_notebook(self):
     shape = resnet.Shape(32, 1, (64, 128, 256), 'batch', 'mean')
     made = jax.eval_shape(lambda key: resnet.init(key, shape), jax.random.key(0))
@@ -64,13 +113,7 @@ class ResnetTest(parameterized.TestCase):
   def test_running_statistics_are_those_of_the_batch(self):
     variables = _drawn('batch')
     features, stats = train(SMALL['batch'], variables, PICTURES)
-    stem = {
-      name: np.asarray(leaf, np.float64)
-      for name, leaf in variables.params['stem'].items()
-    }
-    padded = np.pad(PICTURES.astype(np.float64), [(0, 0), (1, 1), (1, 1), (0, 0)])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))
-    out = np.einsum('bhwcij,ijcd->bhwd', windows, stem['kernel']) + stem['bias']
+    out = _convolved(PICTURES, variables.params['stem'])
     before = variables.stats['stem_norm']
     for name, now in (('mean', out.mean((0, 1, 2))), ('var', out.var((0, 1, 2)))):
       want = 0.9 * np.asarray(before[name]) + 0.1 * now

@@ -22,7 +22,20 @@ from lutjax.types import PyTree, Variables
 _NAME = 'img2lut'
 # What is learned for all pictures with a lattice in front: its columns are lattices.
 _STACKED = ('bases', 'cores')
-_FORM = ('side', 'histogram', 'interpolation', 'precision')
+_FORM = (
+  'side',
+  'histogram',
+  'interpolation',
+  'precision',
+  # By which lattices are fitted that stand beside the model in scores.
+  'loss',
+  'smoothness',
+  'bending',
+  'monotonicity',
+  'all_axes',
+  'neutrality',
+  'energy',
+)
 # Parameters of a model, at most: the notebook's has 57 million.
 _MOST_PARAMETERS = 1 << 26
 
@@ -37,7 +50,7 @@ def export(config: model.Config, variables: Variables) -> bytes:
   Returns:
     The artefact.
   """
-  header: dict[str, Any] = {
+  header = {
     'form': [getattr(config, name) for name in _FORM],
     'network': list(dataclasses.astuple(config.network)),
     'head': list(dataclasses.astuple(config.head)),
@@ -51,7 +64,6 @@ def export(config: model.Config, variables: Variables) -> bytes:
       tensors += quantize.to_tensors(weight, config.precision)
   tensors += [np.asarray(leaf) for leaf in jax.tree.leaves(variables.stats)]
   if config.held is not None:
-    header['library'] = config.held.name
     tensors.append(np.frombuffer(config.held.content, np.uint8))
   return container.pack(_NAME, header, tensors)
 
@@ -75,7 +87,7 @@ def config_of(artefact: container.Artefact, source: str) -> model.Config:
     head = config_lib.checked(heads.Shape(*_tuples(header['head'])))
     held = None
     if head.kind == 'library':
-      held = model.Held(str(header['library']), artefact.tensors[-1].tobytes())
+      held = model.Held(f'{source}: its library', artefact.tensors[-1].tobytes())
     form = dict(zip(_FORM, header['form'], strict=True))
     config = config_lib.checked(
       model.Config(network=network, head=head, held=held, **form)

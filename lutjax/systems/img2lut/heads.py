@@ -100,7 +100,7 @@ def init(key: Key, shape: Shape, features: int, library: LookLibrary | None) -> 
   Returns:
     `layers`, as in `nn.mlp`, and what is learned for all pictures together.
   """
-  layer_key, own_key = jax.random.split(key)
+  layer_key, mix_key, lattice_key = jax.random.split(key, 3)
   count = outputs(shape, library)
   params: dict[str, PyTree] = {}
   if count:
@@ -117,7 +117,7 @@ def init(key: Key, shape: Shape, features: int, library: LookLibrary | None) -> 
     # The first lattice starts as the identity and weighs 1, the others at zero: they
     # move since they weigh something.
     last = params['layers'][-1]
-    spread = jax.random.normal(own_key, last['weight'].shape) * _SMALL
+    spread = jax.random.normal(mix_key, last['weight'].shape) * _SMALL
     params['layers'][-1] = {
       'weight': spread.at[:, 0].set(0.0),
       'bias': jnp.ones(count).at[1:].set(0.0),
@@ -125,7 +125,7 @@ def init(key: Key, shape: Shape, features: int, library: LookLibrary | None) -> 
   if shape.kind == 'basis':
     params['bases'] = jnp.zeros((shape.bases, *(shape.size,) * 3, 3))
   if shape.kind == 'compressed':
-    params |= _compressed_init(own_key, shape)
+    params |= _compressed_init(lattice_key, shape)
   if shape.kind == 'factors':
     params['lattice'] = jnp.zeros((shape.size,) * 3 + (3,))
     params['curves'] = jnp.asarray(_cosines(shape))

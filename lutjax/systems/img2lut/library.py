@@ -19,7 +19,7 @@ def complete(
     open_artefact: `(content, source) -> Loaded`.
 
   Raises:
-    InputError: when the artefact cannot be read, or is no library of looks.
+    ArtefactError: when the artefact cannot be read, or is no library of looks.
   """
   if config.head.kind != 'library' or config.functions is not None:
     return config
@@ -31,11 +31,14 @@ def complete(
     held = model.Held(str(path), files.read_bytes(path, error=errors.ArtefactError))
   loaded = open_artefact(held.content, held.name)
   if loaded.model.library is None:
-    raise errors.InputError(
+    raise errors.ArtefactError(
       f'{held.name}: found {loaded.model.name}, expected a library of looks: lutflow, '
       'or nilut with several looks'
     )
-  functions = loaded.model.library(loaded.config, loaded.variables)
+  try:
+    functions = loaded.model.library(loaded.config, loaded.variables)
+  except errors.InputError as error:
+    raise errors.ArtefactError(f'{held.name}: {error}') from error
   return dataclasses.replace(
     config, held=dataclasses.replace(held, functions=functions)
   )

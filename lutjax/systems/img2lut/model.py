@@ -48,7 +48,7 @@ class Held:
   """The look library of a model.
 
   Attributes:
-    name: Of its artefact, for messages.
+    name: Of its artefact, for messages; not part of the model's own artefact.
     content: The artefact itself, which that of the model contains.
     functions: What the head uses; None until the library is opened.
   """
@@ -107,10 +107,16 @@ class Config:
     )
     if self.histogram == 1:
       raise ValueError('Expected a histogram of 2 bins or more, or 0, got 1.')
-    if self.head.size < 3 and self.bending != 0.0:
+    if self.head.size < 3 and self.bending:
       raise ValueError(
-        'Expected bending 0 with 2 nodes per axis, where nothing can bend.'
+        f'Expected no bending with 2 nodes per axis, got {self.bending}: nothing bends.'
       )
+    if self.energy and self.head.kind not in ('basis', 'compressed'):
+      raise ValueError(
+        f'Expected energy of a head that mixes lattices alone, got {self.head.kind}.'
+      )
+    if self.all_axes and self.monotonicity == 0.0:
+      raise ValueError('Expected all_axes with a weight of monotonicity, got 0.')
     if bool(self.library or self.held) != (self.head.kind == 'library'):
       raise ValueError(
         f'Expected a library for a head of that kind alone, got {self.library!r} and '
@@ -315,9 +321,11 @@ def _mapped(config: Config, made: Array, rgb: Array) -> Array:
 def _penalties(config: Config) -> list[tuple[float, Callable[[Array], Array]]]:
   bending, monotonicity = config.bending, config.monotonicity
   usual = _USUAL_BENDING[config.loss]
+  if bending is None:
+    bending = usual if config.head.size > 2 else 0.0
   return [
     (config.smoothness, lambda made: regularizers.smoothness(made, ends=2.0)),
-    (usual if bending is None else bending, regularizers.bending),
+    (bending, regularizers.bending),
     (
       _MONOTONICITY * usual if monotonicity is None else monotonicity,
       lambda made: regularizers.monotonicity(made, all_axes=config.all_axes),

@@ -278,7 +278,9 @@ def _fitted(
   head = heads.Shape('constant', form.head.size)
   # What is similar is a matter of neighbours, which are not drawn here.
   error = 'l1' if form.loss == 'ssim' else form.loss
-  own = dataclasses.replace(form, head=head, library='', held=None, loss=error)
+  own = dataclasses.replace(
+    form, head=head, library='', held=None, loss=error, energy=0.0
+  )
   system = bind(own, model.init, model.apply, model.loss, _nothing, _nothing)
   config = loop.Config(steps=steps, learning_rate=_RATE, batch_size=batch_size)
   method = methods.make(config, system)

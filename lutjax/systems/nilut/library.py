@@ -26,8 +26,8 @@ def library(config: model.Config, variables: Variables) -> LookLibrary:
   count = len(config.looks)
   if config.styles == 'one' or count < 2:
     raise errors.InputError(
-      f'library: found a nilut of {count} look, expected several styles, as '
-      'configs/cnilut.py fits them'
+      f'found a nilut of {count} look, expected several styles, as configs/cnilut.py '
+      'fits them'
     )
   unit_cube.check_plain(config.looks)
   placed = jax.tree.map(jnp.asarray, variables)

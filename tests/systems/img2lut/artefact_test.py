@@ -15,12 +15,15 @@ FORM = model.Config(
   network=resnet.Shape(stem=4, widths=(8,), norm='batch'),
   head=heads.Shape('factors', size=9, hidden=(64,), rank=3),
 )
+# As a header has them.
+PENALTIES = ('l1', 0.0, None, 0.5, False, 0.0, 0.0)
 SHAPES = {
   'dense': heads.Shape('dense', 5, (8,), bounded=True),
   'basis': heads.Shape('basis', 5, (8,), bases=4),
   'compressed': heads.Shape('compressed', 5, (8,), bases=4),
   'factors': heads.Shape('factors', 5, (8,), rank=3),
   'constant': heads.Shape('constant', 5, ()),
+  'two_nodes': heads.Shape('factors', 2, (8,), rank=3),
 }
 
 
@@ -42,11 +45,12 @@ def _content():
 class ArtefactTest(parameterized.TestCase):
   @parameterized.parameters(*SHAPES)
   def test_floats_come_back_as_they_were(self, kind):
-    form = dataclasses.replace(FORM, head=SHAPES[kind])
+    form = dataclasses.replace(FORM, head=SHAPES[kind], loss='l1', bending=0.25)
     variables = _drawn(form)
     loaded = systems.load(systems.make(form).export(variables))
     self.assertEqual(loaded.config.head, form.head)
     self.assertEqual(loaded.config.network, form.network)
+    self.assertEqual((loaded.config.loss, loaded.config.bending), ('l1', 0.25))
     self.assertEqual(
       (loaded.config.side, loaded.config.histogram, loaded.config.interpolation),
       (form.side, form.histogram, form.interpolation),
@@ -89,8 +93,9 @@ class ArtefactTest(parameterized.TestCase):
 
   @parameterized.parameters(
     ('form', [16, 4]),
-    ('form', [16, 'many', 'tetrahedral', 'fp32']),
-    ('form', [16, 16, 'cubic', 'fp32']),
+    ('form', [16, 'many', 'tetrahedral', 'fp32', *PENALTIES]),
+    ('form', [16, 16, 'cubic', 'fp32', *PENALTIES]),
+    ('form', [16, 16, 'tetrahedral', 'fp32', 'l3', *PENALTIES[1:]]),
     ('network', [4, 2]),
     ('network', [4, 2, [8.5], 'batch', 'mean_max']),
     ('network', [4, 2, [8], 'layer', 'mean_max']),

@@ -103,6 +103,14 @@ class CorrectionsTest(parameterized.TestCase):
     self.assertGreater(np.abs(one.after[:, COUNT:] - two.after[:, COUNT:]).max(), 0.1)
     self.assertTrue(corrections.has_estimator(kind))
 
+  @parameterized.parameters('white_balance', 'exposure', 'levels', 'histogram')
+  def test_pictures_of_one_colour_are_finite(self, kind):
+    for colour in ([0.0] * 3, [1.0] * 3, [0.5] * 3, [1.0, 0.0, 0.0]):
+      rgb = np.broadcast_to(np.float32(colour), RGB.shape)
+      for drawn in draw(kind, jax.random.key(2), rgb, WEIGHTS):
+        self.assertBetween(float(drawn.min()), 0.0, 1.0)
+        self.assertBetween(float(drawn.max()), 0.0, 1.0)
+
   def test_looks_are_those_that_are_given(self):
     identity = lattice.identity(3)
     looks = np.stack([0.5 * identity, identity[..., ::-1]]).astype(np.float32)

@@ -33,15 +33,19 @@ apply = jax.jit(heads.apply, static_argnums=0)
 
 @functools.cache
 def _start(name):
-  return heads.init(jax.random.key(0), SHAPES[name], FEATURES, None)
+  made = jax.jit(lambda key: heads.init(key, SHAPES[name], FEATURES, None))
+  return jax.device_get(made(jax.random.key(0)))
 
 
 @functools.cache
 def _drawn(name):
+  """Random numbers in the form of a head, nothing compiled."""
   rng = np.random.default_rng(1)
+  shapes = jax.eval_shape(
+    lambda: heads.init(jax.random.key(0), SHAPES[name], FEATURES, None)
+  )
   return jax.tree.map(
-    lambda leaf: np.float32(leaf) + rng.normal(size=leaf.shape).astype(np.float32),
-    _start(name),
+    lambda leaf: rng.normal(0.0, 0.7, leaf.shape).astype(np.float32), shapes
   )
 
 
@@ -73,6 +77,42 @@ class HeadsTest(parameterized.TestCase):
 
     for leaf in jax.tree.leaves(jax.jit(jax.grad(total))(params)):
       self.assertGreater(np.abs(leaf).max(), 0.0)
+
+  @parameterized.parameters(*(name for name in SHAPES if name != 'constant'))
+  def test_what_starts_as_the_identity_leaves_it_by_the_picture(self, name):
+    want = 1.0 - lattice.identity(N)[..., ::-1]
+
+    def moved(params):
+      def error(params):
+        made = heads.apply(SHAPES[name], params, GIVEN, None)
+        return jnp.mean(jnp.square(made - want))
+
+      slopes = jax.grad(error)(params)
+      return jax.tree.map(lambda leaf, slope: leaf - 0.1 * slope, params, slopes)
+
+    made = apply(SHAPES[name], jax.jit(moved)(_start(name)), GIVEN, None)
+    # One step is enough for two pictures to differ.
+    self.assertGreater(float(jnp.abs(made[0] - made[1]).max()), 1e-5)
+
+  def test_curves_start_as_waves_along_one_axis_in_turn(self):
+    want = np.ones((4, 3, N))
+    for i, (axis, count) in enumerate([(0, 1), (1, 1), (2, 1), (0, 2)]):
+      want[i, axis] = np.cos(np.pi * count * np.arange(N) / (N - 1))
+    np.testing.assert_allclose(_start('factors')['curves'], want, atol=1e-6)
+
+  def test_a_bound_holds_however_large_the_numbers(self):
+    params = jax.tree.map(lambda leaf: 100 * leaf, _drawn('bounded'))
+    made = np.asarray(apply(SHAPES['bounded'], params, GIVEN, None))
+    self.assertTrue(np.isfinite(made).all())
+    self.assertBetween(made.min(), 0.0, 0.01)
+    self.assertBetween(made.max(), 0.99, 1.0)
+
+  def test_a_bounded_residual_is_a_sigmoid_around_the_identity(self):
+    inner = np.clip(lattice.identity(N).astype(np.float64), 1 / 512, 511 / 512)
+    raw = _outputs(_drawn('bounded')).reshape(2, N, N, N, 3)
+    want = 1 / (1 + np.exp(-raw) * (1 - inner) / inner)
+    got = apply(SHAPES['bounded'], _drawn('bounded'), GIVEN, None)
+    np.testing.assert_allclose(got, want, atol=1e-4)
 
   def test_dense_is_what_the_last_layer_says(self):
     got = apply(SHAPES['dense'], _drawn('dense'), GIVEN, None)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import io
 import pathlib
 
 import jax
@@ -16,7 +17,6 @@ from lutjax.systems import img2lut
 from lutjax.systems.img2lut import heads
 from lutjax.systems.lutflow import model as lutflow
 from lutjax.systems.nilut import model as nilut
-from lutjax.types import Variables
 
 LOOKS = (labels.Label('warm'), labels.Label('cold'), labels.Label('old'))
 STYLES = nilut.Config(widths=(8,), activations=('relu',), styles='heads', looks=LOOKS)
@@ -28,21 +28,20 @@ FLOW = lutflow.Config(
 )
 
 
-def _noisy(variables):
-  """Draws what starts at zero, so that looks differ."""
+def _drawn(system):
+  """Random numbers in the form of a model, nothing compiled."""
   rng = np.random.default_rng(0)
-  moved = jax.tree.map(
-    lambda leaf: leaf + 0.2 * rng.normal(size=leaf.shape).astype(np.float32),
-    variables.params,
+  return jax.tree.map(
+    lambda leaf: rng.normal(0.0, 0.3, leaf.shape).astype(np.float32),
+    jax.eval_shape(system.init, jax.random.key(0)),
   )
-  return Variables(moved, variables.stats)
 
 
 @functools.cache
 def _artefact(kind):
   config = STYLES if kind == 'nilut' else FLOW
   system = systems.make(config)
-  return system.export(_noisy(system.init(jax.random.key(0))))
+  return system.export(_drawn(system))
 
 
 class LibraryTest(parameterized.TestCase):
@@ -85,6 +84,27 @@ class LibraryTest(parameterized.TestCase):
     self.assertEqual(library.start.shape, (library.size,))
     self.assertTrue((library.spread > 0).all())
 
+  def test_published_weights_of_several_styles_are_a_library(self):
+    rng = np.random.default_rng(0)
+    # Colours and two styles enter four units.
+    shapes = {'net.0': (4, 5), 'net.2': (3, 4)}
+    weights = {}
+    for name, shape in shapes.items():
+      weights[f'{name}.weight'] = rng.normal(size=shape).astype(np.float32)
+      weights[f'{name}.bias'] = rng.normal(size=shape[0]).astype(np.float32)
+    content = io.BytesIO()
+    np.savez(content, **weights)
+    loaded = systems.load(content.getvalue())
+    library = loaded.model.library(loaded.config, loaded.variables)
+    rgb = rng.uniform(size=(20, 3))
+    # One to three.
+    style = np.tile([0.25, 0.75], (20, 1))
+    seen = np.concatenate([rgb, style], -1)
+    hidden = np.maximum(seen @ weights['net.0.weight'].T + weights['net.0.bias'], 0)
+    added = hidden @ weights['net.2.weight'].T + weights['net.2.bias']
+    got = library.decode(np.log([1.0, 3.0]).astype(np.float32), np.float32(rgb))
+    np.testing.assert_allclose(got, np.clip(rgb + added, 0, 1), atol=1e-5)
+
   @parameterized.parameters('nilut', 'lutflow')
   def test_slopes_are_those_of_differences(self, kind):
     _, library = self.opened(kind)
@@ -104,7 +124,7 @@ class LibraryTest(parameterized.TestCase):
   def test_an_artefact_contains_its_library(self, kind):
     form = img2lut.MODEL.complete(self.form(kind), systems.load)
     system = systems.make(form)
-    variables = _noisy(system.init(jax.random.key(2)))
+    variables = _drawn(system)
     content = system.export(variables)
     (self.folder / f'{kind}.lutjax').unlink()
     loaded = systems.load(content)
@@ -129,17 +149,21 @@ class LibraryTest(parameterized.TestCase):
   def test_refuses_what_is_no_library(self):
     single = dataclasses.replace(STYLES, styles='one', looks=LOOKS[:1])
     system = systems.make(single)
-    content = system.export(system.init(jax.random.key(0)))
+    content = system.export(_drawn(system))
     path = self.folder / 'nilut.lutjax'
     form = self.form('nilut')
     path.write_bytes(content)
-    with self.assertRaisesRegex(errors.InputError, 'nilut of 1 look, expected several'):
+    with self.assertRaisesRegex(
+      errors.ArtefactError, f'^{path}: found a nilut of 1 look, expected several'
+    ):
       img2lut.MODEL.complete(form, systems.load)
     own = dataclasses.replace(LOOKS[0], range=(0.0, 2.0))
     other = dataclasses.replace(STYLES, looks=(own, *LOOKS[1:]))
     system = systems.make(other)
-    path.write_bytes(system.export(system.init(jax.random.key(0))))
-    with self.assertRaisesRegex(errors.InputError, 'warm: found a domain, range or'):
+    path.write_bytes(system.export(_drawn(system)))
+    with self.assertRaisesRegex(
+      errors.ArtefactError, f'^{path}: warm: found a domain, range or'
+    ):
       img2lut.MODEL.complete(form, systems.load)
     path.unlink()
     with self.assertRaisesRegex(errors.InputError, 'nilut.lutjax: No such file'):

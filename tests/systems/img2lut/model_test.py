@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from lutjax.lut import lattice
 from lutjax.nn import resnet
 from lutjax.systems.img2lut import heads, model
 from lutjax.types import Variables
@@ -21,6 +22,7 @@ except ImportError:
   colour = metrics = ocio = None
 
 S = 16
+IDENTITY = lattice.identity(5)
 FORM = model.Config(
   side=S,
   network=resnet.Shape(stem=4, widths=(4,)),
@@ -40,17 +42,26 @@ lattices = jax.jit(model.lattices, static_argnums=0)
 
 
 @functools.cache
-def _start(form=FORM):
-  return model.init(form, jax.random.key(0))
-
-
-@functools.cache
 def _drawn(form=FORM):
+  """Random numbers in the form of a model, nothing compiled."""
   rng = np.random.default_rng(1)
-  return jax.tree.map(
-    lambda leaf: leaf + 0.2 * rng.normal(size=leaf.shape).astype(np.float32),
-    _start(form),
+  shapes = jax.eval_shape(lambda key: model.init(form, key), jax.random.key(0))
+  params = jax.tree.map(
+    lambda leaf: rng.normal(0.0, 0.3, leaf.shape).astype(np.float32), shapes.params
   )
+  stats = jax.tree.map(
+    lambda leaf: rng.uniform(0.5, 1.5, leaf.shape).astype(np.float32), shapes.stats
+  )
+  return Variables(params, stats)
+
+
+def _start(form=FORM):
+  """The same, but that a dense head gives the identity."""
+  params, stats = jax.tree.map(lambda leaf: leaf, _drawn(form))
+  params['head']['layers'][-1] = jax.tree.map(
+    np.zeros_like, params['head']['layers'][-1]
+  )
+  return Variables(params, stats)
 
 
 def _lab(rgb):
@@ -109,6 +120,75 @@ class LossTest(parameterized.TestCase):
     priced, (_, told) = loss(usual, params, {}, BATCH, None)
     want = 100.0 * sum(bends) + 1.0 * sum(falls)
     np.testing.assert_allclose(priced - told['error'], want, rtol=1e-3)
+
+  def test_the_other_penalties_have_theirs(self):
+    form = dataclasses.replace(
+      FORM,
+      head=heads.Shape('basis', size=5, hidden=(8,), bases=2),
+      smoothness=0.3,
+      monotonicity=0.7,
+      all_axes=True,
+      neutrality=0.9,
+      energy=0.5,
+    )
+    variables = _drawn(form)
+    given = model._features(form, variables, BATCH['image'])
+    head = jax.tree.map(np.float64, variables.params['head'])
+    hidden = np.float64(given)
+    for i, layer in enumerate(head['layers']):
+      hidden = (np.maximum(hidden, 0) if i else hidden) @ layer['weight']
+      hidden += layer['bias']
+    bases = head['bases'] + np.array([1.0, 0.0])[:, None, None, None, None] * IDENTITY
+    raw = np.tensordot(hidden, bases, 1)
+    ends = np.array([2.0, 1.0, 1.0, 2.0])
+    steps = [np.moveaxis(np.diff(raw, axis=axis), axis, -1) for axis in (1, 2, 3)]
+    greys = np.array([[table[i, i, i] for i in range(5)] for table in raw])
+    want = (
+      0.3 * sum(np.mean(step**2 * ends) for step in steps)
+      + 0.7 * sum(np.mean(np.maximum(-step, 0)) for step in steps)
+      + 0.9 * np.mean(np.var(greys, axis=-1))
+      + 0.5 * np.mean(hidden**2)
+    )
+    priced, (_, told) = loss(form, variables.params, {}, BATCH, None)
+    np.testing.assert_allclose(priced - told['error'], want, rtol=1e-3)
+
+  def test_two_nodes_have_no_price_of_bending(self):
+    form = dataclasses.replace(
+      FORM, head=heads.Shape('constant', size=2), bending=None, monotonicity=None
+    )
+    start = {'head': {'lattice': np.zeros((2, 2, 2, 3), np.float32)}}
+    priced, (_, told) = loss(form, start, {}, BATCH, None)
+    np.testing.assert_allclose(priced, told['error'], rtol=1e-6)
+
+  def test_slopes_of_the_network_are_those_of_differences(self):
+    head = heads.Shape('factors', size=5, hidden=(8,), rank=3)
+    form = dataclasses.replace(FORM, head=head, loss='mse', interpolation='trilinear')
+    rng = np.random.default_rng(2)
+    params = jax.tree.map(np.asarray, _start(form).params)
+    # Half of the identity and a little more, so that no node is cut.
+    params['head']['lattice'] = 0.25 - 0.5 * IDENTITY
+    last = params['head']['layers'][-1]
+    last['weight'] = rng.normal(0.0, 0.02, last['weight'].shape).astype(np.float32)
+    way = jax.tree.map(
+      lambda leaf: rng.normal(size=leaf.shape).astype(np.float32), params
+    )
+
+    def value(step):
+      moved = jax.tree.map(lambda leaf, along: leaf + step * along, params, way)
+      return model.loss(form, moved, {}, BATCH, None)[0]
+
+    run, slope = jax.jit(value), jax.jit(jax.grad(value))
+    want = (run(1e-3) - run(-1e-3)) / 2e-3
+    self.assertGreater(abs(want), 1e-3)
+    np.testing.assert_allclose(slope(0.0), want, rtol=0.02)
+
+  def test_statistics_move_in_training(self):
+    norm = dataclasses.replace(FORM.network, norm='batch')
+    form = dataclasses.replace(FORM, network=norm)
+    params, stats = _drawn(form)
+    _, (moved, _) = loss(form, params, stats, BATCH, None)
+    for one, other in zip(jax.tree.leaves(stats), jax.tree.leaves(moved)):
+      self.assertGreater(np.abs(one - other).max(), 1e-4)
 
   def test_slopes_are_those_of_differences(self):
     form = dataclasses.replace(FORM, loss='mse')
@@ -193,7 +273,9 @@ class LatticesTest(parameterized.TestCase):
     ({'histogram': 1}, 'histogram of 2 bins or more'),
     ({'library': 'x'}, 'a library for a head of that kind alone'),
     ({'head': heads.Shape('library')}, 'a library for a head of that kind alone'),
-    ({'head': heads.Shape(size=2), 'bending': None}, 'bending 0 with 2 nodes'),
+    ({'head': heads.Shape(size=2), 'bending': 1.0}, 'no bending with 2 nodes'),
+    ({'energy': 1.0}, 'energy of a head that mixes lattices alone, got dense'),
+    ({'all_axes': True}, 'all_axes with a weight of monotonicity'),
     ({'side': 4}, r'side in \[16, 1024\]'),
   )
   def test_refuses(self, fields, message):

@@ -1,0 +1,54 @@
+// A lattice as the kernels need it. Included once per target, like vectors.h.
+
+#ifndef LUTJAX_NATIVE_GRID_H_
+#define LUTJAX_NATIVE_GRID_H_
+
+#include "lattice.h"
+#include "vectors.h"
+
+namespace lutjax {
+namespace {
+
+constexpr int kBlock = 64;
+
+// One axis, as `Place` needs it.
+struct Axis {
+  float low, high, width;
+  bool is_unit;   // low is 0 and high is 1
+  float cells;    // nodes less one
+  bool is_exact;  // products with `cells` are: it is a power of two
+  int32_t stride;
+};
+
+struct Grid {
+  const float* nodes;
+  Axis axes[3];
+  int32_t far;  // from the lowest corner of a cell to the highest
+};
+
+LUTJAX_INLINE Grid MakeGrid(const Lattice& lattice) {
+  Grid grid = {lattice.nodes, {}, 0};
+  int32_t stride = 3;
+  for (int i = 2; i >= 0; --i) {
+    const int32_t cells = lattice.sizes[i] - 1;
+    const float low = lattice.low[i], high = lattice.high[i];
+    grid.axes[i] = {low,
+                    high,
+                    high - low,
+                    low == 0.0f && high == 1.0f,
+                    static_cast<float>(cells),
+                    (cells & (cells - 1)) == 0,
+                    stride};
+    grid.far += stride;
+    stride *= lattice.sizes[i];
+  }
+  return grid;
+}
+
+// Maps kBlock pixels of three floats. `out` may be `in`.
+using Block = void (*)(const Grid& grid, const float* in, float* out);
+
+}  // namespace
+}  // namespace lutjax
+
+#endif  // LUTJAX_NATIVE_GRID_H_
