@@ -10,6 +10,17 @@ N = 4
 TABLE = np.random.default_rng(0).uniform(size=(N, N, N, 3)).astype(np.float32)
 
 
+@jax.jit
+def penalties(table):
+  return {
+    'smoothness': regularizers.smoothness(table),
+    'bending': regularizers.bending(table),
+    'monotonicity': regularizers.monotonicity(table),
+    'every monotonicity': regularizers.monotonicity(table, all_axes=True),
+    'neutrality': regularizers.neutrality(table),
+  }
+
+
 def steps(table, axis):
   """Every step to the next node along an axis: (place, step), place from 0 to N-2."""
   for node in np.ndindex(N, N, N):
@@ -41,27 +52,27 @@ class RegularizersTest(parameterized.TestCase):
       'bending': 3 * 1.44 / 27,
       # Red falls by 0.6 once along red; elsewhere it is asked about with all axes only.
       'monotonicity': 0.6 / 18,
+      'every monotonicity': 3 * 0.6 / 54,
       # One grey of three; the variance of (0.6, 0, 0) is 0.08.
       'neutrality': 0.08 / 3,
     }
-    got = {name: float(getattr(regularizers, name)(table)) for name in want}
+    got = penalties(table)
     for name, value in want.items():
-      self.assertAlmostEqual(got[name], value, places=6, msg=name)
-    every = float(regularizers.monotonicity(table, all_axes=True))
-    self.assertAlmostEqual(every, 3 * 0.6 / 54, places=6)
-    # Green out of place on the blue axis is no fall along its own.
-    leaning = np.zeros((3, 3, 3, 3), np.float32)
-    leaning[:, :, 0, 1] = 0.3
-    self.assertEqual(regularizers.monotonicity(leaning), 0.0)
-    # 9 steps of -0.3 in green among 54 along blue.
-    self.assertAlmostEqual(
-      float(regularizers.monotonicity(leaning, all_axes=True)), 0.05, places=6
-    )
+      self.assertAlmostEqual(float(got[name]), value, places=6, msg=name)
 
-  @parameterized.parameters('bending', 'monotonicity', 'neutrality')
-  def test_nothing_is_wrong_with_the_identity(self, name):
-    got = getattr(regularizers, name)(lattice.identity(5))
-    self.assertAlmostEqual(float(got), 0.0, places=9)
+  @parameterized.parameters((0, 2), (2, 0), (1, 2))
+  def test_a_channel_that_falls_along_the_axis_of_another(self, channel, axis):
+    table = np.zeros((3, 3, 3, 3), np.float32)
+    np.moveaxis(table, axis, 0)[0, ..., channel] = 0.3
+    got = penalties(table)
+    self.assertEqual(got['monotonicity'], 0.0)
+    # 9 steps of -0.3 among 54 along that axis.
+    self.assertAlmostEqual(float(got['every monotonicity']), 0.05, places=6)
+
+  def test_nothing_is_wrong_with_the_identity(self):
+    got = penalties(lattice.identity(3))
+    for name in ('bending', 'monotonicity', 'every monotonicity', 'neutrality'):
+      self.assertAlmostEqual(float(got[name]), 0.0, places=9, msg=name)
 
   def test_smoothness_of_the_identity(self):
     # A third of the outputs moves by 1 / (N - 1) along each axis.

@@ -9,6 +9,7 @@ from lutjax.systems.img2lut import sampling
 
 K, S, B = 40, 16, 32
 CONFIG = sampling.Config(task='pairs', side=S, pixels=32, crop=0.5)
+WHOLE = dataclasses.replace(CONFIG, pixels=0)
 
 
 @functools.cache
@@ -30,11 +31,12 @@ def _data(dtype=np.uint8):
 
 
 class SamplingTest(parameterized.TestCase):
-  @parameterized.parameters(np.uint8, np.uint16)
-  def test_before_and_after_are_the_same_pixels(self, dtype):
-    batch = _sample(CONFIG)(jax.random.key(0), _data(dtype), B)
+  # Those of 16 bits share a program with those that compare all pixels.
+  @parameterized.parameters((np.uint8, CONFIG), (np.uint16, WHOLE))
+  def test_before_and_after_are_the_same_pixels(self, dtype, config):
+    batch = _sample(config)(jax.random.key(0), _data(dtype), B)
     self.assertEqual(batch['image'].shape, (B, S, S, 3))
-    self.assertEqual(batch['rgb'].shape, (B, 32, 3))
+    self.assertEqual(batch['rgb'].shape, (B, config.pixels or S * S, 3))
     np.testing.assert_allclose(batch['rgb'] + batch['target'], 1.0, atol=1e-6)
 
   def test_crops_are_even_grids_within_the_picture(self):
@@ -67,8 +69,7 @@ class SamplingTest(parameterized.TestCase):
     self.assertGreater(np.abs(one['image'] - other['image']).max(), 0.1)
 
   def test_all_pixels_come_in_their_order(self):
-    config = dataclasses.replace(CONFIG, pixels=0)
-    batch = _sample(config)(jax.random.key(2), _data(), B)
+    batch = _sample(WHOLE)(jax.random.key(2), _data(np.uint16), B)
     image = np.asarray(batch['image'])
     np.testing.assert_array_equal(batch['rgb'], image.reshape(B, S * S, 3))
     np.testing.assert_allclose(batch['rgb'] + batch['target'], 1.0, atol=1e-6)
