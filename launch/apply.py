@@ -128,6 +128,7 @@ def main() -> Sequence[str]:
     kind = selection.kind_of(_MODEL.value)
     if kind != 'looks':
       return (_grade if kind == 'grader' else _restore)(_MODEL.value)
+  binary.refuse_beside('a look, the same for all images', _OF_GRADERS)
   if _LUT.value is not None:
     binary.refuse_beside('--lut, one look', ['look', 'blend', 'decode'])
   if _BLEND.value:
@@ -139,7 +140,6 @@ def main() -> Sequence[str]:
   )
   if len(named) != 1:
     raise errors.InputError(f'--look={_LOOK.value}: found {len(named)}, expected one')
-  binary.refuse_beside('a look, the same for all images', _OF_GRADERS)
   (look,) = named.values()
   return apply.apply_to_images(
     look,
