@@ -35,7 +35,7 @@ def applier(lut: lattice.Lut, *, interpolation: str, strength: float) -> Mapped:
 
   Returns:
     `[H, W, 3]` float32 to the same, by a kernel, or else through one compiled program
-  for images of all sizes and LUTs of one size.
+    for images of all sizes and LUTs of one size.
 
   Raises:
     InputError: on curves alone to be read to the nearest.

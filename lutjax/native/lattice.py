@@ -80,7 +80,12 @@ def twin(method: str, pure: Interpolation) -> Interpolation:
     # Of `pure`, only what the slopes need is computed.
     return either(*primals), jax.jvp(pure, primals, tangents)[1]
 
-  return either
+  def called(lattice: Array, domain: Array | None, rgb: Array) -> Array:
+    # `vmap` hands NumPy arrays on as they are, which rules of one's own refuse within
+    # jit; there, this is no operation.
+    return either(*jax.device_put((lattice, domain, rgb)))
+
+  return called
 
 
 def _call(

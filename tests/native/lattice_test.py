@@ -75,6 +75,13 @@ class TransformationTest(parameterized.TestCase):
     self.assertEqual(text.count(f'custom_call @{_TARGET}'), 1)
     self.assertNotIn('stablehlo.while', text)
 
+  @parameterized.parameters(*_METHODS)
+  def test_numpy_arrays_are_mapped_within_a_program(self, method):
+    mapped = jax.vmap(interpolate.METHODS[method])
+    got = jax.jit(lambda: mapped(_TABLES, _COLOURS))()
+    want = [_PURE[method](*each) for each in zip(_TABLES, [None] * 3, _COLOURS)]
+    np.testing.assert_allclose(got, np.stack(want), atol=3e-7)
+
   @parameterized.parameters(
     ((0, None, None), (None, None, 0)),
     ((None, None, 0), (0, None, None)),

@@ -315,9 +315,7 @@ def _beside_histogram(config: Config, found: Array, pictures: Array) -> Array:
 
 
 def _mapped(config: Config, made: Array, rgb: Array) -> Array:
-  # `vmap` hands NumPy arrays on as they are, which kernels refuse within jit.
-  read = jax.vmap(interpolate.METHODS[config.interpolation])
-  return read(jnp.asarray(made), jnp.asarray(rgb))
+  return jax.vmap(interpolate.METHODS[config.interpolation])(made, rgb)
 
 
 def _penalties(config: Config) -> list[tuple[float, Callable[[Array], Array]]]:
