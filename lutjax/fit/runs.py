@@ -8,10 +8,11 @@ after its artefact has its name.
 
 import fcntl
 import json
+import math
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lutjax import config as config_lib
@@ -22,7 +23,7 @@ METRICS = 'metrics.jsonl'
 # Of checkpoints that are not whole.
 _ORBAX_SUFFIX = '.orbax-checkpoint-tmp'
 _OWNED = (METRICS, 'model.lutjax', 'report.html', 'manifest.json')
-_OWNED_FOLDERS = ('checkpoints', 'models', 'report', 'images')
+_OWNED_FOLDERS = ('checkpoints', 'models', 'report', 'images', 'progress')
 
 
 class Records(Mapping[str, dict[str, Any]]):
@@ -205,6 +206,34 @@ def read_events(folder: str | os.PathLike) -> list[dict[str, Any]]:
     return []
   lines = path.read_bytes().split(b'\n')[:-1]
   return [_event(line, f'{path}: line {i + 1}') for i, line in enumerate(lines) if line]
+
+
+def read_segments(folder: str | os.PathLike) -> list[dict[str, Any]]:
+  """Returns what was logged of each segment of a fit, in the order of the steps.
+
+  Of a segment that was fitted again after a resume, the last time counts.
+
+  Args:
+    folder: Of a run with one model.
+
+  Raises:
+    InputError: when a line is damaged.
+  """
+  by_step = {e['step']: e for e in read_events(folder) if e['event'] == 'segment'}
+  return [by_step[step] for step in sorted(by_step)]
+
+
+def points(
+  segments: Sequence[Mapping[str, Any]], key: str
+) -> list[tuple[float, float]]:
+  """Returns a figure along the steps, NaN where it was not finite or is missing.
+
+  Args:
+    segments: From `read_segments`.
+    key: Of the figure.
+  """
+  values = [(segment['step'], segment.get(key)) for segment in segments]
+  return [(step, math.nan if value is None else value) for step, value in values]
 
 
 def _event(line: bytes, source: str) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def write(finished: experiment.Finished) -> pathlib.Path:
   """
   settings, folder, records, gathered, problems, load = finished
   task, context = settings.task, gathered.context
-  steps = _steps(folder)
+  steps = runs.read_segments(folder)
   opened = functools.cache(functools.partial(_open, folder, load))
   process = functools.cache(lambda: _process_of(opened()))
   entries = []
@@ -67,13 +67,6 @@ def write(finished: experiment.Finished) -> pathlib.Path:
     else 'The one picture that was trained on.',
     progress=functools.partial(progress.bar, desc='pictures', unit='picture'),
   )
-
-
-def _steps(folder: pathlib.Path) -> list[dict[str, Any]]:
-  """Returns what was logged of each segment; the last time counts, after a resume."""
-  events = [e for e in runs.read_events(folder) if e['event'] == 'segment']
-  by_step = {event['step']: event for event in events}
-  return [by_step[step] for step in sorted(by_step)]
 
 
 def _facts(
@@ -123,10 +116,7 @@ def _curves(steps: Sequence[Mapping[str, Any]]) -> list[page.Figure]:
   if not steps:
     return []
 
-  def points(key: str) -> list[tuple[float, float]]:
-    values = [(event['step'], event.get(key)) for event in steps]
-    return [(step, math.nan if value is None else value) for step, value in values]
-
+  points = functools.partial(runs.points, steps)
   validation = plots.curves(
     {'model': points('psnr'), 'without a model': points('baseline_psnr')},
     across='step',

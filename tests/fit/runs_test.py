@@ -5,6 +5,7 @@ import os
 import pathlib
 from unittest import mock
 
+import numpy as np
 from absl.testing import absltest
 
 from lutjax import errors
@@ -74,12 +75,27 @@ class RunsTest(absltest.TestCase):
     run.commit('a', b'artefact', {})
     run.close()
     (self.folder / 'notes.txt').write_text('mine')
+    (self.folder / 'progress').mkdir()
+    (self.folder / 'progress/step-000010.png').write_bytes(b'strip')
     again = self.open(Config(steps=20), overwrite=True)
     self.assertEmpty(again.done)
     again.close()
     self.assertEqual(
       sorted(p.name for p in self.folder.iterdir()), ['notes.txt', 'run.json']
     )
+
+  def test_segments_are_told_once_and_in_order(self):
+    run = self.open()
+    for step, loss in ((10, 0.5), (20, 0.4), (30, None), (20, 0.3)):
+      run.log('segment', step=step, loss=loss)
+    run.log('end')
+    run.close()
+    segments = runs.read_segments(self.folder)
+    self.assertEqual([segment['step'] for segment in segments], [10, 20, 30])
+    points = runs.points(segments, 'loss')
+    self.assertEqual(points[:2], [(10, 0.5), (20, 0.3)])
+    self.assertTrue(np.isnan(points[2][1]))
+    self.assertTrue(np.isnan(runs.points(segments, 'other')).any())
 
   def test_a_second_writer_is_refused(self):
     run = self.open()

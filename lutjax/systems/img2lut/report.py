@@ -72,7 +72,7 @@ def write(finished: experiment.Finished) -> pathlib.Path:
   settings, folder, records, gathered, problems, load = finished
   context = gathered.context
   record = records[0] if records else {}
-  steps = _steps(folder)
+  steps = runs.read_segments(folder)
   opened = functools.cache(lambda: _open(folder, load))
   entries = [
     _entry(settings.task, source, record, context.looks, opened)
@@ -124,12 +124,6 @@ def _rows(found: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
 
 def _share(value: float | None) -> str:
   return 'no gap' if value is None else f'{value:.1%}'
-
-
-def _steps(folder: pathlib.Path) -> list[dict[str, Any]]:
-  """Returns what was logged of each segment; the last time counts, after a resume."""
-  by_step = {e['step']: e for e in runs.read_events(folder) if e['event'] == 'segment'}
-  return [by_step[step] for step in sorted(by_step)]
 
 
 def _facts(
@@ -251,10 +245,7 @@ def _curves(steps: Sequence[Mapping[str, Any]]) -> list[page.Figure]:
   if not steps:
     return []
 
-  def points(key: str) -> list[tuple[float, float]]:
-    values = [(event['step'], event.get(key)) for event in steps]
-    return [(step, math.nan if value is None else value) for step, value in values]
-
+  points = functools.partial(runs.points, steps)
   validation = plots.curves(
     {'img2lut': points('cie76'), 'pictures as they are': points('identity_cie76')},
     across='step',
