@@ -36,8 +36,10 @@ _FORM = (
   'neutrality',
   'energy',
 )
-# Parameters of a model, at most: the notebook's has 57 million.
-_MOST_PARAMETERS = 1 << 26
+# Of a layer, at most: a dense lattice of 65 nodes per axis has 823,875.
+_MOST_UNITS, _MOST_LAYERS = 1 << 20, 64
+# Characters of what a header says that messages repeat.
+_SHOWN = 200
 
 
 def export(config: model.Config, variables: Variables) -> bytes:
@@ -94,7 +96,7 @@ def config_of(artefact: container.Artefact, source: str) -> model.Config:
     )
   except (KeyError, TypeError, ValueError, IndexError) as error:
     raise errors.ArtefactError(
-      f'{source}: found an {_NAME} header that does not fit: {error}'
+      f'{source}: found an {_NAME} header that does not fit: {_brief(error)}'
     ) from error
   return config
 
@@ -155,13 +157,17 @@ def _shapes(config: model.Config) -> Variables:
   """Returns the form of the variables; a header may claim anything."""
   features = config.features
   count = heads.outputs(config.head, config.functions)
-  units = (features, *config.head.hidden, count, *config.network.widths)
-  if max(units, default=0) > 1 << 17 or len(units) > 64:
-    raise ValueError(f'layers of {units} units')
+  layers = (*config.head.hidden, *config.network.widths)
+  most = max(features, count, config.network.stem, *layers, *config.head.ranks)
+  if most > _MOST_UNITS or len(layers) > _MOST_LAYERS:
+    raise ValueError(
+      f'{len(layers)} layers of up to {most} units, expected at most {_MOST_LAYERS} '
+      f'of {_MOST_UNITS}'
+    )
   shapes = jax.eval_shape(lambda key: model.init(config, key), jax.random.key(0))
   size = sum(leaf.size for leaf in jax.tree.leaves(shapes))
-  if size > _MOST_PARAMETERS:
-    raise ValueError(f'{size} parameters, expected at most {_MOST_PARAMETERS}')
+  if size > model.MOST_PARAMETERS:
+    raise ValueError(f'{size} parameters, expected at most {model.MOST_PARAMETERS}')
   return shapes
 
 
@@ -180,6 +186,11 @@ def _columns_back(path: Any, weight: np.ndarray) -> PyTree:
 
 def _is_stacked(path: Any) -> bool:
   return jax.tree_util.keystr(path[-1:], simple=True) in _STACKED
+
+
+def _brief(value: Any) -> str:
+  """Returns one short line, whatever a header says."""
+  return ' '.join(str(value).split())[:_SHOWN]
 
 
 def _tuples(values: Sequence[Any]) -> list[Any]:

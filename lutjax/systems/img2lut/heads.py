@@ -216,8 +216,8 @@ def _products(shape: Shape, start: Array, given: Array) -> Array:
   curves = start + curves.reshape(-1, count, 3, size)
   red, green, blue = jnp.moveaxis(curves, 2, 0)
   colours = colours.reshape(-1, count, 3)
-  plane = jnp.einsum('zrn,zrm->zrnm', red, green)
-  tinted = jnp.einsum('zrk,zrc->zrkc', blue, colours)
+  plane = jnp.einsum('zrn,zrm->zrnm', red, green, precision='highest')
+  tinted = jnp.einsum('zrk,zrc->zrkc', blue, colours, precision='highest')
   return jnp.einsum('zrnm,zrkc->znmkc', plane, tinted, precision='highest')
 
 

@@ -26,6 +26,8 @@ from lutjax.types import Array, Batch, Key, LookLibrary, PyTree, Variables
 
 Precision = Literal['fp32', 'bf16', 'int8']
 
+# Of a model, at most, so that its artefact can be read: the notebook's has 57 million.
+MOST_PARAMETERS = 1 << 26
 # Lattices of a batch whose form has a price: pictures of a batch are drawn at random,
 # so that a few stand for all, in a third of the time.
 _PENALISED = 4

@@ -54,13 +54,20 @@ def complete(config: Config, kind: Model, form: Any) -> Config:
     form: Config of the model.
 
   Raises:
-    InputError: if the model predicts no lattices, or its loss needs whole pictures
-      and the task gives it pixels.
+    InputError: if the model predicts no lattices, is too large for an artefact, or
+      its loss needs whole pictures and the task gives it pixels.
   """
   if kind.grader is None:
     raise errors.InputError(
       f'found a config for {kind.name}, expected a model that predicts lattices'
     )
+  if form.head.kind != 'library':
+    count = sum(kind.grader.parameters(form).values())
+    if count > model.MOST_PARAMETERS:
+      raise errors.InputError(
+        f'model: found {count:,} parameters, expected at most '
+        f'{model.MOST_PARAMETERS:,}: a smaller head.size, or fewer head.hidden'
+      )
   if form.loss == 'ssim' and config.pixels:
     raise errors.InputError(
       f'task.pixels: found {config.pixels} with the loss ssim, which compares '

@@ -62,6 +62,20 @@ class ArtefactTest(parameterized.TestCase):
     if kind != 'constant':
       self.assertNotEmpty(jax.tree.leaves(loaded.variables.stats))
 
+  def test_many_nodes_come_back(self):
+    form = dataclasses.replace(FORM, head=heads.Shape('dense', 40, (2,)))
+    content = systems.make(form).export(_drawn(form))
+    self.assertEqual(systems.load(content).config.head.size, 40)
+
+  def test_headers_are_repeated_on_one_short_line(self):
+    held = container.unpack(_content(), 'x')
+    head = ['long\n' * 10_000, *held.header['head'][1:]]
+    content = container.pack('img2lut', held.header | {'head': head}, held.tensors)
+    with self.assertRaises(errors.ArtefactError) as caught:
+      systems.load(content, 'x.lutjax')
+    self.assertLess(len(str(caught.exception)), 300)
+    self.assertNotIn('\n', str(caught.exception))
+
   def test_precision_costs_little_and_saves_much(self):
     variables = _drawn(FORM)
     picture = np.random.default_rng(0).random((16, 16, 3), np.float32)

@@ -299,6 +299,12 @@ class GatherTest(_Folders):
     with self.assertRaisesRegex(errors.InputError, 'task.pixels: found 64'):
       task.complete(SETTINGS.task, systems.model_of(form), form)
 
+  def test_refuses_what_no_artefact_holds(self):
+    head = heads.Shape('dense', size=65, hidden=(128,))
+    form = dataclasses.replace(FORM, head=head)
+    with self.assertRaisesRegex(errors.InputError, r'found 10\d,\d+,\d+ parameters'):
+      task.complete(SETTINGS.task, systems.model_of(form), form)
+
   def test_a_broken_file_is_named_and_the_rest_goes_on(self):
     self.save()
     (self.folder / 'in/broken.png').write_bytes(b'\x89PNG\r\n\x1a\n' + b'x' * 40)
