@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from absl import flags
 
 from lutjax import errors
-from lutjax.commands import apply, grade, restore, selection
-from lutjax.lut import interpolate
 
 from . import binary
 
@@ -61,7 +59,7 @@ _LOOK = flags.DEFINE_string(
 _INTERPOLATION = flags.DEFINE_enum(
   'interpolation',
   'tetrahedral',
-  list(interpolate.METHODS),
+  ['nearest', 'trilinear', 'tetrahedral', 'prism'],
   'Interpolation between the nodes of the lattice; curves are always linear.',
   allow_override=True,
 )
@@ -112,6 +110,9 @@ def main() -> Sequence[str]:
   """Writes the images; returns what failed."""
   if (_MODEL.value, _LUT.value, _EXPAND.value or None).count(None) != 2:
     raise errors.InputError('expected one of --model, --lut and --expand')
+  # Here, not above: `--help` and refusals of flags need none of it.
+  from lutjax.commands import apply, selection
+
   if _EXPAND.value:
     looks = ['look', 'blend', 'interpolation', 'decode', 'strength', *_OF_GRADERS]
     binary.refuse_beside('--expand, which applies no look', looks)
@@ -155,6 +156,8 @@ def main() -> Sequence[str]:
 
 def _grade(model: str) -> Sequence[str]:
   """Grades images by the LUTs that a model predicts."""
+  from lutjax.commands import grade, selection
+
   mode = f'--model={model}, which predicts the LUT of a picture'
   binary.refuse_beside(mode, ['look', 'blend', 'decode'])
   options = grade.Options(
@@ -170,6 +173,8 @@ def _grade(model: str) -> Sequence[str]:
 
 def _restore(model: str) -> Sequence[str]:
   """Restores images."""
+  from lutjax.commands import restore, selection
+
   of_looks = ['look', 'blend', 'strength', 'interpolation', 'decode', 'bits']
   mode = f'--model={model}, which restores pictures'
   binary.refuse_beside(mode, [*of_looks, *_OF_GRADERS])

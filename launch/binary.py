@@ -7,12 +7,10 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-import jax
 from absl import app, flags, logging
 
 from lutjax import errors
 from lutjax.data import listing
-from lutjax.fit import mesh
 
 # glibc's number for the most heaps that threads spread over, and what suffices.
 _M_ARENA_MAX, _ARENAS = -8, 2
@@ -124,6 +122,11 @@ def start_jax() -> None:
   compiled programs are kept under `LUTJAX_CACHE` (by default
   `~/.cache/lutjax`; `off` keeps none).
   """
+  # JAX takes half a second to load, which `--help` need not wait for.
+  import jax
+
+  from lutjax.fit import mesh
+
   logging.set_verbosity(logging.WARNING)
   jax.config.update('jax_num_cpu_devices', mesh.host_cores())
   cache = os.environ.get('LUTJAX_CACHE', '~/.cache/lutjax')

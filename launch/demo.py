@@ -12,11 +12,6 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from lutjax import config, experiment, files
-from lutjax.commands import apply, evaluate, export, fit, scorecard, selection
-from lutjax.data import images, synthetic
-from lutjax.lut import cube, lattice
-
 from . import binary
 
 _OUT = flags.DEFINE_string('out', 'out/demo', 'Folder.', allow_override=True)
@@ -30,6 +25,12 @@ _SET = flags.DEFINE_multi_string(
 
 def main() -> Sequence[str]:
   """Runs the demo; returns what failed."""
+  # Here, not above: `--help` and refusals of flags need none of it.
+  from lutjax import config, experiment, files
+  from lutjax.commands import apply, evaluate, export, fit, scorecard, selection
+  from lutjax.data import images, synthetic
+  from lutjax.lut import cube, lattice
+
   out = pathlib.Path(_OUT.value)
   inputs, run = out / 'inputs', out / 'run'
   looks = synthetic.looks(0, size=_SIZE.value)

@@ -18,21 +18,17 @@ python -m launch.evaluate --model=IMG2LUT_RUN --images=PHOTOS --out=scores.json
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from lutjax import config as config_lib
-from lutjax import errors, experiment, systems
-from lutjax.commands import (
-  evaluate,
-  evaluate_grader,
-  evaluate_restorer,
-  scorecard,
-  selection,
-)
-from lutjax.restoration import evaluation, score_table
+from lutjax import errors
 
 from . import binary
+
+if TYPE_CHECKING:
+  from lutjax import experiment
+  from lutjax.commands import evaluate
 
 _MODEL = flags.DEFINE_string(
   'model',
@@ -81,6 +77,10 @@ _OVERWRITE = flags.DEFINE_bool(
 
 def main() -> Sequence[str]:
   """Prints and writes the figures; returns what failed."""
+  # Here, not above: `--help` and refusals of flags need none of it.
+  from lutjax import experiment
+  from lutjax.commands import evaluate, scorecard, selection
+
   sources = experiment.Sources(
     luts=_LUTS.value, pairs=_PAIRS.value, images=_IMAGES.value
   )
@@ -114,8 +114,12 @@ def main() -> Sequence[str]:
   return problems
 
 
-def _score_restorer(sources: experiment.Sources) -> Sequence[str]:
+def _score_restorer(sources: 'experiment.Sources') -> Sequence[str]:
   """Prints and writes the figures of a model that restores pictures."""
+  from lutjax import config as config_lib
+  from lutjax.commands import evaluate_restorer
+  from lutjax.restoration import evaluation, score_table
+
   mode = f'--model={_MODEL.value}, which restores pictures'
   binary.refuse_beside(mode, ['luts', 'look', 'inverse'])
   config = config_lib.override(evaluation.Config(), _SET.value)
@@ -130,8 +134,10 @@ def _score_restorer(sources: experiment.Sources) -> Sequence[str]:
   return found.problems
 
 
-def _score_grader(sources: experiment.Sources) -> Sequence[str]:
+def _score_grader(sources: 'experiment.Sources') -> Sequence[str]:
   """Prints and writes the figures of a model that predicts LUTs."""
+  from lutjax.commands import evaluate_grader, scorecard
+
   mode = f'--model={_MODEL.value}, which predicts LUTs'
   binary.refuse_beside(mode, ['look', 'inverse'])
   figures, text, problems = evaluate_grader.evaluate(_MODEL.value, _SET.value, sources)
@@ -141,8 +147,11 @@ def _score_grader(sources: experiment.Sources) -> Sequence[str]:
   return problems
 
 
-def _refuse_idle_flags(config: evaluate.Config) -> None:
+def _refuse_idle_flags(config: 'evaluate.Config') -> None:
   """Refuses flags that scoring the task of `config` does not read."""
+  from lutjax import systems
+  from lutjax.commands import evaluate
+
   sources = systems.task_of(config.task).scored
   mode = '--pairs' if _PAIRS.value else f'--model={_MODEL.value}'
   mode += f', scored on --{sources[0]}' if not _PAIRS.value else ''

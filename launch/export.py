@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from absl import flags
 
 from lutjax import errors
-from lutjax.commands import describe, export, selection, tables
 
 from . import binary
 
@@ -81,10 +80,13 @@ def main() -> Sequence[str]:
   """Writes the files; returns what failed."""
   if (_MODEL.value is None) == (_LUT.value is None):
     raise errors.InputError('expected one of --model and --lut')
+  # `--help` and refusals of flags need none of what is imported here.
   if _INFO.value:
     writing = ['out', 'format', 'size', 'level', 'bits', 'clip', 'look', 'blend']
     more = [*writing, 'inverse', 'overwrite']
     binary.refuse_beside('--info, which writes no file', more)
+    from lutjax.commands import describe
+
     if _LUT.value is not None:
       lines = describe.describe_lut(_LUT.value)
     else:
@@ -94,6 +96,8 @@ def main() -> Sequence[str]:
     return []
   if _OUT.value is None:
     raise errors.InputError('--out: expected a folder, or a file')
+  from lutjax.commands import export, selection
+
   if _MODEL.value is not None and selection.kind_of(_MODEL.value) == 'restorer':
     return _export_tables(_MODEL.value, _OUT.value)
   if 'hald' not in _FORMAT.value:
@@ -129,6 +133,8 @@ def main() -> Sequence[str]:
 
 def _export_tables(model: str, out: str) -> Sequence[str]:
   """Writes a model that restores pictures."""
+  from lutjax.commands import selection, tables
+
   of_looks = ['size', 'level', 'bits', 'clip', 'look', 'blend', 'inverse']
   binary.refuse_beside(f'--model={model}, which restores pictures', of_looks)
   opened = selection.find_restorer(model)

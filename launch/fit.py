@@ -12,10 +12,6 @@ from typing import Any
 
 from absl import flags
 
-from lutjax import config, experiment, systems
-from lutjax.commands import fit
-from lutjax.looks import pairs
-
 from . import binary
 
 _CONFIG = flags.DEFINE_string(
@@ -67,6 +63,11 @@ _SET = flags.DEFINE_multi_string(
 
 def main() -> Sequence[str]:
   """Runs the experiment; returns what failed."""
+  # Here, not above: `--help` and refusals of flags need none of it.
+  from lutjax import config, experiment, systems
+  from lutjax.commands import fit
+  from lutjax.looks import pairs
+
   settings: experiment.Experiment = config.load(_CONFIG.value, [binary.CONFIGS])
   named = {'seed': _SEED.value, 'precision': _PRECISION.value}
   given = [f'{key}={value}' for key, value in named.items() if value is not None]
@@ -94,6 +95,8 @@ def main() -> Sequence[str]:
 
 def _refuse_idle_flags(config: Any) -> None:
   """Refuses flags that the task of `config` does not read."""
+  from lutjax import systems
+
   task = systems.task_of(config)
   mode = '--pairs' if _PAIRS.value else f'--config={_CONFIG.value}'
   idle = [*binary.unread(task.sources), *task.idle_flags]

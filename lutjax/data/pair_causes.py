@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from lutjax.data import pair_floor, pair_shift
 
@@ -211,6 +210,8 @@ def _detail(
   pictures: Sequence[pair_floor.Picture], sample: _Sample, found: pair_floor.Spread
 ) -> float:
   """Returns the share of the squares that the neighbours of a pixel explain."""
+  from scipy import ndimage  # A tenth of a second to load.
+
   explained = total = 0.0
   covered = found.weight > 0
   for i in range(3):

@@ -9,17 +9,20 @@ import contextlib
 import logging
 import pathlib
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
+
+# Orbax takes a quarter of a second to load: who saves nothing does not wait for it.
+if TYPE_CHECKING:
+  import orbax.checkpoint as ocp
 
 _State = TypeVar('_State', bound=Any)
 
 
 @contextlib.contextmanager
-def manager(folder: pathlib.Path) -> Iterator[ocp.CheckpointManager]:
+def manager(folder: pathlib.Path) -> Iterator['ocp.CheckpointManager']:
   """Opens the checkpoints of one block of models, newest two kept.
 
   Args:
@@ -28,6 +31,8 @@ def manager(folder: pathlib.Path) -> Iterator[ocp.CheckpointManager]:
   Yields:
     The manager; saving is finished when the block is left.
   """
+  import orbax.checkpoint as ocp
+
   options = ocp.CheckpointManagerOptions(
     max_to_keep=2, enable_async_checkpointing=False
   )
@@ -36,13 +41,15 @@ def manager(folder: pathlib.Path) -> Iterator[ocp.CheckpointManager]:
     yield opened
 
 
-def save(opened: ocp.CheckpointManager, state: _State) -> None:
+def save(opened: 'ocp.CheckpointManager', state: _State) -> None:
   """Saves stacked states under the step that they have reached.
 
   Args:
     opened: The manager of the run's checkpoints.
     state: Stacked states `[M, ...]`, on host or devices.
   """
+  import orbax.checkpoint as ocp
+
   host = _to_host(state)
   step = int(np.max(host.step))
   if step not in opened.all_steps():
@@ -50,7 +57,7 @@ def save(opened: ocp.CheckpointManager, state: _State) -> None:
 
 
 def restore(
-  opened: ocp.CheckpointManager, like: _State, say: Callable[[str], None]
+  opened: 'ocp.CheckpointManager', like: _State, say: Callable[[str], None]
 ) -> _State | None:
   """Returns the newest state that can be read, or None.
 
@@ -62,6 +69,8 @@ def restore(
   Returns:
     The state as host arrays with typed keys, or None when there is none.
   """
+  import orbax.checkpoint as ocp
+
   target = jax.tree.map(
     lambda leaf: np.zeros(leaf.shape, leaf.dtype), jax.eval_shape(_raw, like)
   )

@@ -15,9 +15,6 @@ import numpy as np
 
 from lutjax import artefacts, errors
 from lutjax.codec import container
-from lutjax.looks import pairs
-from lutjax.looks import task as looks
-from lutjax.restoration import task as restoration
 from lutjax.types import Entry, ImageFiles, Loaded, Model, System, Task
 
 # Where each system registers its `ENTRY`.
@@ -33,7 +30,11 @@ _TABLE = {
 }
 # Tasks of no system: whatever maps colours can be fitted to LUT files and pictures, and
 # whatever restores pictures can be trained on folders of them.
-_TASKS = (looks.TASK, pairs.TASK, restoration.TASK)
+_TASKS = (
+  'lutjax.looks.task',
+  'lutjax.looks.pairs',
+  'lutjax.restoration.task',
+)
 
 
 @functools.cache
@@ -71,7 +72,8 @@ def task_of(config: Any) -> Task:
   Raises:
     InputError: if it is the config of no task here.
   """
-  tasks = [*_TASKS, *(task for entry in entries() for task in entry.tasks)]
+  shared = [importlib.import_module(module).TASK for module in _TASKS]
+  tasks = [*shared, *(task for entry in entries() for task in entry.tasks)]
   found = next((task for task in tasks if type(config) is task.config), None)
   if found is None:
     raise errors.InputError(

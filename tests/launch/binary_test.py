@@ -9,9 +9,10 @@ import PIL.Image
 from absl import flags
 from absl.testing import absltest, flagsaver
 
-from launch import fit
+from launch import apply, fit
 from lutjax.data import luts
-from lutjax.lut import cube
+from lutjax.lut import cube, interpolate
+from lutjax.native import library
 from tests.launch import in_process
 
 CASE = pathlib.Path(__file__).parent.parent / 'cases' / 'film, look [v1] (2).cube'
@@ -84,6 +85,55 @@ class PipeTest(absltest.TestCase):
     with process.stderr as stream:
       self.assertEqual(stream.read(), b'')
     self.assertEqual(process.wait(), 128 + signal.SIGPIPE)
+
+
+class StartTest(absltest.TestCase):
+  """What takes long to load is loaded by those that need it."""
+
+  def run_python(self, *lines, argv=()):
+    result = subprocess.run(
+      [sys.executable, '-c', '\n'.join(lines), *argv],
+      cwd=CASE.parent.parent.parent,
+      capture_output=True,
+      text=True,
+    )
+    self.assertEqual(result.returncode, 0, result.stderr)
+    return result.stdout
+
+  def test_flags_need_no_jax(self):
+    self.run_python(
+      'import sys',
+      'from launch import apply, demo, evaluate, export, fit',
+      "assert 'jax' not in sys.modules and 'numpy' not in sys.modules",
+    )
+
+  def test_a_lut_file_is_applied_without_a_device(self):
+    if not library.targets():
+      self.skipTest('needs the kernels')
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    PIL.Image.new('RGB', (9, 7), (10, 20, 30)).save(folder / 'a.png')
+    self.run_python(
+      'import sys',
+      'from launch import apply',
+      'try:',
+      '  apply.run()',
+      'except SystemExit as end:',
+      '  assert not end.code',
+      'import jax',
+      'assert not jax._src.xla_bridge.backends_are_initialized()',
+      "heavy = {'flax', 'matplotlib', 'optax', 'orbax', 'scipy', 'tensorstore'}",
+      'assert not heavy & set(sys.modules)',
+      argv=[
+        f'--lut={CASE}',
+        f'--images={folder / "a.png"}',
+        f'--out={folder / "b.png"}',
+      ],
+    )
+    self.assertTrue((folder / 'b.png').is_file())
+
+  def test_apply_offers_every_interpolation(self):
+    parser = apply._INTERPOLATION._flagvalues['interpolation'].parser
+    self.assertCountEqual(parser.enum_values, interpolate.METHODS)
 
 
 if __name__ == '__main__':
