@@ -89,9 +89,10 @@ def fit(
     finished = experiment_lib.Finished(
       experiment, run.folder, records, gathered, problems, systems.load
     )
+    say(f'{len(records)} models in {run.folder}')
     page = task.report(finished)
     run.log('end', seconds=time.perf_counter() - began, failed=problems)
-    say(f'{len(records)} models in {run.folder}; report: {page}')
+    say(f'report: {page}')
   finally:
     run.close()
   return problems
@@ -301,6 +302,8 @@ def _progress(
       models=len(block),
       step=shown,
       seconds=segment.seconds,
+      wall=told.wall,
+      steps_per_second=segment.steps * len(block) / max(segment.seconds, 1e-9),
       **{name: value if np.isfinite(value) else None for name, value in found.items()},
     )
 

@@ -60,6 +60,7 @@ class Segment(NamedTuple):
 
   Attributes:
     step: Steps done.
+    steps: Those of the segment alone.
     losses: `[B]` means over the segment, of the jobs of the block.
     seconds: That its steps took, without compiling.
     figures: Of the probe, `[B]` by name; none where there is no probe.
@@ -67,6 +68,7 @@ class Segment(NamedTuple):
   """
 
   step: int
+  steps: int
   losses: np.ndarray
   seconds: float
   figures: Mapping[str, np.ndarray]
@@ -308,7 +310,7 @@ def fit_block(
       measured = programs.measure(state, data)
       figures = {name: values[: len(block)] for name, values in measured.items()}
       pictures = programs.draw(state, data)
-      on_segment(Segment(done, losses, took, figures, pictures))
+      on_segment(Segment(done, steps, losses, took, figures, pictures))
       if done == config.steps or (
         time.monotonic() - last_save >= config.checkpoint_seconds
       ):

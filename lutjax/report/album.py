@@ -24,16 +24,23 @@ class Album:
     self.folder = folder
     self._taken: set[str] = set()
 
-  def add(self, name: str, pixels: np.ndarray) -> str:
-    """Writes a picture to a PNG file and returns its address from the page.
+  def take(self, name: str) -> pathlib.Path:
+    """Returns the PNG file of a picture, which no other gets.
 
     Args:
       name: Any text; the file is named after it.
+    """
+    return self.folder / self.FOLDER / self._file_name(name)
+
+  def add(self, path: pathlib.Path, pixels: np.ndarray) -> str:
+    """Writes a picture and returns its address from the page.
+
+    Args:
+      path: From `take`.
       pixels: `[H, W, 3]` uint8.
     """
-    file_name = self._file_name(name)
-    plots.write_png(self.folder / self.FOLDER / file_name, pixels)
-    return f'{self.FOLDER}/{urllib.parse.quote(file_name)}'
+    plots.write_png(path, pixels)
+    return f'{self.FOLDER}/{urllib.parse.quote(path.name)}'
 
   def _file_name(self, name: str) -> str:
     stem = safe_stem(name)

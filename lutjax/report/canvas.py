@@ -7,7 +7,9 @@ half a second; no pyplot, hence no global figure and no window. Pixels are
 
 import functools
 import io
-from typing import TYPE_CHECKING, Any
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -38,6 +40,30 @@ UNKNOWN = (140, 149, 159)
 
 _DPI = 144
 _FONT = 'DejaVu Sans'
+# Of PNG files: two thirds of the time of the usual level, a tenth more bytes.
+_COMPRESSION = 1
+
+_Arguments = ParamSpec('_Arguments')
+_Result = TypeVar('_Result')
+_DRAWING = threading.RLock()
+
+
+def one_at_a_time(
+  draw: Callable[_Arguments, _Result],
+) -> Callable[_Arguments, _Result]:
+  """Makes threads take turns in a function: matplotlib is not made for threads.
+
+  Args:
+    draw: What uses a `Canvas`; what is computed before and encoded after it goes on
+      beside the drawing of others.
+  """
+
+  @functools.wraps(draw)
+  def in_turn(*args: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+    with _DRAWING:
+      return draw(*args, **named)
+
+  return in_turn
 
 
 class Canvas:
@@ -258,7 +284,7 @@ def fit_to(rgb: np.ndarray, width: int, height: int) -> np.ndarray:
 
 def to_png(pixels: np.ndarray) -> bytes:
   """Returns `[H, W, 3]` uint8 pixels as a PNG file."""
-  return _encode(pixels, format='PNG', compress_level=4)
+  return _encode(pixels, format='PNG', compress_level=_COMPRESSION)
 
 
 def to_jpeg(pixels: np.ndarray, *, limit_bytes: int) -> bytes | None:

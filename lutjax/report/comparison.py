@@ -39,6 +39,7 @@ class Measured(NamedTuple):
   node_error: Any
 
 
+@canvas.one_at_a_time
 def draw(
   name: str,
   truth: np.ndarray,

@@ -12,6 +12,7 @@ _PANEL = 400
 _HEADER, _MARGIN, _GAP, _LABEL = 92, 28, 24, 34
 
 
+@canvas.one_at_a_time
 def draw(
   name: str, panels: Mapping[str, np.ndarray], *, note: str = ''
 ) -> page.Picture:

@@ -4,6 +4,7 @@ The page is one HTML file without external links. The pictures in it share the r
 of `LIMIT_BYTES`; each is also stored beside the page as a PNG, which a click opens.
 """
 
+import concurrent.futures
 import math
 import os
 import pathlib
@@ -19,6 +20,8 @@ from lutjax.report import selection
 
 LIMIT_BYTES = 20_000_000
 
+# Pictures that are computed, drawn and encoded at a time.
+_WORKERS = min(4, os.cpu_count() or 1)
 _THUMBNAIL_BYTES = 8_000
 # What the markup around one picture takes, generously.
 _MARKUP_BYTES = 4_000
@@ -67,7 +70,8 @@ class Entry(NamedTuple):
     name: Any text.
     scores: By the keys of the columns; what is missing shows as a dash.
     failure: Why there is no result; empty when there is one.
-    draw: Makes the picture; called once, for entries that are shown.
+    draw: Makes the picture; called once, for entries that are shown, by any thread
+      (see `canvas.one_at_a_time`).
   """
 
   name: str
@@ -168,8 +172,9 @@ def write(
   }
   room = LIMIT_BYTES - len(_render(content, []))
   chosen = [entries[i] for group in groups for i in group.rows]
-  drawn = progress(chosen) if chosen else []
-  sections = _sections(album, groups, content['rows'], drawn, room)
+  if not chosen:
+    progress = iter
+  sections = _sections(album, groups, content['rows'], chosen, room, progress)
   path = pathlib.Path(folder) / 'report.html'
   files.write_bytes(path, _render(content, sections))
   return path
@@ -213,29 +218,42 @@ def _sections(
   album: album_lib.Album,
   groups: Sequence[selection.Group],
   rows: Sequence[dict[str, Any]],
-  entries: Iterable[Entry],
+  chosen: Sequence[Entry],
   room: int,
+  progress: Callable[[Sequence[Entry]], Iterable[Entry]],
 ) -> list[dict[str, Any]]:
-  """Draws `entries`, those of all groups in turn, and adds to their `rows`."""
+  """Draws `chosen`, those of all groups in turn, and adds to their `rows`."""
   inside = sum(len(group.rows) for group in groups if group.inside)
   room = room // max(inside, 1) - _MARKUP_BYTES - _THUMBNAIL_BYTES
-  entries = iter(entries)
-  sections = []
-  for group in groups:
-    shown = []
-    for i, entry in zip(group.rows, entries):
-      if entry.draw:
-        shown.append(rows[i])
-        rows[i].update(_shown(album, entry.name, entry.draw(), group.inside, room))
-    sections.append({'heading': group.heading, 'pictures': shown})
-  return sections
+  places = [(i, group.inside) for group in groups for i in group.rows]
+  with concurrent.futures.ThreadPoolExecutor(_WORKERS) as pool:
+    waiting = [
+      pool.submit(_shown, album, album.take(entry.name), entry.draw, inside, room)
+      for entry, (_, inside) in zip(chosen, places)
+      if entry.draw
+    ]
+    try:
+      for _, (i, _), made in zip(progress(chosen), places, waiting):
+        rows[i].update(made.result())
+    except BaseException:
+      pool.shutdown(cancel_futures=True)
+      raise
+  return [
+    {'heading': group.heading, 'pictures': [rows[i] for i in group.rows]}
+    for group in groups
+  ]
 
 
 def _shown(
-  album: album_lib.Album, name: str, picture: Picture, inside: bool, room: int
+  album: album_lib.Album,
+  path: pathlib.Path,
+  draw: Callable[[], Picture],
+  inside: bool,
+  room: int,
 ) -> dict[str, Any]:
-  """Files a picture; returns what its row tells the page, in `room` bytes."""
-  link = album.add(name, picture.pixels)
+  """Draws and files a picture; returns what its row tells the page in `room` bytes."""
+  picture = draw()
+  link = album.add(path, picture.pixels)
   bottom, right = (size - picture.margin for size in picture.pixels.shape[:2])
   inner = picture.pixels[picture.header : bottom, picture.margin : right]
   source = thumbnail = None
@@ -305,7 +323,7 @@ def _figure(album: album_lib.Album, figure: Figure) -> dict[str, Any]:
   height, width = figure.pixels.shape[:2]
   return {
     'caption': figure.caption,
-    'link': album.add(figure.name, figure.pixels),
+    'link': album.add(album.take(figure.name), figure.pixels),
     'source': album_lib.png_uri(figure.pixels),
     'width': width,
     'height': height,

@@ -229,7 +229,9 @@ def draw_histogram(
   mean, p90, most = values.mean(), np.quantile(values, 0.9), values.max()
   shown = max(most, 1e-3)
   bins = int(np.clip(np.sqrt(values.size), 12, 64))
-  axes.hist(values, bins=bins, range=(0, shown), color='#9db7e8')
+  # One outline: bars of their own take five times as long to draw.
+  counts, edges = np.histogram(values, bins=bins, range=(0, shown))
+  axes.stairs(counts, edges, fill=True, color='#9db7e8')
   axes.set_xlim(0, shown * 1.02)
   top = axes.get_ylim()[1]
   axes.set_ylim(0, top * 1.32)

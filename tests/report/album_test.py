@@ -41,7 +41,7 @@ class AlbumTest(parameterized.TestCase):
     with tempfile.TemporaryDirectory() as folder:
       made = album.Album(pathlib.Path(folder))
       names = ['a/b', 'A:B', 'a_b', 'a_b-2', '50 % "ü"']
-      links = [made.add(name, _PIXELS + i) for i, name in enumerate(names)]
+      links = [made.add(made.take(name), _PIXELS + i) for i, name in enumerate(names)]
       paths = [pathlib.Path(folder, urllib.parse.unquote(link)) for link in links]
       self.assertLen({str(path).casefold() for path in paths}, len(names))
       self.assertLen(list(pathlib.Path(folder, 'report').iterdir()), len(names))

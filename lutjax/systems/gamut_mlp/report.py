@@ -172,6 +172,7 @@ def _draw(
   return _sheet(record, shown)
 
 
+@canvas.one_at_a_time
 def _sheet(record: Mapping[str, Any], shown: Sequence[np.ndarray]) -> page.Picture:
   width, height = _PANEL
   across = 2 * _MARGIN + 3 * width + 2 * _GAP
