@@ -16,10 +16,11 @@ codes themselves are the caller's.
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lutjax.types import Array, Key, PyTree
 
@@ -172,7 +173,13 @@ def init_codes(key: Key, shape: Shape, looks: int) -> Array:
   )
 
 
-def apply(shape: Shape, params: PyTree, rgb: Array, code: Array) -> Array:
+def apply(
+  shape: Shape,
+  params: PyTree,
+  rgb: Array,
+  code: Array,
+  look: Array | None = None,
+) -> Array:
   """Moves colours.
 
   Args:
@@ -180,6 +187,8 @@ def apply(shape: Shape, params: PyTree, rgb: Array, code: Array) -> Array:
     params: From `init`.
     rgb: `[..., 3]` float32 in [0, 1].
     code: `[..., T]`, of the same leading axes as `rgb` or fewer.
+    look: `[...]`, of the axes of `rgb`: `code` is a table `[L, T]`, and this is the
+      row of each colour. Slopes cost less than those of a code gathered before.
 
   Returns:
     `[..., 3]` float32, not clamped; within about +-0.1 of [0, 1] when
@@ -194,14 +203,24 @@ def apply(shape: Shape, params: PyTree, rgb: Array, code: Array) -> Array:
       f'{rgb.shape} and {code.shape}.'
     )
   state = to_state(shape, rgb)
-  matrices = shape.blocks * shape.block_size
+  sizes = _steered(shape)
+  # Cut once: the slope of every slice would be an array of the whole code.
+  cuts = np.cumsum(sizes * shape.blocks + [9, 9] * shape.turned)[:-1]
+  code = _biased(params, code)
+  if look is not None:
+    # Else what the table is made of is made anew for every colour.
+    code = jax.lax.optimization_barrier(code)
+  pieces = jnp.split(code, cuts, axis=-1)
+  pieces = iter(pieces if look is None else [piece[look] for piece in pieces])
+  steering = [[next(pieces) for _ in sizes] for _ in range(shape.blocks)]
+  matrices = [*pieces]
   if shape.turned:
-    state = _turn(params, state, code, matrices)
-  for block in range(shape.blocks):
-    moved = block_delta(shape, params, block, state, code)
+    state = _turn(state, matrices[0])
+  for block, steered in enumerate(steering):
+    moved = _delta(shape, params, block, state, steered)
     state = state + moved if shape.residual else moved
   if shape.turned:
-    state = _turn(params, state, code, matrices + 9)
+    state = _turn(state, matrices[1])
   return from_state(shape, state)
 
 
@@ -268,25 +287,9 @@ def block_delta(
     code: `[T]` or `[..., T]`, of the look.
   """
   at = block * shape.block_size
-  if 'bias' in params:
-    code = code + params['bias']
-  activation = ACTIVATIONS[shape.activation]
-  hidden = state
-  layers = params['weights'][block]
-  for i, weight in enumerate(layers):
-    hidden = jnp.matmul(hidden, weight, precision='highest')
-    if i + 1 in shape.conditioned:
-      hidden = hidden + code[..., at : at + weight.shape[1]]
-      at += weight.shape[1]
-    if i < len(layers) - 1:
-      hidden = activation(hidden)
-    if i + 1 in shape.gains:
-      hidden = hidden * (1.0 + code[..., at : at + weight.shape[1]])
-      at += weight.shape[1]
-  scales = params['scales'][block]
-  if shape.gated:
-    scales = scales * jnp.tanh(1.0 + code[..., at : at + 3])
-  return scales * hidden
+  own = _biased(params, code)[..., at : at + shape.block_size]
+  cuts = np.cumsum(_steered(shape))[:-1]
+  return _delta(shape, params, block, state, jnp.split(own, cuts, axis=-1))
 
 
 def tabulate(shape: Shape, params: PyTree, code: Array, size: int) -> Array:
@@ -314,10 +317,41 @@ def tabulate(shape: Shape, params: PyTree, code: Array, size: int) -> Array:
   return jax.lax.map(slab, axis)
 
 
-def _turn(params: PyTree, state: Array, code: Array, at: int) -> Array:
-  """Adds the product of a state `[..., 3]` with a matrix in a code."""
-  if 'bias' in params:
-    code = code + params['bias']
-  rows = [code[..., at + 3 * i : at + 3 * i + 3] for i in range(3)]
-  added = sum(state[..., i : i + 1] * row for i, row in enumerate(rows))
-  return state + _TURN * added
+def _steered(shape: Shape) -> list[int]:
+  """Returns how many numbers of a code each step of a block takes, in their order."""
+  sizes = []
+  for layer, width in enumerate(shape.widths, 1):
+    sizes += [width] * ((layer in shape.conditioned) + (layer in shape.gains))
+  return sizes + [3] * shape.gated
+
+
+def _biased(params: PyTree, code: Array) -> Array:
+  return code + params['bias'] if 'bias' in params else code
+
+
+def _delta(
+  shape: Shape, params: PyTree, block: int, state: Array, steered: Sequence[Array]
+) -> Array:
+  """Returns what a block adds, of the pieces of a code that are its own."""
+  pieces = iter(steered)
+  activation = ACTIVATIONS[shape.activation]
+  hidden = state
+  layers = params['weights'][block]
+  for i, weight in enumerate(layers):
+    hidden = jnp.matmul(hidden, weight, precision='highest')
+    if i + 1 in shape.conditioned:
+      hidden = hidden + next(pieces)
+    if i < len(layers) - 1:
+      hidden = activation(hidden)
+    if i + 1 in shape.gains:
+      hidden = hidden * (1.0 + next(pieces))
+  scales = params['scales'][block]
+  if shape.gated:
+    scales = scales * jnp.tanh(1.0 + next(pieces))
+  return scales * hidden
+
+
+def _turn(state: Array, matrix: Array) -> Array:
+  """Adds the product of a state `[..., 3]` with a matrix `[..., 9]` of a code."""
+  rows = jnp.split(matrix, 3, axis=-1)
+  return state + _TURN * sum(state[..., i : i + 1] * row for i, row in enumerate(rows))

@@ -94,6 +94,26 @@ class ResidualFlowTest(parameterized.TestCase):
     state = np.einsum('bi,bij->bj', state, last)
     np.testing.assert_allclose(got, (np.tanh(state) / 0.83 + 1) / 2, atol=2e-6)
 
+  def test_a_table_of_codes_is_as_good_as_a_code_for_each_colour(self):
+    shape = residual_flow.Shape(blocks=2, gains=(3,), gated=True, turned=True)
+    params = residual_flow.init(jax.random.key(1), shape)
+    table = jax.random.normal(jax.random.key(2), (4, shape.code_size))
+    look = np.array([3, 0, 3, 1, 0])
+    rgb = _RGB[:5]
+
+    def total(table, gathers):
+      given = (table, look) if gathers else (table[look],)
+      got = residual_flow.apply(shape, params, rgb, *given)
+      return jnp.sum(got**2), got
+
+    slope = jax.jit(jax.value_and_grad(total, has_aux=True), static_argnums=1)
+    (_, got), slopes = slope(table, True)
+    (_, want), each = slope(table, False)
+    np.testing.assert_allclose(got, want, atol=1e-6)
+    np.testing.assert_allclose(slopes, each, rtol=1e-4, atol=1e-6)
+    self.assertEqual(float(jnp.abs(slopes[2]).max()), 0.0)
+    self.assertGreater(float(jnp.abs(slopes[0]).max()), 0.0)
+
   def test_gains_scale_units(self):
     shape = residual_flow.Shape(conditioned=(1,), gains=(3,))
     params = residual_flow.init(jax.random.key(1), shape)

@@ -254,9 +254,10 @@ def loss(
   if not config.solved:
     error = _run(config, params, encoded, batch['rgb']) - batch['target']
     return 4.0 * jnp.mean(jnp.square(error)), (stats, {})
-  seen = features(config, rounded(config, params), encoded)
-  outputs = jnp.matmul(seen[..., : config.width], params[-1]['weight'][: config.width])
-  outputs = outputs + jnp.matmul(seen[..., config.width :], stats)
+  # Without the constant beside them: neither is copied.
+  hidden = _hidden(config, rounded(config, params)[:-1], encoded)
+  outputs = jnp.matmul(hidden, params[-1]['weight'][: config.width])
+  outputs = outputs + jnp.matmul(encoded, stats[:-1]) + stats[-1]
   picked = jnp.take_along_axis(outputs, batch['channel'][:, None], 1)[:, 0]
   return jnp.mean(jnp.square(picked - batch['target'])), (stats, {})
 

@@ -208,7 +208,7 @@ def loss(
   if config.coefficient:
     stats['vectors'] = spectral.iterate(stats['vectors'], params['flow']['weights'])
   flow, codes, bits = _shipped(config, params, stats, key)
-  raw = residual_flow.apply(config.flow, flow, batch['rgb'], codes[batch['lut']])
+  raw = residual_flow.apply(config.flow, flow, batch['rgb'], codes, batch['lut'])
   error = jnp.mean(_differences(config, _within(raw, batch['target']), batch['target']))
   metrics = {'error': error}
   if config.precision != 'learned':
