@@ -84,7 +84,7 @@ def _photos(folder: pathlib.Path, kind: str, count: int) -> list[pathlib.Path]:
     large = np.asarray(picture.convert('RGB').resize((_WIDTH, _HEIGHT)))
     path = folder / f'{i:03d}.{kind}'
     if kind == 'jpg':
-      PIL.Image.fromarray(large).save(path, quality=_QUALITY, subsampling='4:2:0')
+      PIL.Image.fromarray(large).save(path, quality=_QUALITY, subsampling=0)
     else:
       noise = rng.integers(0, 257, large.shape, np.uint16)
       tifffile.imwrite(path, large * np.uint16(255) + noise, photometric='rgb')
@@ -156,9 +156,7 @@ def _by_ocio(path: pathlib.Path, lut: pathlib.Path, out: pathlib.Path) -> None:
   strides = pixels.itemsize, pixels.strides[1], pixels.strides[0]
   cpu.apply(ocio.PackedImageDesc(pixels, _WIDTH, _HEIGHT, 3, depth, *strides))
   if path.suffix == '.jpg':
-    PIL.Image.fromarray(pixels).save(
-      out / path.name, quality=_QUALITY, subsampling='4:2:0'
-    )
+    PIL.Image.fromarray(pixels).save(out / path.name, quality=_QUALITY, subsampling=0)
   else:
     tifffile.imwrite(out / path.name, pixels, photometric='rgb')
 
@@ -170,7 +168,7 @@ def _by_ffmpeg(
     [
       *(imageio_ffmpeg.get_ffmpeg_exe(), '-loglevel', 'error', '-y', '-i', str(path)),
       *('-vf', f'lut3d={lut}', '-qscale:v', str(scale), '-qmin', '1'),
-      *('-pix_fmt', 'yuvj420p', '-threads', '1', str(out / path.name)),
+      *('-pix_fmt', 'yuvj444p', '-threads', '1', str(out / path.name)),
     ],
     check=True,
   )

@@ -116,10 +116,14 @@ def tiff_with_exif(content: bytes, exif: bytes) -> bytes:
     return content
   (offset,) = struct.unpack_from(f'{order}I', content, 4)
   own = {field.tag: field for field in _read(content, offset, order)}
-  padded = content + b'\0' * (len(content) % 2)
   fields = tuple(sorted({**own, **added}.values(), key=lambda field: field.tag))
-  directory = _to_bytes(fields, len(padded), order)
-  return padded[:4] + struct.pack(f'{order}I', len(padded)) + padded[8:] + directory
+  padding = b'\0' * (len(content) % 2)
+  end = len(content) + len(padding)
+  head = content[:4] + struct.pack(f'{order}I', end)
+  # Joined once: the file may be of gigabytes.
+  return b''.join(
+    [head, memoryview(content)[8:], padding, _to_bytes(fields, end, order)]
+  )
 
 
 def _read(content: bytes, offset: int, order: str, depth: int = 0) -> list[_Field]:

@@ -59,6 +59,7 @@ class Decoded(NamedTuple):
     exif: The EXIF stream.
     annotations: What else the file says.
     lossless: Whether its format stores pixels without loss.
+    compressed: Whether its pixels are compressed.
   """
 
   pixels: np.ndarray
@@ -67,6 +68,7 @@ class Decoded(NamedTuple):
   exif: bytes | None
   annotations: annotations_lib.Annotations = annotations_lib.Annotations()
   lossless: bool = False
+  compressed: bool = True
 
 
 def from_png(content: bytes, source: str, say: Say) -> Decoded:
@@ -107,6 +109,7 @@ def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
     exif = exif_codec.tiff_to_exif(content)
     annotations = tiff_annotations.read(page, content)
     lossless = page.compression not in _LOSSY
+    compressed = page.compression != tifffile.COMPRESSION.NONE
     pixels = page.asarray()
   if messages:
     say(f'{source}: {messages[0]} ({len(messages)} such remarks)')
@@ -119,7 +122,7 @@ def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
       f'{source}: found {pixels.dtype} samples, expected 8 or 16 bits or float'
     )
   pixels = pixels.astype(pixels.dtype.newbyteorder('='), copy=False)
-  return Decoded(pixels, colours, icc, exif, annotations, lossless)
+  return Decoded(pixels, colours, icc, exif, annotations, lossless, compressed)
 
 
 def from_jpeg(content: bytes, source: str, say: Say) -> Decoded:

@@ -33,6 +33,13 @@ _PNG_OPTIONS = {
   'filter': imagecodecs.PNG.FILTER.PAETH,
 }
 
+# On photographs smaller than at level 6, in two thirds of its time.
+_TIFF_OPTIONS = {
+  'compression': 'adobe_deflate',
+  'predictor': True,
+  'compressionargs': {'level': 1},
+}
+
 
 class Content(NamedTuple):
   """What goes into a file.
@@ -42,12 +49,14 @@ class Content(NamedTuple):
     icc: The ICC profile.
     exif: The EXIF stream.
     annotations: What else the file says, all of which the format holds.
+    compressed: Whether TIFF is.
   """
 
   pixels: np.ndarray
   icc: bytes | None
   exif: bytes | None
   annotations: annotations_lib.Annotations
+  compressed: bool = True
 
 
 def to_png(content: Content, quality: int, lossless: bool) -> bytes:
@@ -66,7 +75,7 @@ def to_png(content: Content, quality: int, lossless: bool) -> bytes:
 
 
 def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
-  """Encodes exactly, at 8 or 16 bits or as float, deflated with a predictor.
+  """Encodes exactly, at 8 or 16 bits or as float, deflated unless told otherwise.
 
   The file takes the byte order of the EXIF stream, so that its values can be
   moved without knowing what they mean.
@@ -92,8 +101,7 @@ def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
     photometric='rgb',
     planarconfig='contig',
     extrasamples=['unassalpha'] if pixels.shape[2] == 4 else None,
-    compression='adobe_deflate',
-    predictor=True,
+    **(_TIFF_OPTIONS if content.compressed else {}),
     iccprofile=content.icc,
     software=False,
     metadata=None,
@@ -121,7 +129,6 @@ def to_jpeg(content: Content, quality: int, lossless: bool) -> bytes:
     quality=quality,
     icc_profile=content.icc,
     subsampling=0,
-    optimize=True,
   )
   return jpeg_annotations.put(encoded, content.annotations, content.exif)
 

@@ -76,6 +76,7 @@ class Image(NamedTuple):
     annotations: What else the file says: colour chunks, text, XMP, IPTC, resolution.
     lossless: Whether it comes from a file without loss and is to stay exact
       wherever the format can.
+    compressed: Whether its pixels are compressed; a TIFF file that is not stays so.
   """
 
   pixels: np.ndarray
@@ -83,6 +84,7 @@ class Image(NamedTuple):
   exif: bytes | None = None
   annotations: annotations_lib.Annotations = annotations_lib.Annotations()
   lossless: bool = False
+  compressed: bool = True
 
 
 def read(
@@ -148,7 +150,12 @@ def decode(
     )
   _check_finite(decoded.pixels, source)
   return Image(
-    decoded.pixels, decoded.icc, decoded.exif, decoded.annotations, decoded.lossless
+    decoded.pixels,
+    decoded.icc,
+    decoded.exif,
+    decoded.annotations,
+    decoded.lossless,
+    decoded.compressed,
   )
 
 
@@ -353,7 +360,10 @@ def _fitted(image: Image, kind: str) -> tuple[encoders.Content, list[str]]:
   if exif is not None:
     exif = exif_cleaning.clean(exif, kind=kind, height=height, width=width)
   annotations, exif, dropped = annotations_lib.fit(image.annotations, exif, kind)
-  return encoders.Content(image.pixels, image.icc, exif, annotations), unread + dropped
+  content = encoders.Content(
+    image.pixels, image.icc, exif, annotations, image.compressed
+  )
+  return content, unread + dropped
 
 
 @contextlib.contextmanager

@@ -176,6 +176,17 @@ class ImagesTest(parameterized.TestCase):
         got = self.decode(images.encode(images.Image(_noise('uint8')), kind))
         self.assertEqual((got.icc, got.exif), (None, None))
 
+  @parameterized.parameters('none', 'adobe_deflate', 'lzw')
+  def test_tiff_that_is_not_compressed_stays_so(self, compression):
+    pixels = np.random.default_rng(0).integers(0, 65536, (20, 30, 3), np.uint16)
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, pixels, photometric='rgb', compression=compression)
+    written = images.encode(images.decode(buffer.getvalue()), 'TIFF')
+    with tifffile.TiffFile(io.BytesIO(written)) as file:
+      page = file.pages.first
+      np.testing.assert_array_equal(page.asarray(), pixels)
+      self.assertEqual(page.compression == 1, compression == 'none')
+
   def test_encoding_is_repeatable(self):
     for kind in images.BITS:
       image = images.Image(_noise('uint8'), _icc(), _exif())
