@@ -147,7 +147,7 @@ def sample(lut: lattice_lib.Lut, rgb: Array, *, method: str = 'tetrahedral') -> 
   table, domain, knots, shaper = jax.tree.map(jnp.asarray, lut)
   channels = _channels(rgb, table.ndim - 1)
   if shaper is not None:
-    rgb = _shaped(*shaper, jnp.stack(channels, axis=-1))
+    rgb = _shaped(shaper.table, shaper.domain, jnp.stack(channels, axis=-1))
     channels = _channels(rgb, table.ndim - 1)
   if knots is None:
     return _evenly(method, table, domain, rgb)
@@ -442,4 +442,4 @@ _EITHER: Mapping[str, native.Interpolation] = {
   method: native.twin(method, functools.partial(_evenly_pure, method))
   for method in ('trilinear', 'tetrahedral')
 }
-_CURVES: native.Interpolation = native.curves_twin(_shaped_pure)
+_CURVES: native.Curves = native.curves_twin(_shaped_pure)

@@ -10,9 +10,10 @@ import numpy as np
 from lutjax.native import library
 from lutjax.types import Array
 
-# `(lattice, domain, rgb)`, or curves in the lattice's place; a domain of None is
-# [0, 1].
+# `(lattice, domain, rgb)`; a domain of None is [0, 1].
 Interpolation = Callable[[Array, Array | None, Array], Array]
+# `(table, domain, rgb)`.
+Curves = Callable[[Array, Array, Array], Array]
 
 _UNIT = np.array([[0, 0, 0], [1, 1, 1]], np.float32)
 
@@ -62,7 +63,7 @@ def twin(method: str, pure: Interpolation) -> Interpolation:
   return _twin(library.CALL, library.METHODS[method], pure)
 
 
-def curves_twin(pure: Interpolation) -> Interpolation:
+def curves_twin(pure: Curves) -> Curves:
   """Returns what `twin` does, of curves.
 
   Args:
@@ -89,7 +90,7 @@ def _usable(
   )
 
 
-def _twin(target: str, method: int, pure: Interpolation) -> Interpolation:
+def _twin(target: str, method: int, pure: Callable[..., Array]) -> Callable[..., Array]:
   """Returns `pure`, by a call of a target where it runs on a CPU."""
   call = functools.partial(_call, target=target, method=method)
 
