@@ -328,10 +328,12 @@ class CurvesTest(parameterized.TestCase):
   @hypothesis.given(
     st.sampled_from(_METHODS),
     st_numpy.arrays(np.float32, (9, 3), elements=st.floats(width=32)),
-    st_numpy.arrays(np.float32, (6, 3), elements=st.floats(0, 1, width=32)),
+    st_numpy.arrays(np.int32, (6, 3), elements=st.integers(0, 1000)),
     st.sampled_from([_UNIT, _LIMITS]),
   )
   def test_any_colours_as_the_pure_path(self, method, rgb, rows, limits):
+    # XLA takes what lies below 1e-38 for zero, also where it is all that curves span.
+    rows = np.float32(rows / 1000)
     lut = lattice.from_table(_GENTLE, shaper=lattice.Shaper(rows, limits))
     alone = lattice.from_shaper(lut.shaper)
     # XLA divides by the width of a domain with another last bit, which counts as often
