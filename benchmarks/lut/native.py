@@ -1,6 +1,6 @@
 """The native kernels and OpenColorIO on a photo of 12 megapixels.
 
-  python -m benchmarks.lut.native --photos=../shared/data/photos [--size=33]
+  python -m benchmarks.lut.native --photos=../shared/data/photos [--size=33] [--wide]
 
 One core. Ours and OpenColorIO (PackedImageDesc, lossless) alternate in this process;
 figures are megapixels per CPU second, medians over the rounds, and the median of the
@@ -10,11 +10,16 @@ codes and all; without `--photos` they are ramps with noise.
 * in place: a call on numpy arrays of float32, the result overwrites the pixels;
 * new image: the same into fresh memory, whose page faults count;
 * 8 bit, 16 bit: in place, codes;
-* donated: a jitted JAX function whose pixels are donated, against "in place".
+* donated: a jitted JAX function whose pixels are donated, against "in place";
+* curves: 1,024 samples per channel in front of the lattice, in place; also with half
+  the strength, for which OpenColorIO has no step (its figure is without); and alone.
+
+`--wide` adds, in place, lattices of 17 and 65 nodes per axis, and random pixels.
 
 The goals are those of the issue that asked for the kernels, on AVX2.
 """
 
+import functools
 import os
 import statistics
 import time
@@ -34,10 +39,13 @@ _PHOTOS = flags.DEFINE_multi_string('photos', [], 'Files, folders or globs.')
 _SIZE = flags.DEFINE_integer('size', 33, 'Nodes per axis.')
 _ROUNDS = flags.DEFINE_integer('rounds', 5, 'Runs of each engine.')
 _CORE = flags.DEFINE_integer('core', 1, 'The core that all runs on.')
+_WIDE = flags.DEFINE_boolean('wide', False, 'Other sizes and pixels, too.')
 _RANDOM = flags.DEFINE_boolean('random', False, 'Random pixels instead.')
 
 _HEIGHT, _WIDTH = 3000, 4000
 _UNIT = np.float32([[0, 0, 0], [1, 1, 1]])
+_AXIS = np.linspace(0, 1, 1024)
+_CURVES = np.stack([_AXIS**0.45, _AXIS**0.5, _AXIS**0.6], axis=-1).astype(np.float32)
 _GOALS = {
   ('trilinear', 'in place'): 4.5,
   ('tetrahedral', 'in place'): 1.8,
@@ -49,6 +57,9 @@ _GOALS = {
   ('tetrahedral', '8 bit'): 2.2,
   ('trilinear', '16 bit'): 4.0,
   ('tetrahedral', '16 bit'): 2.2,
+  ('tetrahedral', 'curves'): 1.3,
+  ('tetrahedral', 'curves, mix'): 1.25,
+  ('curves', 'in place'): 1.3,
 }
 
 _DEPTHS = {
@@ -61,10 +72,10 @@ _DEPTHS = {
 Engine = Callable[[], float]
 
 
-def _pixels() -> np.ndarray:
+def _pixels(*, random: bool) -> np.ndarray:
   """Returns `[H, W, 3]` in [0, 1]."""
   rng = np.random.default_rng(0)
-  if _RANDOM.value:
+  if random:
     return rng.random((_HEIGHT, _WIDTH, 3), np.float32)
   if not _PHOTOS.value:
     y, x = np.mgrid[0 : 1 : _HEIGHT * 1j, 0 : 1 : _WIDTH * 1j].astype(np.float32)
@@ -87,14 +98,25 @@ def _seconds(function: Callable[[], object]) -> float:
   return time.process_time() - start
 
 
-def _opencolorio(
-  table: np.ndarray, method: str, depth: ocio.BitDepth = ocio.BIT_DEPTH_F32
-) -> ocio.CPUProcessor:
+def _lattice(table: np.ndarray, method: str) -> ocio.Transform:
   lut = ocio.Lut3DTransform(gridSize=table.shape[0])
   linear = method == 'trilinear'
   lut.setInterpolation(ocio.INTERP_LINEAR if linear else ocio.INTERP_TETRAHEDRAL)
   lut.setData(table.ravel())
-  made = ocio.Config.CreateRaw().getProcessor(lut)
+  return lut
+
+
+def _curves() -> ocio.Transform:
+  lut = ocio.Lut1DTransform(len(_CURVES), False)
+  lut.setInterpolation(ocio.INTERP_LINEAR)
+  lut.setData(_CURVES.ravel())
+  return lut
+
+
+def _opencolorio(
+  *steps: ocio.Transform, depth: ocio.BitDepth = ocio.BIT_DEPTH_F32
+) -> ocio.CPUProcessor:
+  made = ocio.Config.CreateRaw().getProcessor(ocio.GroupTransform(list(steps)))
   return made.getOptimizedCPUProcessor(depth, depth, ocio.OPTIMIZATION_LOSSLESS)
 
 
@@ -112,20 +134,21 @@ def _packed(image: np.ndarray) -> ocio.PackedImageDesc:
   )
 
 
-def _of_codes(
-  table: np.ndarray, image: np.ndarray, method: str, dtype: str
+def _in_place(
+  pixels: np.ndarray,
+  kernel: Callable[[np.ndarray, np.ndarray], object],
+  *steps: ocio.Transform,
 ) -> tuple[Engine, Engine]:
-  """Returns ours and theirs in place, on codes."""
-  peer = _opencolorio(table, method, _DEPTHS[dtype])
-  codes = np.rint(image * np.iinfo(dtype).max).astype(dtype)
-  own = codes.copy()
+  """Returns ours and theirs on a copy of pixels, which they overwrite."""
+  peer = _opencolorio(*steps, depth=_DEPTHS[pixels.dtype.name])
+  own = pixels.copy()
 
   def ours() -> float:
-    np.copyto(own, codes)
-    return _seconds(lambda: library.interpolate(table, _UNIT, own, own, method=method))
+    np.copyto(own, pixels)
+    return _seconds(lambda: kernel(own, own))
 
   def theirs() -> float:
-    np.copyto(own, codes)
+    np.copyto(own, pixels)
     return _seconds(lambda: peer.apply(_packed(own)))
 
   return ours, theirs
@@ -135,25 +158,15 @@ def _engines(
   table: np.ndarray, image: np.ndarray, method: str
 ) -> dict[str, tuple[Engine, Engine]]:
   """Returns ours and theirs, by what they do."""
-  peer = _opencolorio(table, method)
-  own = image.copy()
+  step = _lattice(table, method)
+  peer = _opencolorio(step)
+  native = functools.partial(library.interpolate, table, _UNIT, method=method)
   donated = jax.jit(interpolate.METHODS[method], donate_argnums=1)
   donated = donated.lower(table, image).compile()
   placed = jax.device_put(table)
 
-  def native(source: np.ndarray, out: np.ndarray | None) -> np.ndarray:
-    return library.interpolate(table, _UNIT, source, out, method=method)
-
-  def ours_in_place() -> float:
-    np.copyto(own, image)
-    return _seconds(lambda: native(own, own))
-
-  def theirs_in_place() -> float:
-    np.copyto(own, image)
-    return _seconds(lambda: peer.apply(_packed(own)))
-
   def ours_new() -> float:
-    return _seconds(lambda: native(image, None))
+    return _seconds(lambda: native(image))
 
   def theirs_new() -> float:
     return _seconds(lambda: peer.apply(_packed(image), _packed(np.empty_like(image))))
@@ -162,26 +175,57 @@ def _engines(
     given = jax.block_until_ready(jax.numpy.array(image))
     return _seconds(lambda: donated(placed, given).block_until_ready())
 
-  return {
-    'in place': (ours_in_place, theirs_in_place),
+  in_place = _in_place(image, native, step)
+  engines = {
+    'in place': in_place,
     'new image': (ours_new, theirs_new),
-    'donated': (ours_donated, theirs_in_place),
-    '8 bit': _of_codes(table, image, method, 'uint8'),
-    '16 bit': _of_codes(table, image, method, 'uint16'),
+    'donated': (ours_donated, in_place[1]),
   }
+  for bits, dtype in ((8, np.uint8), (16, np.uint16)):
+    codes = np.rint(image * np.iinfo(dtype).max).astype(dtype)
+    engines[f'{bits} bit'] = _in_place(codes, native, step)
+  shaped = functools.partial(native, shaper=(_CURVES, _UNIT))
+  mixed = functools.partial(shaped, strength=0.5)
+  engines['curves'] = _in_place(image, shaped, _curves(), step)
+  engines['curves, mix'] = _in_place(image, mixed, _curves(), step)
+  return engines
 
 
-def _compare(table: np.ndarray, image: np.ndarray) -> None:
+def _report(name: str, work: str, engines: tuple[Engine, Engine]) -> None:
   megapixels = _HEIGHT * _WIDTH / 1e6
-  for method in ('trilinear', 'tetrahedral'):
-    for work, engines in _engines(table, image, method).items():
-      pairs = [[engine() for engine in engines] for _ in range(_ROUNDS.value)]
-      ours, theirs = (megapixels / statistics.median(times) for times in zip(*pairs))
-      ratio = statistics.median(their / our for our, their in pairs)
-      print(
-        f'{method:12}{work:10}{ours:7.0f} MP/s, OpenColorIO{theirs:5.0f} MP/s, '
-        f'{ratio:5.2f} (goal {_GOALS[method, work]})'
-      )
+  pairs = [[engine() for engine in engines] for _ in range(_ROUNDS.value)]
+  ours, theirs = (megapixels / statistics.median(times) for times in zip(*pairs))
+  ratio = statistics.median(their / our for our, their in pairs)
+  goal = _GOALS.get((name, work))
+  print(
+    f'{name:12}{work:12}{ours:7.0f} MP/s, OpenColorIO{theirs:5.0f} MP/s, '
+    f'{ratio:5.2f}' + ('' if goal is None else f' (goal {goal})')
+  )
+
+
+def _table(size: int) -> np.ndarray:
+  return np.random.default_rng(1).uniform(size=(size,) * 3 + (3,)).astype(np.float32)
+
+
+def _compare(image: np.ndarray) -> None:
+  for method in library.METHODS:
+    for work, engines in _engines(_table(_SIZE.value), image, method).items():
+      _report(method, work, engines)
+  alone = functools.partial(library.curves, _CURVES, _UNIT)
+  _report('curves', 'in place', _in_place(image, alone, _curves()))
+
+
+def _compare_wide(image: np.ndarray) -> None:
+  random = _pixels(random=True)
+  for size, pixels, name in (
+    (17, image, '17^3'),
+    (65, image, '65^3'),
+    (33, random, 'random 33^3'),
+  ):
+    table = _table(size)
+    for method in library.METHODS:
+      native = functools.partial(library.interpolate, table, _UNIT, method=method)
+      _report(method, name, _in_place(pixels, native, _lattice(table, method)))
 
 
 def main(argv: list[str]) -> None:
@@ -192,9 +236,10 @@ def main(argv: list[str]) -> None:
   jax.config.update('jax_platforms', 'cpu')
   print(f'{processor.describe()}; targets: {", ".join(library.targets())}')
   os.sched_setaffinity(0, {_CORE.value})
-  shape = (_SIZE.value,) * 3 + (3,)
-  table = np.random.default_rng(1).uniform(size=shape).astype(np.float32)
-  _compare(table, _pixels())
+  image = _pixels(random=_RANDOM.value)
+  _compare(image)
+  if _WIDE.value:
+    _compare_wide(image)
 
 
 if __name__ == '__main__':

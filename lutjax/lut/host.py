@@ -9,33 +9,48 @@ from lutjax.native import library
 
 
 def mapper(
-  lut: lattice_lib.Lut, *, method: str, strength: float = 1.0
+  lut: lattice_lib.Lut, *, method: str, strength: float = 1.0, threads: int = 1
 ) -> Callable[[np.ndarray], np.ndarray] | None:
   """Returns what maps pixels of their own type through a LUT by a kernel.
 
   Args:
-    lut: Any; kernels read lattices `[N1, N2, N3, 3]` without knots or shaper.
-    method: A name in `interpolate.METHODS`; kernels are of two.
+    lut: Any; kernels read lattices `[N1, N2, N3, 3]` without knots, curves in front
+      of them, and curves alone.
+    method: A name in `interpolate.METHODS`; kernels are of two. Curves alone are read
+      linearly by all but `nearest`.
     strength: 0 keeps the colours, 1 gives the look, in between mixes.
+    threads: How many share a large picture, the calling one included.
 
   Returns:
     `[..., 3]` or, with alpha, which is kept, `[..., 4]` of float32, uint8 or uint16
     to new pixels of the same type; codes are colours from 0 to 1, clamped and
     rounded to the nearest. None where no kernel does it.
   """
-  table = np.asarray(lut.table)
-  if (
-    method not in library.METHODS
-    or lut.knots is not None
-    or lut.shaper is not None
-    or not library.fits(table.shape, table.dtype)
-    or not library.targets()
-  ):
+  if not library.targets() or lut.knots is not None:
     return None
-  domain = np.asarray(lut.domain)
-
-  def mapped(pixels: np.ndarray) -> np.ndarray:
-    given = np.ascontiguousarray(pixels)
-    return library.interpolate(table, domain, given, method=method, strength=strength)
-
-  return mapped
+  table, domain = np.asarray(lut.table), np.asarray(lut.domain)
+  shaper = None
+  if lut.shaper is not None:
+    samples, limits = np.asarray(lut.shaper.table), np.asarray(lut.shaper.domain)
+    if not library.fits_curves(samples.shape, samples.dtype):
+      return None
+    if method != 'nearest' and lattice_lib.is_curves(lut):
+      return lambda pixels: library.curves(
+        samples,
+        limits,
+        np.ascontiguousarray(pixels),
+        strength=strength,
+        threads=threads,
+      )
+    shaper = (samples, limits)
+  if method not in library.METHODS or not library.fits(table.shape, table.dtype):
+    return None
+  return lambda pixels: library.interpolate(
+    table,
+    domain,
+    np.ascontiguousarray(pixels),
+    method=method,
+    shaper=shaper,
+    strength=strength,
+    threads=threads,
+  )

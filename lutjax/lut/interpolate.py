@@ -11,8 +11,8 @@ last bit (`positions.evenly`).
 Channels are separated before any arithmetic. XLA then has plain vectors and
 fuses a whole method, gathers included, into one loop that writes nothing but
 its result. On CPUs kernels in C++ do the same several times as fast, where they
-have been built (`lutjax.native`): trilinear and tetrahedral, float32, from three
-channels to three. What is written here is what they compute, and all derivatives.
+have been built (`lutjax.native`): shapers, trilinear and tetrahedral, float32, from
+three channels to three. What is written here is what they compute, and all derivatives.
 """
 
 import functools
@@ -147,9 +147,8 @@ def sample(lut: lattice_lib.Lut, rgb: Array, *, method: str = 'tetrahedral') -> 
   table, domain, knots, shaper = jax.tree.map(jnp.asarray, lut)
   channels = _channels(rgb, table.ndim - 1)
   if shaper is not None:
-    curves, limits = shaper
-    channels = [_shaped(x, curves[:, i], limits[:, i]) for i, x in enumerate(channels)]
-    rgb = jnp.stack(channels, axis=-1)
+    rgb = _shaped(shaper.table, shaper.domain, jnp.stack(channels, axis=-1))
+    channels = _channels(rgb, table.ndim - 1)
   if knots is None:
     return _evenly(method, table, domain, rgb)
   channels = [positions.normalize(x, domain[:, i]) for i, x in enumerate(channels)]
@@ -312,10 +311,21 @@ def _evenly_pure(
   return _blend(method)(lattice, places)
 
 
-def _shaped(x: Array, curve: Array, limits: Array) -> Array:
-  """Reads a curve `[S]` over `limits` at `[...]` inputs."""
-  place = positions.evenly(positions.normalize(x, limits), curve.shape[0])
-  return _trilinear(curve[:, None], [place])[..., 0]
+def _shaped(curves: Array, limits: Array, rgb: Array) -> Array:
+  """Reads curves `[S, D]` over `limits` `[2, D]` at `[..., D]` inputs."""
+  if native.usable_curves(curves, limits, rgb):
+    return _CURVES(curves, limits, rgb)
+  return _shaped_pure(curves, limits, rgb)
+
+
+def _shaped_pure(curves: Array, limits: Array, rgb: Array) -> Array:
+  """Does `_shaped` without kernels."""
+  channels = []
+  for i, x in enumerate(_channels(rgb, curves.shape[-1])):
+    unit = positions.normalize(x, limits[:, i])
+    place = positions.evenly(unit, curves.shape[0])
+    channels.append(_trilinear(curves[:, i, None], [place])[..., 0])
+  return jnp.stack(channels, axis=-1)
 
 
 def _strides(lattice: Array) -> list[int]:
@@ -432,3 +442,4 @@ _EITHER: Mapping[str, native.Interpolation] = {
   method: native.twin(method, functools.partial(_evenly_pure, method))
   for method in ('trilinear', 'tetrahedral')
 }
+_CURVES: native.Curves = native.curves_twin(_shaped_pure)

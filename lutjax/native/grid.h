@@ -4,19 +4,19 @@
 #define LUTJAX_NATIVE_GRID_H_
 
 #include "lattice.h"
+#include "positions.h"
 #include "vectors.h"
 
 namespace lutjax {
 namespace {
 
-constexpr int kBlock = 64;
+// Pixels of a block, and their colours.
+constexpr int kBlock = 64, kColours = 3 * kBlock;
 
-// One axis, as `Place` needs it.
 struct Axis {
   float low, high, width;
-  bool is_unit;   // low is 0 and high is 1
-  float cells;    // nodes less one
-  bool is_exact;  // products with `cells` are: it is a power of two
+  bool is_unit;  // low is 0 and high is 1
+  Nodes nodes;
   int32_t stride;
 };
 
@@ -28,16 +28,15 @@ struct Grid {
 
 LUTJAX_INLINE Grid MakeGrid(const Lattice& lattice) {
   Grid grid = {lattice.nodes, {}, 0};
+  if (lattice.nodes == nullptr) return grid;
   int32_t stride = 3;
   for (int i = 2; i >= 0; --i) {
-    const int32_t cells = lattice.sizes[i] - 1;
     const float low = lattice.low[i], high = lattice.high[i];
     grid.axes[i] = {low,
                     high,
                     high - low,
                     low == 0.0f && high == 1.0f,
-                    static_cast<float>(cells),
-                    (cells & (cells - 1)) == 0,
+                    MakeNodes(lattice.sizes[i]),
                     stride};
     grid.far += stride;
     stride *= lattice.sizes[i];

@@ -1,4 +1,4 @@
-// The kernels as calls of XLA, and of Python on arrays of the host.
+// The kernels as calls of XLA.
 
 #include <algorithm>
 #include <cstdint>
@@ -11,12 +11,6 @@ namespace lutjax {
 namespace {
 
 namespace ffi = xla::ffi;
-
-// Pixels per part of a call: what a thread does in a tenth of a millisecond or two.
-constexpr int64_t kPart = 1 << 15;
-
-// The changes that this build expects of its caller (library.py).
-constexpr int32_t kVersion = 1;
 
 // Where one operand of a mapped call lies: its leading axes are those of the
 // result, or 1 where it is the same for all.
@@ -37,24 +31,43 @@ int64_t Product(ffi::AnyBuffer::Dimensions dimensions, size_t from, size_t to) {
   return product;
 }
 
-// Lattice [..., N1, N2, N3, 3], domain [..., 2, 3], pixels [..., P..., 3].
-ffi::Error Interpolate(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> lattice,
-                       ffi::Buffer<ffi::F32> domain, ffi::Buffer<ffi::F32> pixels,
-                       ffi::Result<ffi::Buffer<ffi::F32>> result, int32_t method) {
-  const auto sizes = lattice.dimensions(), shape = result->dimensions();
-  const auto limits = domain.dimensions(), source = pixels.dimensions();
-  if (sizes.size() < 4) {
-    return ffi::Error::InvalidArgument("Expected a lattice [..., N, N, N, 3].");
+// The axes of a table: of a lattice [N1, N2, N3, 3] or of curves [S, 3].
+constexpr size_t kOfLattice = 4, kOfCurves = 2;
+
+template <size_t kAxes>
+Lut MakeLut(const float* table, const int64_t* sizes, const float* domain) {
+  Lut lut = {};
+  if constexpr (kAxes == kOfLattice) {
+    lut.lattice.nodes = table;
+    for (int i = 0; i < 3; ++i) lut.lattice.sizes[i] = static_cast<int32_t>(sizes[i]);
+    SetDomain(domain, lut.lattice);
+  } else {
+    lut.curves.rows = table;
+    lut.curves.size = static_cast<int32_t>(sizes[0]);
+    SetDomain(domain, lut.curves);
   }
-  const size_t axes = sizes.size() - 4;
-  const int64_t floats = Product(sizes, axes, axes + 4);
+  return lut;
+}
+
+// Table [..., N, 3] or [..., N1, N2, N3, 3], domain [..., 2, 3], pixels [..., P..., 3].
+template <size_t kAxes>
+ffi::Error Map(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> table,
+               ffi::Buffer<ffi::F32> domain, ffi::Buffer<ffi::F32> pixels,
+               ffi::Result<ffi::Buffer<ffi::F32>> result, int32_t method) {
+  const auto sizes = table.dimensions(), shape = result->dimensions();
+  const auto limits = domain.dimensions(), source = pixels.dimensions();
+  if (sizes.size() < kAxes) {
+    return ffi::Error::InvalidArgument("Expected a table of more axes.");
+  }
+  const size_t axes = sizes.size() - kAxes;
+  const int64_t floats = Product(sizes, axes, sizes.size());
   if (sizes.back() != 3 || floats > kMaxFloats || limits.size() != axes + 2 ||
       Product(limits, axes, axes + 2) != 6 || shape.size() <= axes ||
       source.size() != shape.size() || shape.back() != 3) {
     return ffi::Error::InvalidArgument(
-        "Expected lattice [..., N, N, N, 3], domain [..., 2, 3], pixels [..., 3].");
+        "Expected table [..., N, 3], domain [..., 2, 3], pixels [..., 3].");
   }
-  for (size_t axis = axes; axis < axes + 3; ++axis) {
+  for (size_t axis = axes; axis + 1 < sizes.size(); ++axis) {
     if (sizes[axis] < 2) return ffi::Error::InvalidArgument("Expected N >= 2.");
   }
   int64_t batch = Product(shape, 0, axes);
@@ -74,17 +87,12 @@ ffi::Error Interpolate(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> lattice,
   const int64_t each = (count + kPart - 1) / kPart;
   auto part = [=](int64_t index) {
     const int64_t item = index / each, from = index % each * kPart;
-    const int64_t table = is_one ? 0 : BatchIndex(sizes, shape, axes, item);
+    const int64_t own = is_one ? 0 : BatchIndex(sizes, shape, axes, item);
     const int64_t box = is_one ? 0 : BatchIndex(limits, shape, axes, item);
     const int64_t image = is_one ? 0 : BatchIndex(source, shape, axes, item);
-    Lattice view = {lattice.typed_data() + table * floats, {}, {}, {}};
-    const float* edges = domain.typed_data() + 6 * box;
-    for (int i = 0; i < 3; ++i) {
-      view.sizes[i] = static_cast<int32_t>(sizes[axes + i]);
-      view.low[i] = edges[i];
-      view.high[i] = edges[3 + i];
-    }
-    run(view, job, in + 3 * (image * count + from), out + 3 * (item * count + from),
+    const Lut lut = MakeLut<kAxes>(table.typed_data() + own * floats,
+                                   sizes.begin() + axes, domain.typed_data() + 6 * box);
+    run(lut, job, in + 3 * (image * count + from), out + 3 * (item * count + from),
         std::min(kPart, count - from));
   };
   const int64_t parts = batch * each;
@@ -94,33 +102,20 @@ ffi::Error Interpolate(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> lattice,
   return ffi::Error::Success();
 }
 
+auto Binding() {
+  return ffi::Ffi::Bind()
+      .Ctx<ffi::ThreadPool>()
+      .Arg<ffi::Buffer<ffi::F32>>()
+      .Arg<ffi::Buffer<ffi::F32>>()
+      .Arg<ffi::Buffer<ffi::F32>>()
+      .Ret<ffi::Buffer<ffi::F32>>()
+      .Attr<int32_t>("method");
+}
+
 }  // namespace
 }  // namespace lutjax
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(lutjax_interpolate, lutjax::Interpolate,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
-                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
-                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
-                                  .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
-                                  .Attr<int32_t>("method"));
-
-extern "C" int32_t lutjax_version() { return lutjax::kVersion; }
-
-// On the calling thread: `out` is `in` or does not overlap it.
-extern "C" void lutjax_interpolate_host(const float* nodes, const int32_t* sizes,
-                                        const float* domain, int32_t method,
-                                        int32_t depth, int32_t has_alpha,
-                                        float strength, const void* in, void* out,
-                                        int64_t count) {
-  lutjax::Lattice view = {nodes, {}, {}, {}};
-  for (int i = 0; i < 3; ++i) {
-    view.sizes[i] = sizes[i];
-    view.low[i] = domain[i];
-    view.high[i] = domain[3 + i];
-  }
-  const lutjax::Job job = {static_cast<lutjax::Method>(method),
-                           static_cast<lutjax::Depth>(depth), has_alpha != 0, strength};
-  lutjax::Chosen()(view, job, in, out, count);
-}
+XLA_FFI_DEFINE_HANDLER_SYMBOL(lutjax_interpolate, lutjax::Map<lutjax::kOfLattice>,
+                              lutjax::Binding());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(lutjax_curves, lutjax::Map<lutjax::kOfCurves>,
+                              lutjax::Binding());

@@ -9,39 +9,15 @@
 // What must hold is what lutjax/lut/interpolate.py says: nodes are exact, one NaN
 // makes a pixel NaN, infinities clamp. See there and in lut/positions.py for why.
 
+#include "curves.h"
 #include "grid.h"
 #include "lattice.h"
 #include "pixels.h"
+#include "positions.h"
 #include "vectors.h"
 
 namespace lutjax {
 namespace {
-
-// Finds the node below each colour, and the way from there to the next: what
-// positions.evenly does, step by step.
-LUTJAX_INLINE void Place(const Axis& axis, Wide x, WideInt& node, Wide& fraction) {
-  x = x < axis.low ? Splat(axis.low) : x;
-  x = x > axis.high ? Splat(axis.high) : x;
-  if (!axis.is_unit) x = (x - axis.low) / axis.width;
-  const Wide top = Splat(axis.cells - 1.0f);
-  const Wide scaled = x * axis.cells;
-  if (axis.is_exact) {
-    node = ToInt(Min(scaled, top));
-    fraction = scaled - ToFloat(node);
-    return;
-  }
-  const Wide whole = ToFloat(ToInt(Min(scaled, Splat(axis.cells)) + 0.5f));
-  const Wide off = ProductAbove(x, axis.cells, whole);
-  const Wide limit = whole * 0x1p-24f;
-  const WideInt own = (off <= limit) & (-off <= limit);
-  const Wide below = ToFloat(ToInt(Min(own ? whole : scaled, top)));
-  fraction = ProductAbove(x, axis.cells, below);
-  fraction = own ? whole - below : fraction;
-  // A product that was rounded up to a node lies in the cell below.
-  const WideInt passed = fraction < 0.0f;
-  node = ToInt(below) + passed;
-  fraction = passed ? fraction + 1.0f : fraction;
-}
 
 struct Plan {
   alignas(64) int32_t corner[kBlock], first[kBlock], second[kBlock];
@@ -89,9 +65,12 @@ LUTJAX_INLINE void MakePlan(const Grid& grid, const float* in, Plan& plan) {
     Wide fraction[3];
     WideInt corner = {};
     for (int i = 0; i < 3; ++i) {
+      const Axis& axis = grid.axes[i];
+      const Wide unit = Normalize(colour[i], Splat(axis.low), Splat(axis.high),
+                                  Splat(axis.width), axis.is_unit);
       WideInt node;
-      Place(grid.axes[i], colour[i], node, fraction[i]);
-      corner += node * grid.axes[i].stride;
+      Place(axis.nodes, unit, node, fraction[i]);
+      corner += node * axis.stride;
     }
     Store(plan.corner + at, corner);
     if (kMethod == Method::kTetrahedral) {
@@ -163,20 +142,21 @@ void MapBlock(const Grid& grid, const float* in, float* out) {
 
 }  // namespace
 
-void LUTJAX_RUN(const Lattice& lattice, const Job& job, const void* in, void* out,
+void LUTJAX_RUN(const Lut& lut, const Job& job, const void* in, void* out,
                 int64_t count) {
-  const Grid grid = MakeGrid(lattice);
   const Block block = job.method == Method::kTetrahedral
                           ? MapBlock<Method::kTetrahedral>
                           : MapBlock<Method::kTrilinear>;
+  const Steps steps = {MakeShaper(lut.curves), MakeGrid(lut.lattice), block,
+                       job.strength};
   const Pixels pixels = {in, out, count};
   switch (job.depth) {
     case Depth::kFloat:
-      return MapPixels<float>(grid, block, job, pixels);
+      return MapPixels<float>(steps, job.has_alpha, pixels);
     case Depth::k8Bits:
-      return MapPixels<uint8_t>(grid, block, job, pixels);
+      return MapPixels<uint8_t>(steps, job.has_alpha, pixels);
     case Depth::k16Bits:
-      return MapPixels<uint16_t>(grid, block, job, pixels);
+      return MapPixels<uint16_t>(steps, job.has_alpha, pixels);
   }
 }
 

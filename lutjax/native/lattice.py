@@ -1,4 +1,4 @@
-"""Lattice interpolation by the kernels, as a JAX function."""
+"""Lattices and curves read by the kernels, as JAX functions."""
 
 import functools
 from collections.abc import Callable
@@ -12,6 +12,8 @@ from lutjax.types import Array
 
 # `(lattice, domain, rgb)`; a domain of None is [0, 1].
 Interpolation = Callable[[Array, Array | None, Array], Array]
+# `(table, domain, rgb)`.
+Curves = Callable[[Array, Array, Array], Array]
 
 _UNIT = np.array([[0, 0, 0], [1, 1, 1]], np.float32)
 
@@ -28,15 +30,21 @@ def usable(lattice: Array, domain: Array | None, rgb: Array) -> bool:
     True for a lattice `[N1, N2, N3, 3]` and colours `[..., 3]` of known shape, all
     float32, where the extension is built and not turned off.
   """
-  known = all(isinstance(axis, int) for axis in (*lattice.shape, *rgb.shape))
-  return (
-    known
-    and library.fits(lattice.shape, lattice.dtype)
-    and (domain is None or domain.dtype == np.float32)
-    and rgb.shape[-1:] == (3,)
-    and rgb.dtype == np.float32
-    and library.load() is not None
-  )
+  return _usable(library.fits, lattice, domain, rgb)
+
+
+def usable_curves(table: Array, domain: Array, rgb: Array) -> bool:
+  """Whether there are kernels for these arguments.
+
+  Args:
+    table: Of any shape and type; one curve per column.
+    domain: `[2, D]` of any type.
+    rgb: `[..., D]` of any type.
+
+  Returns:
+    As `usable` does, for curves `[S, 3]`.
+  """
+  return _usable(library.fits_curves, table, domain, rgb)
 
 
 def twin(method: str, pure: Interpolation) -> Interpolation:
@@ -52,8 +60,39 @@ def twin(method: str, pure: Interpolation) -> Interpolation:
   Returns:
     The function, for arguments that are `usable`.
   """
+  return _twin(library.CALL, library.METHODS[method], pure)
 
-  call = functools.partial(_call, method=method)
+
+def curves_twin(pure: Curves) -> Curves:
+  """Returns what `twin` does, of curves.
+
+  Args:
+    pure: What the kernel computes.
+
+  Returns:
+    The function, for arguments for which `usable_curves` holds. Where a channel is
+    NaN, all are.
+  """
+  return _twin(library.CURVES, 0, pure)
+
+
+def _usable(
+  fits: Callable[..., bool], table: Array, domain: Array | None, rgb: Array
+) -> bool:
+  known = all(isinstance(axis, int) for axis in (*table.shape, *rgb.shape))
+  return (
+    known
+    and fits(table.shape, table.dtype)
+    and (domain is None or domain.dtype == np.float32)
+    and rgb.shape[-1:] == (3,)
+    and rgb.dtype == np.float32
+    and library.load() is not None
+  )
+
+
+def _twin(target: str, method: int, pure: Callable[..., Array]) -> Callable[..., Array]:
+  """Returns `pure`, by a call of a target where it runs on a CPU."""
+  call = functools.partial(_call, target=target, method=method)
 
   @jax.custom_batching.custom_vmap
   def kernel(lattice: Array, domain: Array, rgb: Array) -> Array:
@@ -89,19 +128,25 @@ def twin(method: str, pure: Interpolation) -> Interpolation:
 
 
 def _call(
-  lattice: Array, domain: Array, rgb: Array, *, method: str, in_place: bool = False
+  lattice: Array,
+  domain: Array,
+  rgb: Array,
+  *,
+  target: str,
+  method: int,
+  in_place: bool = False,
 ) -> Array:
   # As a sum of all three: in `shard_map` it varies along the axes of any of them.
   result = jax.eval_shape(
-    lambda lattice, domain, rgb: rgb + domain[0] + lattice[0, 0, 0],
+    lambda lattice, domain, rgb: rgb + domain[0] + lattice[(0,) * (lattice.ndim - 1)],
     lattice,
     domain,
     rgb,
   )
   call = jax.ffi.ffi_call(
-    library.CALL,
+    target,
     result,
     vmap_method='expand_dims',
     input_output_aliases={2: 0} if in_place else None,
   )
-  return call(lattice, domain, rgb, method=np.int32(library.METHODS[method]))
+  return call(lattice, domain, rgb, method=np.int32(method))

@@ -6,6 +6,7 @@
 
 #include <type_traits>
 
+#include "curves.h"
 #include "grid.h"
 #include "lattice.h"
 #include "vectors.h"
@@ -20,8 +21,6 @@ struct Pixels {
 };
 
 // Colours of a block, with room for vectors of four that end past them.
-constexpr int kColours = 3 * kBlock;
-
 struct alignas(64) Colours {
   float at[kColours + 4];
 };
@@ -77,33 +76,52 @@ LUTJAX_INLINE void Write(const Colours& colours, const T* in, T* out) {
   std::memcpy(out, codes, sizeof codes);
 }
 
+// What is done to a block: curves, a lattice or both; then the mix with its own.
+struct Steps {
+  Shaper shaper;  // no rows: none
+  Grid grid;      // no nodes: none
+  Block block;
+  float strength;
+};
+
+// `out` may be `in`.
+LUTJAX_INLINE void Grade(const Steps& steps, const float* in, float* out) {
+  if (steps.shaper.rows == nullptr) return steps.block(steps.grid, in, out);
+  if (steps.grid.nodes == nullptr) {
+    Shape(steps.shaper, in, out);
+    return SpreadNan(out);
+  }
+  Colours shaped;
+  Shape(steps.shaper, in, shaped.at);
+  steps.block(steps.grid, shaped.at, out);
+}
+
 template <class T, int kChannels>
-LUTJAX_INLINE void MapOne(const Grid& grid, Block block, float strength, const T* in,
-                          T* out) {
+LUTJAX_INLINE void MapOne(const Steps& steps, const T* in, T* out) {
   Colours own, graded;
   Read<T, kChannels>(in, own);
-  block(grid, own.at, graded.at);
-  if (strength != 1.0f) {
+  Grade(steps, own.at, graded.at);
+  if (steps.strength != 1.0f) {
     for (int i = 0; i < kColours; i += kLanes) {
       const Wide from = Load<Wide>(own.at + i), to = Load<Wide>(graded.at + i);
-      Store(graded.at + i, Wide(from + strength * (to - from)));
+      Store(graded.at + i, Wide(from + steps.strength * (to - from)));
     }
   }
   Write<T, kChannels>(graded, in, out);
 }
 
 template <class T, int kChannels>
-void MapChannels(const Grid& grid, Block block, float strength, const Pixels& pixels) {
+void MapChannels(const Steps& steps, const Pixels& pixels) {
   const T* in = static_cast<const T*>(pixels.in);
   T* out = static_cast<T*>(pixels.out);
   // Floats without alpha need no copy.
   constexpr bool kCanBeDirect = std::is_same_v<T, float> && kChannels == 3;
-  const bool is_direct = kCanBeDirect && strength == 1.0f;
+  const bool is_direct = kCanBeDirect && steps.strength == 1.0f;
   auto map = [&](const T* from, T* to) {
     if constexpr (kCanBeDirect) {
-      if (is_direct) return block(grid, from, to);
+      if (is_direct) return Grade(steps, from, to);
     }
-    MapOne<T, kChannels>(grid, block, strength, from, to);
+    MapOne<T, kChannels>(steps, from, to);
   };
   int64_t done = 0;
   for (; done + kBlock <= pixels.count; done += kBlock) {
@@ -118,11 +136,11 @@ void MapChannels(const Grid& grid, Block block, float strength, const Pixels& pi
 }
 
 template <class T>
-void MapPixels(const Grid& grid, Block block, const Job& job, const Pixels& pixels) {
-  if (job.has_alpha) {
-    MapChannels<T, 4>(grid, block, job.strength, pixels);
+void MapPixels(const Steps& steps, bool has_alpha, const Pixels& pixels) {
+  if (has_alpha) {
+    MapChannels<T, 4>(steps, pixels);
   } else {
-    MapChannels<T, 3>(grid, block, job.strength, pixels);
+    MapChannels<T, 3>(steps, pixels);
   }
 }
 

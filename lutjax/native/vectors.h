@@ -136,21 +136,6 @@ LUTJAX_INLINE Wide LoadGroups(const float* from) {
 #endif
 }
 
-// x * factor - whole, rounded once, for a whole near the product. The factor has
-// 12 bits at most, hence halves of 12 bits have products that a float holds.
-LUTJAX_INLINE Wide ProductAbove(Wide x, float factor, Wide whole) {
-#if LUTJAX_FMA && LUTJAX_LANES == 16
-  return (Wide)_mm512_fmsub_ps((__m512)x, _mm512_set1_ps(factor), (__m512)whole);
-#elif LUTJAX_FMA && LUTJAX_LANES == 8
-  return (Wide)_mm256_fmsub_ps((__m256)x, _mm256_set1_ps(factor), (__m256)whole);
-#elif LUTJAX_FMA
-  return (Wide)vfmaq_n_f32((float32x4_t)-whole, (float32x4_t)x, factor);
-#else
-  const Wide high = (Wide)((WideInt)x & ~0xfff);
-  return (high * factor - whole) + (x - high) * factor;
-#endif
-}
-
 }  // namespace
 }  // namespace lutjax
 

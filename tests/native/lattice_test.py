@@ -13,6 +13,7 @@ from absl.testing import absltest, parameterized
 from jax.sharding import AxisType
 
 from lutjax.lut import interpolate
+from lutjax.lut import lattice as lattice_lib
 from lutjax.native import lattice, library
 
 _METHODS = tuple(library.METHODS)
@@ -188,6 +189,44 @@ class TransformationTest(parameterized.TestCase):
     want = _PURE['trilinear'](table, None, rgb)
     self.assertEqual(got.dtype, want.dtype)
     self.assert_close(got, want)
+
+
+class CurvesTest(parameterized.TestCase):
+  """`interpolate.sample` with a shaper, by kernels."""
+
+  def setUp(self):
+    super().setUp()
+    rng = np.random.default_rng(0)
+    self.rows = rng.uniform(size=(2, 9, 3)).astype(np.float32)
+    self.rgb = rng.uniform(-1, 1, (4, 5, 3)).astype(np.float32)
+
+  def test_slopes_are_those_of_the_pure_function(self):
+    def slopes(shaped):
+      def total(rows, limits, rgb):
+        return (shaped(rows, limits, rgb) ** 2).sum()
+
+      return jax.jit(jax.grad(total, (0, 1, 2)))(self.rows[0], _DOMAINS[1], self.rgb)
+
+    got, want = slopes(interpolate._shaped), slopes(interpolate._shaped_pure)
+    for one, other in zip(got, want):
+      np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+      self.assertGreater(np.abs(other).max(), 0.1)
+
+  def test_mapped_over_looks_in_one_call(self):
+    mapped = jax.jit(jax.vmap(interpolate._shaped, (0, None, None)))
+    given = (self.rows, _DOMAINS[0], self.rgb[0])
+    want = [interpolate._shaped_pure(each, *given[1:]) for each in self.rows]
+    np.testing.assert_allclose(mapped(*given), np.stack(want), rtol=0, atol=2e-7)
+    text = mapped.lower(*given).as_text()
+    self.assertEqual(text.count(f'custom_call @{library.CURVES}'), 1)
+
+  def test_calls_on_cpus_only(self):
+    shaper = lattice_lib.Shaper(self.rows[0], _DOMAINS[1])
+    lut = lattice_lib.from_table(_TABLES[0], shaper=shaper)
+    traced = jax.jit(interpolate.sample).trace(lut, self.rgb)
+    self.assertIn(library.CURVES, traced.lower().as_text())
+    text = traced.lower(lowering_platforms=('cuda',)).as_text()
+    self.assertNotIn('custom_call', text)
 
 
 class ProgressTest(parameterized.TestCase):
