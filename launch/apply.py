@@ -14,7 +14,7 @@ from absl import flags
 
 from lutjax import errors
 from lutjax.commands import apply, grade, restore, selection
-from lutjax.lut import interpolate
+from lutjax.lut import chain, interpolate
 
 from . import binary
 
@@ -54,6 +54,12 @@ _OUT = flags.DEFINE_string(
   'Output folder, or a file when there is one image.',
   required=True,
   allow_override=True,
+)
+_FROM = flags.DEFINE_string(
+  'from', None, 'Colour space that --lut=CONFIG.ocio comes from.', allow_override=True
+)
+_TO = flags.DEFINE_string(
+  'to', None, 'Colour space that --lut=CONFIG.ocio leads to.', allow_override=True
 )
 _LOOK = flags.DEFINE_string(
   'look', '', 'Name or number of a look.', allow_override=True
@@ -113,8 +119,8 @@ def main() -> Sequence[str]:
   if (_MODEL.value, _LUT.value, _EXPAND.value or None).count(None) != 2:
     raise errors.InputError('expected one of --model, --lut and --expand')
   if _EXPAND.value:
-    looks = ['look', 'blend', 'interpolation', 'decode', 'strength', *_OF_GRADERS]
-    binary.refuse_beside('--expand, which applies no look', looks)
+    looks = ['look', 'blend', 'interpolation', 'decode', 'strength', 'from', 'to']
+    binary.refuse_beside('--expand, which applies no look', [*looks, *_OF_GRADERS])
     return apply.expand(
       _IMAGES.value,
       _OUT.value,
@@ -124,6 +130,7 @@ def main() -> Sequence[str]:
       overwrite=_OVERWRITE.value,
     )
   binary.refuse_beside('a look, but with --expand', ['space', 'on_mismatch'])
+  spaces = _spaces()
   if _MODEL.value is not None:
     kind = selection.kind_of(_MODEL.value)
     if kind != 'looks':
@@ -136,11 +143,17 @@ def main() -> Sequence[str]:
   if _DECODE.value == 'exact':
     binary.refuse_beside('--decode=exact, which reads no lattice', ['interpolation'])
   named = selection.named_looks(
-    model=_MODEL.value, lut=_LUT.value, look=_LOOK.value, blend=_BLEND.value
+    model=_MODEL.value,
+    lut=_LUT.value,
+    look=_LOOK.value,
+    blend=_BLEND.value,
+    spaces=spaces,
   )
   if len(named) != 1:
     raise errors.InputError(f'--look={_LOOK.value}: found {len(named)}, expected one')
   (look,) = named.values()
+  if look.chain is not None and not chain.has_lattice(look.chain):
+    binary.refuse_beside('steps without a lattice', ['interpolation'])
   return apply.apply_to_images(
     look,
     _IMAGES.value,
@@ -151,6 +164,15 @@ def main() -> Sequence[str]:
     bits=_BITS.value,
     overwrite=_OVERWRITE.value,
   )
+
+
+def _spaces() -> selection.Spaces | None:
+  """Returns the colour spaces that a config is asked for."""
+  if _FROM.value is None and _TO.value is None:
+    return None
+  if _FROM.value is None or _TO.value is None or _LUT.value is None:
+    raise errors.InputError('expected --from and --to together, with --lut=CONFIG.ocio')
+  return selection.Spaces(_FROM.value, _TO.value)
 
 
 def _grade(model: str) -> Sequence[str]:

@@ -57,6 +57,12 @@ _BITS = flags.DEFINE_integer(
 _CLIP = flags.DEFINE_bool(
   'clip', False, 'Clip values outside [0, 1] in the Hald image.', allow_override=True
 )
+_FROM = flags.DEFINE_string(
+  'from', None, 'Colour space that --lut=CONFIG.ocio comes from.', allow_override=True
+)
+_TO = flags.DEFINE_string(
+  'to', None, 'Colour space that --lut=CONFIG.ocio leads to.', allow_override=True
+)
 _LOOK = flags.DEFINE_string(
   'look', 'all', 'Name or number of a look.', allow_override=True
 )
@@ -81,9 +87,10 @@ def main() -> Sequence[str]:
   """Writes the files; returns what failed."""
   if (_MODEL.value is None) == (_LUT.value is None):
     raise errors.InputError('expected one of --model and --lut')
+  spaces = _spaces()
   if _INFO.value:
     writing = ['out', 'format', 'size', 'level', 'bits', 'clip', 'look', 'blend']
-    more = [*writing, 'inverse', 'overwrite']
+    more = [*writing, 'inverse', 'overwrite', 'from', 'to']
     binary.refuse_beside('--info, which writes no file', more)
     if _LUT.value is not None:
       lines = describe.describe_lut(_LUT.value)
@@ -112,6 +119,7 @@ def main() -> Sequence[str]:
     look=_LOOK.value,
     blend=_BLEND.value,
     inverse=_INVERSE.value,
+    spaces=spaces,
   )
   problems: list[str] = []
   options = export.Options(
@@ -125,6 +133,15 @@ def main() -> Sequence[str]:
   for path in export.write_all(named, out, _FORMAT.value, options, problems=problems):
     print(path)
   return problems
+
+
+def _spaces() -> selection.Spaces | None:
+  """Returns the colour spaces that a config is asked for."""
+  if _FROM.value is None and _TO.value is None:
+    return None
+  if _FROM.value is None or _TO.value is None or _LUT.value is None:
+    raise errors.InputError('expected --from and --to together, with --lut=CONFIG.ocio')
+  return selection.Spaces(_FROM.value, _TO.value)
 
 
 def _export_tables(model: str, out: str) -> Sequence[str]:

@@ -14,6 +14,7 @@ from lutjax import errors, systems
 from lutjax.commands import image_batch, selection
 from lutjax.data import images, transfer_characteristics
 from lutjax.looks import decoding
+from lutjax.lut import chain as chain_lib
 from lutjax.lut import host, interpolate, lattice
 from lutjax.types import Array
 
@@ -111,7 +112,7 @@ def apply_to_images(
 ) -> Sequence[str]:
   """Applies a look to images and writes them under their own names.
 
-  A LUT file is read at its own nodes. A model is decoded to a lattice of 65 nodes
+  A LUT file is read at its own nodes; a chain of steps is exact. A model is decoded to a lattice of 65 nodes
   per axis, and what that is off the network on the colours of each image is said;
   or the network is asked for every pixel.
 
@@ -244,6 +245,9 @@ def _functions(
 ) -> tuple[Mapped, Mapped | None]:
   """Returns what maps pixels, and the network that a lattice is compared with."""
   network = None
+  if look.chain is not None:
+    steps = functools.partial(chain_lib.apply, look.chain, method=interpolation)
+    return exact_applier(steps, strength=strength), None
   if look.network is not None:
     network = exact_applier(look.network, strength=strength)
   if decode == 'exact':

@@ -1,4 +1,4 @@
-"""Looks from files: `.cube` text, Hald pictures, numpy archives.
+"""Looks from files: `.cube` text, LUT pictures, numpy archives, and what OpenColorIO reads.
 
 A look is one colour map with a name. A file that is named must be readable;
 in a folder, files of other kinds are skipped with a message, and a LUT that
@@ -14,14 +14,17 @@ from typing import NamedTuple
 import numpy as np
 
 from lutjax import errors, files
-from lutjax.data import archives, images, listing
+from lutjax.data import archives, images, listing, ocio_files
+from lutjax.lut import chain as chain_lib
 from lutjax.lut import cube, hald, lattice
 
-EXTENSIONS = ('.cube', '.npz', '.png', '.tif', '.tiff')
+EXTENSIONS = ('.cube', '.npz', '.png', '.tif', '.tiff', *ocio_files.EXTENSIONS)
 # Pictures that are read as a Hald when they are named themselves.
 _LOSSY = ('.jpg', '.jpeg', '.webp')
 _UNSAFE = re.compile(r"[^\w .+&,(){}=@#%!~^'-]")
 _NAME_BYTES = 180
+# Nodes per axis of a chain of steps where a LUT is wanted.
+_BAKED_SIZE = 65
 # Devices on Windows, with any extension.
 _RESERVED = re.compile(r'(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?')
 
@@ -38,6 +41,7 @@ class Look(NamedTuple):
     digest: SHA-256 of the file, or of the table where a file holds several.
     title: Of a `.cube`.
     comments: Of a `.cube`, those before its rows.
+    chain: The steps of a file that is more than one LUT, of which `lut` is made.
   """
 
   name: str
@@ -46,6 +50,7 @@ class Look(NamedTuple):
   digest: str
   title: str = ''
   comments: tuple[str, ...] = ()
+  chain: chain_lib.Chain | None = None
 
 
 class Loaded(NamedTuple):
@@ -146,7 +151,7 @@ def unique_names(names: Sequence[str], paths: Sequence[pathlib.PurePath]) -> lis
     parts = path.with_suffix('').parts
     extension = path.suffix.removeprefix('.')
     longer = ['-'.join([*parts, *inside]), '-'.join([*parts, extension, *inside])]
-    wishes.append([_safe(option) for option in (name, *longer)])
+    wishes.append([file_name(option) for option in (name, *longer)])
   chosen = [options[0] for options in wishes]
   for step in (1, 2):
     rivals = collections.defaultdict(set)
@@ -165,13 +170,21 @@ def unique_names(names: Sequence[str], paths: Sequence[pathlib.PurePath]) -> lis
   return chosen
 
 
+def file_name(name: str) -> str:
+  """Returns `name` with only the characters that every file system allows."""
+  short = _UNSAFE.sub('_', name).encode('utf-8')[:_NAME_BYTES]
+  kept = short.decode('utf-8', 'ignore').strip(' .')
+  return f'{kept}_' if not kept or _RESERVED.fullmatch(kept) else kept
+
+
 def _read(
   path: pathlib.Path, strict: bool, allow_nonfinite: bool, say: Say
 ) -> list[Look]:
   """Reads the looks of one file."""
   suffix = path.suffix.lower()
-  if suffix not in (*EXTENSIONS, *_LOSSY):
-    expected = ' '.join((*EXTENSIONS, *_LOSSY))
+  known = (*EXTENSIONS, *_LOSSY, *ocio_files.NAMED)
+  if suffix not in known:
+    expected = ' '.join(known)
     raise errors.LutError(f'{path}: found extension {suffix!r}, expected {expected}')
   size = path.stat().st_size
   if size > cube.MAX_FILE_BYTES:
@@ -187,8 +200,25 @@ def _read(
       say(warning)
     notes = parsed.title, parsed.comments
     return [Look(path.stem, parsed.lut, str(path), files.digest(content), *notes)]
+  if suffix in (*ocio_files.EXTENSIONS, *ocio_files.NAMED):
+    return [_from_chain(content, path, say)]
   lut = _from_picture(content, path, say)
   return [Look(path.stem, lut, str(path), files.digest(content))]
+
+
+def _from_chain(content: bytes, path: pathlib.Path, say: Say) -> Look:
+  """Reads the steps of a file, as one LUT where they are one."""
+  chain = ocio_files.decode(content, str(path))
+  digest = files.digest(content)
+  lut = chain_lib.as_lut(chain)
+  if lut is not None:
+    return Look(path.stem, lut, str(path), digest)
+  say(
+    f'{path}: {chain_lib.describe(chain)}; where one LUT is wanted, {_BAKED_SIZE} nodes '
+    'per axis from 0 to 1'
+  )
+  baked = chain_lib.bake(chain, _BAKED_SIZE)
+  return Look(path.stem, baked, str(path), digest, chain=chain)
 
 
 def _from_picture(content: bytes, path: pathlib.Path, say: Say) -> lattice.Lut:
@@ -234,10 +264,3 @@ def _from_archive(
     lut = lattice.from_table(table, domain, shaper)
     looks.append(Look(name, lut, source, digest))
   return looks
-
-
-def _safe(name: str) -> str:
-  """Returns `name` with only the characters that every file system allows."""
-  short = _UNSAFE.sub('_', name).encode('utf-8')[:_NAME_BYTES]
-  kept = short.decode('utf-8', 'ignore').strip(' .')
-  return f'{kept}_' if not kept or _RESERVED.fullmatch(kept) else kept
