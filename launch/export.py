@@ -38,7 +38,8 @@ _OUT = flags.DEFINE_string(
 _FORMAT = flags.DEFINE_list(
   'format',
   ['cube'],
-  'Output formats, any of cube, hald and npz; of a model that restores pictures any '
+  'Output formats, any of cube, hald, npz, and by OpenColorIO clf, ctf, 3dl, csp, '
+  'spi1d, spi3d, itx; of a model that restores pictures any '
   'that it has, such as npy, c and lutjax, by default all.',
   allow_override=True,
 )
@@ -53,6 +54,19 @@ _LEVEL = flags.DEFINE_integer(
 )
 _BITS = flags.DEFINE_integer(
   'bits', 16, 'Bit depth of the Hald image, 8 or 16.', allow_override=True
+)
+_DOMAIN = flags.DEFINE_list(
+  'domain',
+  ['0', '1'],
+  'LOW,HIGH: the inputs that a lattice made of several steps keeps.',
+  allow_override=True,
+)
+_SHAPER = flags.DEFINE_string(
+  'shaper',
+  'none',
+  'How the nodes of such a lattice are placed: none (evenly) or log (by a curve in '
+  'front, for scene-linear inputs).',
+  allow_override=True,
 )
 _CLIP = flags.DEFINE_bool(
   'clip', False, 'Clip values outside [0, 1] in the Hald image.', allow_override=True
@@ -90,6 +104,7 @@ def main() -> Sequence[str]:
   spaces = _spaces()
   if _INFO.value:
     writing = ['out', 'format', 'size', 'level', 'bits', 'clip', 'look', 'blend']
+    writing += ['domain', 'shaper']
     more = [*writing, 'inverse', 'overwrite', 'from', 'to']
     binary.refuse_beside('--info, which writes no file', more)
     if _LUT.value is not None:
@@ -121,11 +136,15 @@ def main() -> Sequence[str]:
     inverse=_INVERSE.value,
     spaces=spaces,
   )
+  if all(look.chain is None for look in named.values()):
+    binary.refuse_beside('a look that is no chain of steps', ['domain', 'shaper'])
   problems: list[str] = []
   options = export.Options(
     size=_SIZE.value,
     level=_LEVEL.value,
     bits=_BITS.value,
+    domain=_domain(_DOMAIN.value),
+    shaper=_SHAPER.value,
     clip=_CLIP.value,
     overwrite=_OVERWRITE.value,
   )
@@ -133,6 +152,17 @@ def main() -> Sequence[str]:
   for path in export.write_all(named, out, _FORMAT.value, options, problems=problems):
     print(path)
   return problems
+
+
+def _domain(texts: Sequence[str]) -> tuple[float, float]:
+  """Reads LOW,HIGH."""
+  try:
+    low, high = map(float, texts)
+  except ValueError as error:
+    raise errors.InputError(
+      f'--domain={",".join(texts)}: expected two rising numbers'
+    ) from error
+  return low, high
 
 
 def _spaces() -> selection.Spaces | None:
@@ -147,6 +177,7 @@ def _spaces() -> selection.Spaces | None:
 def _export_tables(model: str, out: str) -> Sequence[str]:
   """Writes a model that restores pictures."""
   of_looks = ['size', 'level', 'bits', 'clip', 'look', 'blend', 'inverse']
+  of_looks += ['domain', 'shaper']
   binary.refuse_beside(f'--model={model}, which restores pictures', of_looks)
   opened = selection.find_restorer(model)
   formats = _FORMAT.value if flags.FLAGS['format'].present else None

@@ -112,9 +112,9 @@ def apply_to_images(
 ) -> Sequence[str]:
   """Applies a look to images and writes them under their own names.
 
-  A LUT file is read at its own nodes; a chain of steps is exact. A model is decoded to a lattice of 65 nodes
-  per axis, and what that is off the network on the colours of each image is said;
-  or the network is asked for every pixel.
+  A LUT file is read at its own nodes; a chain of steps is exact. A model is decoded
+  to a lattice of 65 nodes per axis, and what that is off the network on the colours of
+  each image is said; or the network is asked for every pixel.
 
   Alpha passes through; the bit depth, the ICC profile, EXIF, XMP, IPTC, text and
   resolution are kept where the format can, and what cannot be kept is named.

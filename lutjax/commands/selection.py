@@ -275,24 +275,12 @@ def of_lut(lut: lattice.Lut) -> Look:
   )
 
 
-def of_chain(
-  chain: chain_lib.Chain,
-  *,
-  domain: tuple[float, float] = (0.0, 1.0),
-  shaper: str = 'none',
-) -> Look:
-  """Returns the look of a chain: of its one LUT where it is no more than that.
-
-  Args:
-    chain: The steps.
-    domain: Of lattices that are made of it.
-    shaper: Of lattices that are made of it, see `chain.bake`.
-  """
+def of_chain(chain: chain_lib.Chain) -> Look:
+  """Returns the look of a chain: of its one LUT where it is no more than that."""
   lut = chain_lib.as_lut(chain)
   if lut is not None:
     return of_lut(lut)
-  bake = functools.partial(chain_lib.bake, chain, domain=domain, shaper=shaper)
-  return Look(bake, chain=chain)
+  return Look(functools.partial(chain_lib.bake, chain), chain=chain)
 
 
 def _find_one(path: str, kind: Kind) -> artefacts.Opened:
@@ -348,14 +336,15 @@ def _of_file(lut: str) -> Look:
   """Opens a LUT file."""
   if lut == 'identity':
     return Look(lambda size: lattice.from_table(lattice.identity(size)))
+  if pathlib.Path(lut).suffix.lower() in (*ocio_files.EXTENSIONS, *ocio_files.NAMED):
+    content = files.read_bytes(lut, error=errors.LutError)
+    return of_chain(ocio_files.decode(content, lut))
   looks, problems = luts.load([lut])
   if problems:
     raise errors.LutError(problems[0])
   if len(looks) != 1:
     raise errors.InputError(f'--lut={lut}: found {len(looks)} LUTs, expected one')
   (found,) = looks
-  if found.chain is not None:
-    return of_chain(found.chain)
   return of_lut(found.lut)._replace(title=found.title, comments=found.comments)
 
 

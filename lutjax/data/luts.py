@@ -1,4 +1,4 @@
-"""Looks from files: `.cube` text, LUT pictures, numpy archives, and what OpenColorIO reads.
+"""Looks from files: `.cube`, LUT pictures, numpy archives, what OpenColorIO reads.
 
 A look is one colour map with a name. A file that is named must be readable;
 in a folder, files of other kinds are skipped with a message, and a LUT that
@@ -214,8 +214,8 @@ def _from_chain(content: bytes, path: pathlib.Path, say: Say) -> Look:
   if lut is not None:
     return Look(path.stem, lut, str(path), digest)
   say(
-    f'{path}: {chain_lib.describe(chain)}; where one LUT is wanted, {_BAKED_SIZE} nodes '
-    'per axis from 0 to 1'
+    f'{path}: {chain_lib.describe(chain)}; where one LUT is wanted, {_BAKED_SIZE} '
+    'nodes per axis from 0 to 1'
   )
   baked = chain_lib.bake(chain, _BAKED_SIZE)
   return Look(path.stem, baked, str(path), digest, chain=chain)

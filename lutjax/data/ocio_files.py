@@ -7,6 +7,7 @@ OpenColorIO keeps what it has read by name and expands `$` in it.
 """
 
 import contextlib
+import itertools
 import pathlib
 import re
 import tempfile
@@ -166,7 +167,7 @@ def _check_3dl(content: bytes, source: str) -> None:
     cells = row.split()
     if len(cells) > 3 and all(cell.isdigit() for cell in cells):
       codes = list(map(int, cells))
-      if any(b <= a for a, b in zip(codes, codes[1:])):
+      if any(b <= a for a, b in itertools.pairwise(codes)):
         raise errors.LutError(
           f'{source}: line {number}: found input codes that fall, expected rising ones'
         )
@@ -370,6 +371,8 @@ def _curves(ocio: Any, transform: Any, inverse: bool) -> list[chain_lib.Step]:
   halves = np.arange(_HALVES, dtype=np.uint16).view(np.float16).astype(np.float32)
   # Negative halves from the lowest up, then zero and the positive ones.
   order = np.concatenate([np.arange(0xFBFF, 0x7FFF, -1), np.arange(0x7C00)])
+  # Some tables end in infinity long before halves do.
+  order = order[np.isfinite(table[order]).all(axis=1)]
   inputs, table = np.repeat(halves[order][:, None], 3, axis=1), table[order]
   if inverse:
     return [_inverse_curves(inputs, table)]
@@ -395,6 +398,8 @@ def _lattice(ocio: Any, transform: Any, inverse: bool) -> list[chain_lib.Step]:
   if inverse:
     raise errors.LutError('the inverse of a')
   size = transform.getGridSize()
+  if size < 2:
+    raise errors.LutError(f'{size} node per axis in a')
   table = np.array(transform.getData(), np.float32).reshape(size, size, size, 3)
   return [lattice.from_table(table)]
 
