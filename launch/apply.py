@@ -14,7 +14,7 @@ from absl import flags
 
 from lutjax import errors
 from lutjax.commands import apply, grade, restore, selection
-from lutjax.lut import chain, interpolate
+from lutjax.lut import chain, interpolate, tiles
 
 from . import binary
 
@@ -53,6 +53,13 @@ _OUT = flags.DEFINE_string(
   None,
   'Output folder, or a file when there is one image.',
   required=True,
+  allow_override=True,
+)
+_LAYOUT = flags.DEFINE_enum(
+  'layout',
+  None,
+  list(tiles.LAYOUTS),
+  'Layout of a picture that --lut names; by default it is recognised.',
   allow_override=True,
 )
 _FROM = flags.DEFINE_string(
@@ -120,6 +127,7 @@ def main() -> Sequence[str]:
     raise errors.InputError('expected one of --model, --lut and --expand')
   if _EXPAND.value:
     looks = ['look', 'blend', 'interpolation', 'decode', 'strength', 'from', 'to']
+    looks.append('layout')
     binary.refuse_beside('--expand, which applies no look', [*looks, *_OF_GRADERS])
     return apply.expand(
       _IMAGES.value,
@@ -131,6 +139,8 @@ def main() -> Sequence[str]:
     )
   binary.refuse_beside('a look, but with --expand', ['space', 'on_mismatch'])
   spaces = _spaces()
+  if _LUT.value is None:
+    binary.refuse_beside('--model', ['layout'])
   if _MODEL.value is not None:
     kind = selection.kind_of(_MODEL.value)
     if kind != 'looks':
@@ -148,6 +158,7 @@ def main() -> Sequence[str]:
     look=_LOOK.value,
     blend=_BLEND.value,
     spaces=spaces,
+    layout=_LAYOUT.value,
   )
   if len(named) != 1:
     raise errors.InputError(f'--look={_LOOK.value}: found {len(named)}, expected one')

@@ -16,6 +16,7 @@ from absl import flags
 
 from lutjax import errors
 from lutjax.commands import describe, export, selection, tables
+from lutjax.lut import tiles
 
 from . import binary
 
@@ -71,6 +72,14 @@ _SHAPER = flags.DEFINE_string(
 _CLIP = flags.DEFINE_bool(
   'clip', False, 'Clip values outside [0, 1] in the Hald image.', allow_override=True
 )
+_LAYOUT = flags.DEFINE_enum(
+  'layout',
+  None,
+  list(tiles.LAYOUTS),
+  'Layout of a picture that --lut names, by default recognised; of --format=hald, by '
+  'default hald.',
+  allow_override=True,
+)
 _FROM = flags.DEFINE_string(
   'from', None, 'Colour space that --lut=CONFIG.ocio comes from.', allow_override=True
 )
@@ -104,7 +113,7 @@ def main() -> Sequence[str]:
   spaces = _spaces()
   if _INFO.value:
     writing = ['out', 'format', 'size', 'level', 'bits', 'clip', 'look', 'blend']
-    writing += ['domain', 'shaper']
+    writing += ['domain', 'shaper', 'layout']
     more = [*writing, 'inverse', 'overwrite', 'from', 'to']
     binary.refuse_beside('--info, which writes no file', more)
     if _LUT.value is not None:
@@ -122,8 +131,13 @@ def main() -> Sequence[str]:
     formats = ','.join(_FORMAT.value)
     mode = f'--format={formats}, of no Hald image'
     binary.refuse_beside(mode, ['level', 'bits', 'clip'])
-  if _FORMAT.value == ['hald']:
+  layout = _LAYOUT.value or 'hald'
+  if layout.startswith('strip'):
+    binary.refuse_beside('a strip, whose size is that of --size', ['level'])
+  elif _FORMAT.value == ['hald']:
     binary.refuse_beside('a Hald image, whose size is that of its --level', ['size'])
+  if _LUT.value is None and 'hald' not in _FORMAT.value:
+    binary.refuse_beside('--model and no picture', ['layout'])
   if _LUT.value is not None:
     binary.refuse_beside('--lut, one look', ['look', 'blend', 'inverse'])
   if _BLEND.value:
@@ -135,6 +149,7 @@ def main() -> Sequence[str]:
     blend=_BLEND.value,
     inverse=_INVERSE.value,
     spaces=spaces,
+    layout=None if 'hald' in _FORMAT.value else _LAYOUT.value,
   )
   if all(look.chain is None for look in named.values()):
     binary.refuse_beside('a look that is no chain of steps', ['domain', 'shaper'])
@@ -143,6 +158,7 @@ def main() -> Sequence[str]:
     size=_SIZE.value,
     level=_LEVEL.value,
     bits=_BITS.value,
+    layout=layout,
     domain=_domain(_DOMAIN.value),
     shaper=_SHAPER.value,
     clip=_CLIP.value,
@@ -177,7 +193,7 @@ def _spaces() -> selection.Spaces | None:
 def _export_tables(model: str, out: str) -> Sequence[str]:
   """Writes a model that restores pictures."""
   of_looks = ['size', 'level', 'bits', 'clip', 'look', 'blend', 'inverse']
-  of_looks += ['domain', 'shaper']
+  of_looks += ['domain', 'shaper', 'layout']
   binary.refuse_beside(f'--model={model}, which restores pictures', of_looks)
   opened = selection.find_restorer(model)
   formats = _FORMAT.value if flags.FLAGS['format'].present else None

@@ -18,7 +18,7 @@ from lutjax.commands import selection
 from lutjax.data import archives, images, ocio_files, ocio_writing
 from lutjax.looks import decoding
 from lutjax.lut import chain as chain_lib
-from lutjax.lut import cube, hald, interpolate, lattice, tabulate
+from lutjax.lut import cube, hald, interpolate, lattice, tabulate, tiles
 
 EXTENSIONS = {
   'cube': '.cube',
@@ -26,6 +26,8 @@ EXTENSIONS = {
   'npz': '.npz',
   **{form: f'.{form}' for form in ocio_writing.FORMATS},
 }
+# Nodes per axis of a strip.
+_STRIP_SIZE = 32
 # Errors below this share of the largest value are those of float32.
 _ROUNDING = 1e-6
 
@@ -41,7 +43,8 @@ class Options(NamedTuple):
   Attributes:
     size: Nodes per axis of `.cube` and `.npz`; None is the own size of a LUT file,
       and 33 for a model.
-    level: Of Hald images, which have level^2 nodes per axis.
+    level: Of Hald images and tiles, which have level^2 nodes per axis.
+    layout: Of pictures, one of `tiles.LAYOUTS`; strips have `size` nodes per axis.
     bits: Of Hald images, 8 or 16.
     domain: Inputs that lattices made of a chain of steps keep.
     shaper: How their nodes are placed, see `chain.bake`.
@@ -52,6 +55,7 @@ class Options(NamedTuple):
   size: int | None = None
   level: int = 8
   bits: int = 16
+  layout: str = 'hald'
   domain: tuple[float, float] = (0.0, 1.0)
   shaper: str = 'none'
   clip: bool = False
@@ -211,7 +215,8 @@ def _hald(
   look: selection.Look, path: pathlib.Path, options: Options, say: Say
 ) -> images.Image:
   """Returns a look as a Hald image, which holds [0, 1] in and out."""
-  size = options.level**2
+  strip = options.layout.startswith('strip')
+  size = (options.size or _STRIP_SIZE) if strip else options.level**2
   lut = look.own if look.own is not None else look.decode(size)
   domain = np.asarray(lattice.input_domain(lut))
   if _same_nodes(lut, size):
@@ -237,7 +242,7 @@ def _hald(
         f'{found}, expected 0 to 1 for a Hald image; --clip cuts them'
       )
     say(f'{found}, cut to 0 to 1')
-  picture = np.asarray(hald.from_lattice(table.clip(0.0, 1.0)))
+  picture = tiles.from_lattice(table.clip(0.0, 1.0), options.layout)
   return images.Image(images.from_float(picture, options.bits, source=str(path)))
 
 

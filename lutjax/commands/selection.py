@@ -10,7 +10,7 @@ import numpy as np
 from lutjax import artefacts, assets, errors, files, systems
 from lutjax import config as config_lib
 from lutjax.codec import container, labels
-from lutjax.data import luts, ocio_files
+from lutjax.data import images, luts, ocio_files
 from lutjax.looks import decoding, round_trip, unit_cube
 from lutjax.lut import chain as chain_lib
 from lutjax.lut import lattice, tabulate
@@ -175,6 +175,7 @@ def named_looks(
   blend: Sequence[str] = (),
   inverse: bool = False,
   spaces: Spaces | None = None,
+  layout: str | None = None,
   say: Callable[[str], None] = print,
 ) -> Mapping[str, Look]:
   """Returns the looks that flags select, by their output names.
@@ -187,6 +188,7 @@ def named_looks(
     blend: `NAME:WEIGHT` each, instead of `look`.
     inverse: Whether looks are run backwards, where the model can.
     spaces: Where `lut` is an OCIO config.
+    layout: Of a picture, see `luts.load`.
     say: Told how far each inverse that is made leads back.
 
   Raises:
@@ -198,6 +200,8 @@ def named_looks(
   if lut is not None:
     if inverse:
       raise errors.InputError('--inverse: found --lut, expected a bijective --model')
+    if layout is not None and pathlib.Path(lut).suffix.lower() not in images.EXTENSIONS:
+      raise errors.InputError(f'--layout={layout}: found {lut}, expected a picture')
     if spaces is not None:
       name = luts.file_name(f'{spaces.source} to {spaces.target}')
       return {name: of_chain(ocio_files.between(lut, *spaces))}
@@ -205,7 +209,7 @@ def named_looks(
       raise errors.InputError(
         f'--lut={lut}: found a config, expected --from and --to beside it'
       )
-    return {pathlib.Path(lut).stem: _of_file(lut)}
+    return {pathlib.Path(lut).stem: _of_file(lut, layout)}
   opened = find_models(model or '')
   looks = [label for item in opened for label in item.loaded.config.looks]
   mixes = mix(looks, look=look, blend=blend)
@@ -332,14 +336,14 @@ def _in_published_layout(where: pathlib.Path) -> Loaded | None:
   return systems.load_folder(where)
 
 
-def _of_file(lut: str) -> Look:
+def _of_file(lut: str, layout: str | None) -> Look:
   """Opens a LUT file."""
   if lut == 'identity':
     return Look(lambda size: lattice.from_table(lattice.identity(size)))
   if pathlib.Path(lut).suffix.lower() in (*ocio_files.EXTENSIONS, *ocio_files.NAMED):
     content = files.read_bytes(lut, error=errors.LutError)
     return of_chain(ocio_files.decode(content, lut))
-  looks, problems = luts.load([lut])
+  looks, problems = luts.load([lut], layout=layout)
   if problems:
     raise errors.LutError(problems[0])
   if len(looks) != 1:

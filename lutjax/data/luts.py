@@ -16,7 +16,7 @@ import numpy as np
 from lutjax import errors, files
 from lutjax.data import archives, images, listing, ocio_files
 from lutjax.lut import chain as chain_lib
-from lutjax.lut import cube, hald, lattice
+from lutjax.lut import cube, lattice, tiles
 
 EXTENSIONS = ('.cube', '.npz', '.png', '.tif', '.tiff', *ocio_files.EXTENSIONS)
 # Pictures that are read as a Hald when they are named themselves.
@@ -65,7 +65,7 @@ class Loaded(NamedTuple):
   problems: list[str]
 
 
-class _NotHald(errors.LutError):
+class _NotLattice(errors.LutError):
   """A picture that holds no lattice."""
 
 
@@ -74,6 +74,7 @@ def load(
   *,
   strict: bool = False,
   allow_nonfinite: bool = False,
+  layout: str | None = None,
   say: Say = print,
 ) -> Loaded:
   """Loads the looks that files, folders and globs hold.
@@ -82,6 +83,7 @@ def load(
     patterns: Names of files or folders (searched at any depth), or globs.
     strict: Whether unknown keywords in `.cube` files are errors.
     allow_nonfinite: Whether NaN and infinite values are kept.
+    layout: Of pictures, one of `tiles.LAYOUTS`; None goes by their content.
     say: Gets one line for what is left out, ignored or cannot be read.
 
   Returns:
@@ -98,11 +100,11 @@ def load(
   problems: list[str] = []
   for item in found:
     try:
-      loaded = _read(item.path, strict, allow_nonfinite, say)
+      loaded = _read(item.path, strict, allow_nonfinite, layout, say)
     except errors.InputError as error:
       if item.path.resolve() in named:
         raise errors.LutError(str(error)) from error
-      if isinstance(error, _NotHald):
+      if isinstance(error, _NotLattice):
         say(f'{error}; skipped')
         continue
       problems.append(str(error))
@@ -178,7 +180,11 @@ def file_name(name: str) -> str:
 
 
 def _read(
-  path: pathlib.Path, strict: bool, allow_nonfinite: bool, say: Say
+  path: pathlib.Path,
+  strict: bool,
+  allow_nonfinite: bool,
+  layout: str | None,
+  say: Say,
 ) -> list[Look]:
   """Reads the looks of one file."""
   suffix = path.suffix.lower()
@@ -202,7 +208,7 @@ def _read(
     return [Look(path.stem, parsed.lut, str(path), files.digest(content), *notes)]
   if suffix in (*ocio_files.EXTENSIONS, *ocio_files.NAMED):
     return [_from_chain(content, path, say)]
-  lut = _from_picture(content, path, say)
+  lut = _from_picture(content, path, layout, say)
   return [Look(path.stem, lut, str(path), files.digest(content))]
 
 
@@ -221,23 +227,30 @@ def _from_chain(content: bytes, path: pathlib.Path, say: Say) -> Look:
   return Look(path.stem, baked, str(path), digest, chain=chain)
 
 
-def _from_picture(content: bytes, path: pathlib.Path, say: Say) -> lattice.Lut:
-  """Reads a Hald picture of 8, 16 or 32 bits."""
+def _from_picture(
+  content: bytes, path: pathlib.Path, layout: str | None, say: Say
+) -> lattice.Lut:
+  """Reads a Hald picture, a strip or tiles of 8, 16 or 32 bits."""
   source, suffix = str(path), path.suffix.lower()
   want = images.EXTENSIONS[suffix]
   notes: list[str] = []
   image = images.decode(content, source, want=want, convert=True, say=notes.append)
+  colours = image.pixels[..., :3]
   try:
-    hald.check_layout(image.pixels[..., :3], source=source)
-    table = hald.to_lattice(image.pixels[..., :3], source=source)
+    if layout is None:
+      layout, table = tiles.recognise(colours, source=source)
+      if layout != 'hald':
+        say(f'{path}: read as {layout} of {len(table)} nodes per axis')
+    else:
+      table = tiles.to_lattice(colours, layout, source=source)
   except errors.LutError as error:
-    raise _NotHald(str(error)) from error
+    raise _NotLattice(str(error)) from error
   if notes:
     image = images.decode(content, source, want=want, say=say)
   if image.pixels.shape[2] == 4:
     opaque = 1 if image.pixels.dtype.kind == 'f' else np.iinfo(image.pixels.dtype).max
     if (image.pixels[..., 3] != opaque).any():
-      message = f'{path}: found a Hald picture with transparent pixels'
+      message = f'{path}: found a LUT picture with transparent pixels'
       raise errors.LutError(f'{message}, expected opaque ones')
     say(f'{path}: its alpha channel is opaque and left out')
   if suffix in _LOSSY:

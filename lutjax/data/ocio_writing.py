@@ -43,12 +43,14 @@ def encode(chain: chain_lib.Chain, form: str) -> bytes:
     LutError: when a step has no counterpart there; names it.
   """
   ocio = ocio_files.library()
-  group = _group(ocio, chain)
   try:
+    group = _group(ocio, chain)
     with tempfile.TemporaryDirectory(prefix='lutjax') as folder:
       path = pathlib.Path(folder, f'written.{form}')
       group.write(FORMATS[form], str(path), ocio.Config.CreateRaw())
       return path.read_bytes()
+  except errors.InputError:
+    raise
   except Exception as error:
     raise errors.LutError(_refusal(form, error)) from error
 

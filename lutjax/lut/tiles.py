@@ -5,7 +5,7 @@ A strip has all N tiles in a row: 256 x 16 pixels of Unreal and ReShade, 1024 x 
 Unity. A square has `sqrt(N) x sqrt(N)` of them, row after row: the 512 x 512 of
 GPUImage, 8 x 8 tiles of 64. Hald pictures are a third layout of the same sizes as
 squares; the right one is that in which neighbours in the lattice are alike, and in
-which green rises along its axis.
+which green goes along its axis as red does along its own.
 """
 
 from collections.abc import Sequence
@@ -103,35 +103,33 @@ def recognise(image: np.ndarray, *, source: str = '') -> Reading:
     source: The file, for messages.
 
   Raises:
-    LutError: when it is no lattice in any layout, or could be one in two.
+    LutError: when it is no lattice in any layout.
   """
   height, width = image.shape[:2]
   fitting = [name for name in ('strip', 'tiles') if _size(image.shape, name)]
   if not fitting:
-    # Names the sizes of a Hald where it has none either.
-    hald.to_lattice(image, source=source)
-  if height == width and any(level**3 == width for level in hald.LEVELS):
+    prefix = f'{source}: found' if source else 'found'
+    raise errors.LutError(
+      f'{prefix} {width} x {height} pixels, expected a Hald picture or tiles (a square '
+      f'with sides of {", ".join(str(level**3) for level in hald.LEVELS)}) or a strip '
+      f'(N x N^2, N from {_SIZES[0]} to {_SIZES[-1]})'
+    )
+  if 'tiles' in fitting:
     fitting.insert(0, 'hald')
   tables = [to_lattice(image, name, source=source) for name in fitting]
   travels = [hald.travel(table) for table in tables]
-  best = int(np.argmin(travels))
+  # Of two, the first unless the other is clearly smoother.
+  best = 1 if len(travels) > 1 and travels[0] > 2.0 * travels[1] else 0
   layout, table = fitting[best], tables[best]
   prefix = f'{source}: found' if source else 'found'
   if len(table) >= hald.FEWEST_NODES and travels[best] > hald.MOST_TRAVEL:
     raise errors.LutError(
-      f'{prefix} an ordinary picture of {width} x {height} pixels, expected a look laid '
-      f'out as {" or ".join(fitting)}'
+      f'{prefix} an ordinary picture of {width} x {height} pixels, expected a look '
+      f'laid out as {" or ".join(fitting)}'
     )
-  if layout != 'hald' and _rise(table) < 0:
+  if layout != 'hald' and _is_up(table):
     layout, table = f'{layout}_up', table[:, ::-1]
   return Reading(layout, table)
-
-
-def sizes(layout: str) -> Sequence[int]:
-  """Returns the nodes per axis that a layout may have."""
-  if layout.startswith('strip'):
-    return _SIZES
-  return [level**2 for level in hald.LEVELS]
 
 
 def _size(shape: Sequence[int], layout: str) -> int | None:
@@ -143,8 +141,15 @@ def _size(shape: Sequence[int], layout: str) -> int | None:
   return None if level is None or height != width else level**2
 
 
-def _rise(table: np.ndarray) -> float:
-  """Returns how much green, or else light, rises along the axis of green."""
-  first, last = (table[:, i].astype(np.float64).mean(axis=(0, 1)) for i in (0, -1))
-  green = float(last[1] - first[1])
-  return green if green else float((last - first).sum())
+def _is_up(table: np.ndarray) -> bool:
+  """Returns whether green goes the other way than red does.
+
+  A negative turns both, a layout green alone.
+  """
+  ways = []
+  for axis in (0, 1):
+    ends = (table.take(i, axis=axis).astype(np.float64) for i in (0, -1))
+    first, last = (end.mean(axis=(0, 1)) for end in ends)
+    own = float(last[axis] - first[axis])
+    ways.append(own if own else float((last - first).sum()))
+  return ways[0] * ways[1] < 0

@@ -1,3 +1,5 @@
+import os
+import pathlib
 import unittest
 
 import numpy as np
@@ -12,6 +14,7 @@ try:
 except ImportError:
   ocio = None
 
+_DATA = pathlib.Path(os.environ.get('LUTJAX_DATA', '../shared/data')) / 'luts/cube'
 _RGB = np.random.default_rng(0).uniform(-0.2, 1.3, (2048, 3)).astype('f4')
 _MATRIX = [0.8, 0.1, 0.1, 0, 0.05, 0.9, 0.05, 0, 0, 0.2, 0.7, 0, 0, 0, 0, 1]
 _STUDIO = 'ocio://studio-config-v2.2.0_aces-v1.3_ocio-v2.4'
@@ -97,6 +100,14 @@ class DecodeTest(_OracleTest):
       content = _baked(name, power, shaper)
       _, lut = self.check(content, f'{power}.{extension}', 2e-6)
       self.assertIsNotNone(lut)
+
+  def test_real_files(self):
+    paths = [path for path in sorted(_DATA.glob('*')) if path.suffix != '.cube']
+    if not paths:
+      self.skipTest(f'no files in {_DATA}')
+    for path in paths:
+      with self.subTest(path.name):
+        self.check(path.read_bytes(), path.name, 2e-6)
 
   def test_typed_steps_of_clf_and_ctf(self):
     transforms = [

@@ -91,7 +91,7 @@ class WritingTest(parameterized.TestCase):
       ('ACEScct', 'sRGB - Display'),
       ('sRGB - Display', 'ACEScct'),
       ('DaVinci Intermediate WideGamut', 'ACEScg'),
-      ('Rec.1886 Rec.709 - Display', 'ACEScc'),
+      ('Rec.1886 Rec.709 - Display', 'ACEScg'),
     ):
       content = ocio_writing.encode(ocio_files.between(config, source, target), 'ctf')
       want = _RGB.copy()
@@ -106,7 +106,7 @@ class WritingTest(parameterized.TestCase):
     with self.assertRaisesRegex(errors.LutError, 'cannot hold: .*crosstalk'):
       ocio_writing.bake(_LUTS['plain'], 'spi1d')
     large = lattice.from_table(np.zeros((130, 130, 130, 3), np.float32))
-    with self.assertRaises(errors.LutError):
+    with self.assertRaisesRegex(errors.LutError, '130.*not be greater than .129'):
       ocio_writing.encode(ocio_writing.steps(large), 'clf')
 
 
