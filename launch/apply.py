@@ -5,6 +5,8 @@ python -m launch.apply --model=RUN/model.lutjax --images=FOLDER --out=GRADED
 python -m launch.apply --model=IMG2LUT --images=FOLDER --out=GRADED --lut_out=CUBES
 python -m launch.apply --model=IMG2LUT --shared_lut --images=FRAMES --out=GRADED
 python -m launch.apply --model=RESTORER --images=FOLDER --out=RESTORED
+python -m launch.apply --lut=look.cube --images=clip.mov --out=graded.mov
+python -m launch.apply --lut=CONFIG.ocio --from=SPACE --to=SPACE --images=A --out=B
 python -m launch.apply --expand --images=FOLDER --out=WIDE
 """
 
@@ -13,7 +15,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from lutjax import errors
-from lutjax.commands import apply, grade, restore, selection
+from lutjax.commands import apply, grade, restore, selection, video
 from lutjax.lut import chain, interpolate, tiles
 
 from . import binary
@@ -165,6 +167,8 @@ def main() -> Sequence[str]:
   (look,) = named.values()
   if look.chain is not None and not chain.has_lattice(look.chain):
     binary.refuse_beside('steps without a lattice', ['interpolation'])
+  if any(map(video.is_video, _IMAGES.value)):
+    return _grade_video(look)
   return apply.apply_to_images(
     look,
     _IMAGES.value,
@@ -175,6 +179,26 @@ def main() -> Sequence[str]:
     bits=_BITS.value,
     overwrite=_OVERWRITE.value,
   )
+
+
+def _grade_video(look: selection.Look) -> Sequence[str]:
+  """Grades one video."""
+  if len(_IMAGES.value) != 1:
+    raise errors.InputError(
+      f'--images: found {len(_IMAGES.value)} names with a video among them, expected '
+      'one video alone'
+    )
+  binary.refuse_beside('a video, which keeps its depth', ['bits'])
+  apply.apply_to_video(
+    look,
+    _IMAGES.value[0],
+    _OUT.value,
+    interpolation=_INTERPOLATION.value,
+    strength=_STRENGTH.value,
+    decode=_DECODE.value,
+    overwrite=_OVERWRITE.value,
+  )
+  return []
 
 
 def _spaces() -> selection.Spaces | None:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lutjax import errors, systems
-from lutjax.commands import image_batch, selection
+from lutjax.commands import image_batch, selection, video
 from lutjax.data import images, transfer_characteristics
 from lutjax.looks import decoding
 from lutjax.lut import chain as chain_lib
@@ -157,6 +157,47 @@ def apply_to_images(
     return image_batch.Changed(with_colours(image, graded, bits))
 
   return image_batch.rewrite(items, grade, overwrite=overwrite, say=say)
+
+
+def apply_to_video(
+  look: selection.Look,
+  source: str,
+  out: str,
+  *,
+  interpolation: str = 'tetrahedral',
+  strength: float = 1.0,
+  decode: str = 'lattice',
+  overwrite: bool = False,
+  say: Callable[[str], None] = print,
+) -> None:
+  """Applies a look to every frame of a video, see `video.grade`.
+
+  Args:
+    look: From `selection.named_looks`.
+    source: The video.
+    out: The video that is written.
+    interpolation: Name in `interpolate.METHODS`.
+    strength: See `applier`.
+    decode: See `apply_to_images`.
+    overwrite: Whether a file that is there may be replaced.
+    say: Told what is assumed or changed.
+
+  Raises:
+    InputError: when the video cannot be read or written, or a flag does not fit.
+  """
+  check_options(strength=strength, bits=None)
+  direct = None
+  if look.own is not None:
+    direct = host.mapper(look.own, method=interpolation, strength=strength)
+  if direct is not None:
+    video.grade(source, out, direct, overwrite=overwrite, say=say)
+    return
+  function, _ = _functions(look, interpolation, strength, decode)
+
+  def change(frame: np.ndarray) -> np.ndarray:
+    return images.from_float(function(images.to_float(frame)), 16)
+
+  video.grade(source, out, change, overwrite=overwrite, say=say)
 
 
 def expand(
