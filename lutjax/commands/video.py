@@ -136,8 +136,9 @@ def grade(
   ]
   encode += ['-s', f'{stream.width}x{stream.height}', '-i', '-', '-i', source]
   encode += ['-map', '0:v:0', '-map', '1:a?', '-c:a', 'copy', '-map_metadata', '1']
-  encode += ['-vf', f'scale=out_color_matrix={matrix}:out_range={span}:{precise}']
-  encode += ['-pix_fmt', pixels, *EXTENSIONS[suffix], *_tagged(stream)]
+  to_codes = f'scale=out_color_matrix={matrix}:out_range={span}:{precise}'
+  encode += ['-vf', f'{to_codes},format={pixels},{_tagged(stream)}']
+  encode += EXTENSIONS[suffix]
   with files.replacing(target, overwrite=overwrite) as temporary:
     arguments = [*encode, '-y', str(temporary)]
     with _running(decode, source) as reader, _running(arguments, out, True) as writer:
@@ -211,10 +212,11 @@ def _matrix(stream: Stream) -> str:
   return 'bt709' if stream.height >= _HD_ROWS else 'bt601'
 
 
-def _tagged(stream: Stream) -> list[str]:
-  names = ('-colorspace', '-color_primaries', '-color_trc')
-  tags = [part for pair in zip(names, stream.tags) if pair[1] for part in pair]
-  return [*tags, '-color_range', 'pc' if stream.full else 'tv']
+def _tagged(stream: Stream) -> str:
+  """Returns the filter that gives frames the tags of a video, and no other."""
+  names = ('colorspace', 'color_primaries', 'color_trc')
+  tags = [f'{name}={tag or "unknown"}' for name, tag in zip(names, stream.tags)]
+  return f'setparams={":".join(tags)}:range={"full" if stream.full else "limited"}'
 
 
 def _pixels(pixels: str, suffix: str) -> str:
