@@ -249,10 +249,13 @@ def _running(
 ) -> Iterator[subprocess.Popen]:
   """Runs ffmpeg, and raises one line of what it says where it fails."""
   command = [_ffmpeg(), '-hide_banner', '-loglevel', 'error', *arguments]
-  ways = {'stdin' if writes else 'stdout': subprocess.PIPE}
-  ways.setdefault('stdin', subprocess.DEVNULL)
   with tempfile.TemporaryFile() as told:
-    process = subprocess.Popen(command, stderr=told, **ways)
+    process = subprocess.Popen(
+      command,
+      stdin=subprocess.PIPE if writes else subprocess.DEVNULL,
+      stdout=subprocess.DEVNULL if writes else subprocess.PIPE,
+      stderr=told,
+    )
     try:
       yield process
       for pipe in (process.stdin, process.stdout):

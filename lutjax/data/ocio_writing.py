@@ -82,8 +82,10 @@ def bake(lut: lattice.Lut, form: str) -> bytes:
   baker.setFormat(FORMATS[form])
   baker.setInputSpace('input')
   baker.setTargetSpace('look')
-  curves = lut.shaper is not None and form == 'spi1d'
-  baker.setCubeSize(len(lut.shaper.table) if curves else len(lut.table))
+  size = len(lut.table)
+  if lut.shaper is not None and form == 'spi1d':
+    size = len(lut.shaper.table)
+  baker.setCubeSize(size)
   if form == 'csp' and not is_plain(lut):
     baker.setShaperSpace('curves')
     baker.setShaperSize(2 if lut.shaper is None else len(lut.shaper.table))
@@ -100,7 +102,7 @@ def is_plain(lut: lattice.Lut) -> bool:
 
 def steps(lut: lattice.Lut) -> chain_lib.Chain:
   """Returns a LUT as a chain of plain steps: curves, scales, lattice."""
-  if lattice.is_curves(lut):
+  if lut.shaper is not None and lattice.is_curves(lut):
     return (lut.shaper,)
   back = lut._replace(shaper=None)
   return (back,) if lut.shaper is None else (lut.shaper, back)
