@@ -1,7 +1,7 @@
 import pathlib
+import subprocess
 import unittest
 
-import imageio.v3 as iio
 import numpy as np
 from absl.testing import absltest, parameterized
 
@@ -34,6 +34,11 @@ class FormatsTest(parameterized.TestCase):
   def path(self, name):
     return str(self.folder / name)
 
+  def ffmpeg(self, *arguments):
+    program = imageio_ffmpeg.get_ffmpeg_exe()
+    command = [program, '-v', 'error', *arguments]
+    return subprocess.run(command, capture_output=True, check=True).stdout
+
   @unittest.skipIf(ocio is None, 'needs opencolorio')
   def test_spaces_are_applied_and_written_exactly(self):
     problems, _ = in_process.run(
@@ -43,16 +48,18 @@ class FormatsTest(parameterized.TestCase):
     want = _PIXELS.copy()
     processor = ocio.Config.CreateFromFile(_CONFIG).getProcessor(*_SPACES.values())
     processor.getOptimizedCPUProcessor(ocio.OPTIMIZATION_NONE).applyRGB(want)
-    np.testing.assert_allclose(iio.imread(self.path('b.tif')), want, atol=2e-6)
+    np.testing.assert_allclose(
+      images.read(self.path('b.tif')).pixels, want, rtol=3e-6, atol=3e-6
+    )
     clf = self.path('look.clf')
     in_process.run('export', lut=_CONFIG, format='clf', out=clf, **_SPACES)
     in_process.run('apply', lut=clf, images=self.picture, out=self.path('c.tif'))
-    np.testing.assert_allclose(iio.imread(self.path('c.tif')), want, atol=2e-6)
+    np.testing.assert_allclose(
+      images.read(self.path('c.tif')).pixels, want, rtol=3e-6, atol=3e-6
+    )
     options = {'size': 17, 'shaper': 'log', 'domain': '-0.1,3'}
     _, told = in_process.run('export', lut=clf, out=self.path('d.cube'), **options)
-    self.assertRegex(
-      told, r'baked to 17\^3 nodes for inputs from -0.1 to 3: 0\.\d+ off'
-    )
+    self.assertRegex(told, r'baked to 17\^3 nodes for inputs from -0.1 to 3')
     found = cube.read(self.path('d.cube'))
     self.assertEqual(found.kind, '1D+3D')
 
@@ -64,7 +71,7 @@ class FormatsTest(parameterized.TestCase):
     size = {'size': 16} if layout == 'strip_up' else {'level': 4}
     given = {'format': 'hald', 'layout': layout, **size}
     in_process.run('export', lut=self.path('in.cube'), out=out, **given)
-    picture = iio.imread(out)
+    picture = images.read(out).pixels
     want = tiles.from_lattice(np.rint(lut.table * 65535.0), layout)
     np.testing.assert_array_equal(picture, want)
     _, told = in_process.run('export', lut=out, out=self.path('back.cube'))
@@ -75,15 +82,17 @@ class FormatsTest(parameterized.TestCase):
   @unittest.skipIf(imageio_ffmpeg is None, 'needs imageio-ffmpeg')
   def test_a_video_is_graded(self):
     clip = self.path('clip.mkv')
-    frames = np.full((3, 16, 16, 3), 100, np.uint8)
-    iio.imwrite(clip, frames, codec='ffv1', pixelformat='yuv444p', macro_block_size=1)
+    colour = ('-f', 'lavfi', '-i', 'color=c=0x646464:s=64x16:r=5', '-frames:v', '3')
+    self.ffmpeg(*colour, '-pix_fmt', 'yuv444p', '-c:v', 'ffv1', clip)
     (self.folder / 'in.cube').write_bytes(
       cube.render(lattice.from_table(1 - lattice.identity(2)))
     )
     given = {'lut': self.path('in.cube'), 'images': clip, 'out': self.path('o.mkv')}
     problems, _ = in_process.run('apply', **given)
     self.assertEmpty(problems)
-    np.testing.assert_allclose(iio.imread(self.path('o.mkv')), 155, atol=2)
+    graded = self.ffmpeg('-i', given['out'], '-pix_fmt', 'rgb24', '-f', 'rawvideo', '-')
+    self.assertLen(graded, 3 * 64 * 16 * 3)
+    np.testing.assert_allclose(np.frombuffer(graded, np.uint8), 155, atol=2)
     with self.assertRaisesRegex(errors.InputError, '--bits: .* a video'):
       in_process.run('apply', **given, bits=8)
     with self.assertRaisesRegex(errors.InputError, 'expected one video alone'):
