@@ -5,16 +5,22 @@ python -m launch.apply --model=RUN/model.lutjax --images=FOLDER --out=GRADED
 python -m launch.apply --model=IMG2LUT --images=FOLDER --out=GRADED --lut_out=CUBES
 python -m launch.apply --model=IMG2LUT --shared_lut --images=FRAMES --out=GRADED
 python -m launch.apply --model=RESTORER --images=FOLDER --out=RESTORED
+python -m launch.apply --lut=look.cube --images=clip.mov --out=graded.mov
+python -m launch.apply --lut=CONFIG.ocio --from=SPACE --to=SPACE --images=A --out=B
 python -m launch.apply --expand --images=FOLDER --out=WIDE
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from lutjax import errors
 
 from . import binary
+
+if TYPE_CHECKING:
+  from lutjax.commands import selection
 
 _MODEL = flags.DEFINE_string(
   'model',
@@ -52,6 +58,19 @@ _OUT = flags.DEFINE_string(
   'Output folder, or a file when there is one image.',
   required=True,
   allow_override=True,
+)
+_LAYOUT = flags.DEFINE_enum(
+  'layout',
+  None,
+  ['hald', 'strip', 'strip_up', 'tiles', 'tiles_up'],
+  'Layout of a picture that --lut names; by default it is recognised.',
+  allow_override=True,
+)
+_FROM = flags.DEFINE_string(
+  'from', None, 'Colour space that --lut=CONFIG.ocio comes from.', allow_override=True
+)
+_TO = flags.DEFINE_string(
+  'to', None, 'Colour space that --lut=CONFIG.ocio leads to.', allow_override=True
 )
 _LOOK = flags.DEFINE_string(
   'look', '', 'Name or number of a look.', allow_override=True
@@ -111,11 +130,13 @@ def main() -> Sequence[str]:
   if (_MODEL.value, _LUT.value, _EXPAND.value or None).count(None) != 2:
     raise errors.InputError('expected one of --model, --lut and --expand')
   # Here, not above: `--help` and refusals of flags need none of it.
-  from lutjax.commands import apply, selection
+  from lutjax.commands import apply, selection, video
+  from lutjax.lut import chain
 
   if _EXPAND.value:
-    looks = ['look', 'blend', 'interpolation', 'decode', 'strength', *_OF_GRADERS]
-    binary.refuse_beside('--expand, which applies no look', looks)
+    looks = ['look', 'blend', 'interpolation', 'decode', 'strength', 'from', 'to']
+    looks.append('layout')
+    binary.refuse_beside('--expand, which applies no look', [*looks, *_OF_GRADERS])
     return apply.expand(
       _IMAGES.value,
       _OUT.value,
@@ -125,6 +146,9 @@ def main() -> Sequence[str]:
       overwrite=_OVERWRITE.value,
     )
   binary.refuse_beside('a look, but with --expand', ['space', 'on_mismatch'])
+  spaces = _spaces()
+  if _LUT.value is None:
+    binary.refuse_beside('--model', ['layout'])
   if _MODEL.value is not None:
     kind = selection.kind_of(_MODEL.value)
     if kind != 'looks':
@@ -137,11 +161,20 @@ def main() -> Sequence[str]:
   if _DECODE.value == 'exact':
     binary.refuse_beside('--decode=exact, which reads no lattice', ['interpolation'])
   named = selection.named_looks(
-    model=_MODEL.value, lut=_LUT.value, look=_LOOK.value, blend=_BLEND.value
+    model=_MODEL.value,
+    lut=_LUT.value,
+    look=_LOOK.value,
+    blend=_BLEND.value,
+    spaces=spaces,
+    layout=_LAYOUT.value,
   )
   if len(named) != 1:
     raise errors.InputError(f'--look={_LOOK.value}: found {len(named)}, expected one')
   (look,) = named.values()
+  if look.chain is not None and not chain.has_lattice(look.chain):
+    binary.refuse_beside('steps without a lattice', ['interpolation'])
+  if any(map(video.is_video, _IMAGES.value)):
+    return _grade_video(look)
   return apply.apply_to_images(
     look,
     _IMAGES.value,
@@ -152,6 +185,39 @@ def main() -> Sequence[str]:
     bits=_BITS.value,
     overwrite=_OVERWRITE.value,
   )
+
+
+def _grade_video(look: 'selection.Look') -> Sequence[str]:
+  """Grades one video."""
+  from lutjax.commands import apply
+
+  if len(_IMAGES.value) != 1:
+    raise errors.InputError(
+      f'--images: found {len(_IMAGES.value)} names with a video among them, expected '
+      'one video alone'
+    )
+  binary.refuse_beside('a video, which keeps its depth', ['bits'])
+  apply.apply_to_video(
+    look,
+    _IMAGES.value[0],
+    _OUT.value,
+    interpolation=_INTERPOLATION.value,
+    strength=_STRENGTH.value,
+    decode=_DECODE.value,
+    overwrite=_OVERWRITE.value,
+  )
+  return []
+
+
+def _spaces() -> 'selection.Spaces | None':
+  """Returns the colour spaces that a config is asked for."""
+  from lutjax.commands import selection
+
+  if _FROM.value is None and _TO.value is None:
+    return None
+  if _FROM.value is None or _TO.value is None or _LUT.value is None:
+    raise errors.InputError('expected --from and --to together, with --lut=CONFIG.ocio')
+  return selection.Spaces(_FROM.value, _TO.value)
 
 
 def _grade(model: str) -> Sequence[str]:

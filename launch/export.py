@@ -11,12 +11,16 @@ python -m launch.export --model=RESTORER --format=npy,c,lutjax --out=FOLDER
 
 import pathlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from lutjax import errors
 
 from . import binary
+
+if TYPE_CHECKING:
+  from lutjax.commands import selection
 
 _MODEL = flags.DEFINE_string(
   'model',
@@ -37,7 +41,8 @@ _OUT = flags.DEFINE_string(
 _FORMAT = flags.DEFINE_list(
   'format',
   ['cube'],
-  'Output formats, any of cube, hald and npz; of a model that restores pictures any '
+  'Output formats, any of cube, hald, npz, and by OpenColorIO clf, ctf, 3dl, csp, '
+  'spi1d, spi3d, itx; of a model that restores pictures any '
   'that it has, such as npy, c and lutjax, by default all.',
   allow_override=True,
 )
@@ -53,8 +58,35 @@ _LEVEL = flags.DEFINE_integer(
 _BITS = flags.DEFINE_integer(
   'bits', 16, 'Bit depth of the Hald image, 8 or 16.', allow_override=True
 )
+_DOMAIN = flags.DEFINE_list(
+  'domain',
+  ['0', '1'],
+  'LOW,HIGH: the inputs that a lattice made of several steps keeps.',
+  allow_override=True,
+)
+_SHAPER = flags.DEFINE_string(
+  'shaper',
+  'none',
+  'How the nodes of such a lattice are placed: none (evenly) or log (by a curve in '
+  'front, for scene-linear inputs).',
+  allow_override=True,
+)
 _CLIP = flags.DEFINE_bool(
   'clip', False, 'Clip values outside [0, 1] in the Hald image.', allow_override=True
+)
+_LAYOUT = flags.DEFINE_enum(
+  'layout',
+  None,
+  ['hald', 'strip', 'strip_up', 'tiles', 'tiles_up'],
+  'Layout of a picture that --lut names, by default recognised; of --format=hald, by '
+  'default hald.',
+  allow_override=True,
+)
+_FROM = flags.DEFINE_string(
+  'from', None, 'Colour space that --lut=CONFIG.ocio comes from.', allow_override=True
+)
+_TO = flags.DEFINE_string(
+  'to', None, 'Colour space that --lut=CONFIG.ocio leads to.', allow_override=True
 )
 _LOOK = flags.DEFINE_string(
   'look', 'all', 'Name or number of a look.', allow_override=True
@@ -80,11 +112,13 @@ def main() -> Sequence[str]:
   """Writes the files; returns what failed."""
   if (_MODEL.value is None) == (_LUT.value is None):
     raise errors.InputError('expected one of --model and --lut')
-  # `--help` and refusals of flags need none of what is imported here.
+  spaces = _spaces()
   if _INFO.value:
     writing = ['out', 'format', 'size', 'level', 'bits', 'clip', 'look', 'blend']
-    more = [*writing, 'inverse', 'overwrite']
+    writing += ['domain', 'shaper', 'layout']
+    more = [*writing, 'inverse', 'overwrite', 'from', 'to']
     binary.refuse_beside('--info, which writes no file', more)
+    # Here, not above: `--help` and refusals of flags need none of it.
     from lutjax.commands import describe
 
     if _LUT.value is not None:
@@ -104,8 +138,13 @@ def main() -> Sequence[str]:
     formats = ','.join(_FORMAT.value)
     mode = f'--format={formats}, of no Hald image'
     binary.refuse_beside(mode, ['level', 'bits', 'clip'])
-  if _FORMAT.value == ['hald']:
+  layout = _LAYOUT.value or 'hald'
+  if layout.startswith('strip'):
+    binary.refuse_beside('a strip, whose size is that of --size', ['level'])
+  elif _FORMAT.value == ['hald']:
     binary.refuse_beside('a Hald image, whose size is that of its --level', ['size'])
+  if _LUT.value is None and 'hald' not in _FORMAT.value:
+    binary.refuse_beside('--model and no picture', ['layout'])
   if _LUT.value is not None:
     binary.refuse_beside('--lut, one look', ['look', 'blend', 'inverse'])
   if _BLEND.value:
@@ -116,12 +155,19 @@ def main() -> Sequence[str]:
     look=_LOOK.value,
     blend=_BLEND.value,
     inverse=_INVERSE.value,
+    spaces=spaces,
+    layout=None if 'hald' in _FORMAT.value else _LAYOUT.value,
   )
+  if all(look.chain is None for look in named.values()):
+    binary.refuse_beside('a look that is no chain of steps', ['domain', 'shaper'])
   problems: list[str] = []
   options = export.Options(
     size=_SIZE.value,
     level=_LEVEL.value,
     bits=_BITS.value,
+    layout=layout,
+    domain=_domain(_DOMAIN.value),
+    shaper=_SHAPER.value,
     clip=_CLIP.value,
     overwrite=_OVERWRITE.value,
   )
@@ -131,11 +177,34 @@ def main() -> Sequence[str]:
   return problems
 
 
+def _domain(texts: Sequence[str]) -> tuple[float, float]:
+  """Reads LOW,HIGH."""
+  try:
+    low, high = map(float, texts)
+  except ValueError as error:
+    raise errors.InputError(
+      f'--domain={",".join(texts)}: expected two rising numbers'
+    ) from error
+  return low, high
+
+
+def _spaces() -> 'selection.Spaces | None':
+  """Returns the colour spaces that a config is asked for."""
+  from lutjax.commands import selection
+
+  if _FROM.value is None and _TO.value is None:
+    return None
+  if _FROM.value is None or _TO.value is None or _LUT.value is None:
+    raise errors.InputError('expected --from and --to together, with --lut=CONFIG.ocio')
+  return selection.Spaces(_FROM.value, _TO.value)
+
+
 def _export_tables(model: str, out: str) -> Sequence[str]:
   """Writes a model that restores pictures."""
   from lutjax.commands import selection, tables
 
   of_looks = ['size', 'level', 'bits', 'clip', 'look', 'blend', 'inverse']
+  of_looks += ['domain', 'shaper', 'layout']
   binary.refuse_beside(f'--model={model}, which restores pictures', of_looks)
   opened = selection.find_restorer(model)
   formats = _FORMAT.value if flags.FLAGS['format'].present else None

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from lutjax import errors, systems
-from lutjax.commands import image_batch, selection
+from lutjax.commands import image_batch, selection, video
 from lutjax.data import images, transfer_characteristics
 from lutjax.looks import decoding
+from lutjax.lut import chain as chain_lib
 from lutjax.lut import host, interpolate, lattice
 from lutjax.types import Array
 
@@ -111,9 +112,9 @@ def apply_to_images(
 ) -> Sequence[str]:
   """Applies a look to images and writes them under their own names.
 
-  A LUT file is read at its own nodes. A model is decoded to a lattice of 65 nodes
-  per axis, and what that is off the network on the colours of each image is said;
-  or the network is asked for every pixel.
+  A LUT file is read at its own nodes; a chain of steps is exact. A model is decoded
+  to a lattice of 65 nodes per axis, and what that is off the network on the colours of
+  each image is said; or the network is asked for every pixel.
 
   Alpha passes through; the bit depth, the ICC profile, EXIF, XMP, IPTC, text and
   resolution are kept where the format can, and what cannot be kept is named.
@@ -156,6 +157,47 @@ def apply_to_images(
     return image_batch.Changed(with_colours(image, graded, bits))
 
   return image_batch.rewrite(items, grade, overwrite=overwrite, say=say)
+
+
+def apply_to_video(
+  look: selection.Look,
+  source: str,
+  out: str,
+  *,
+  interpolation: str = 'tetrahedral',
+  strength: float = 1.0,
+  decode: str = 'lattice',
+  overwrite: bool = False,
+  say: Callable[[str], None] = print,
+) -> None:
+  """Applies a look to every frame of a video, see `video.grade`.
+
+  Args:
+    look: From `selection.named_looks`.
+    source: The video.
+    out: The video that is written.
+    interpolation: Name in `interpolate.METHODS`.
+    strength: See `applier`.
+    decode: See `apply_to_images`.
+    overwrite: Whether a file that is there may be replaced.
+    say: Told what is assumed or changed.
+
+  Raises:
+    InputError: when the video cannot be read or written, or a flag does not fit.
+  """
+  check_options(strength=strength, bits=None)
+  direct = None
+  if look.own is not None:
+    direct = host.mapper(look.own, method=interpolation, strength=strength)
+  if direct is not None:
+    video.grade(source, out, direct, overwrite=overwrite, say=say)
+    return
+  function, _ = _functions(look, interpolation, strength, decode)
+
+  def change(frame: np.ndarray) -> np.ndarray:
+    return images.from_float(function(images.to_float(frame)), 16)
+
+  video.grade(source, out, change, overwrite=overwrite, say=say)
 
 
 def expand(
@@ -244,6 +286,9 @@ def _functions(
 ) -> tuple[Mapped, Mapped | None]:
   """Returns what maps pixels, and the network that a lattice is compared with."""
   network = None
+  if look.chain is not None:
+    steps = functools.partial(chain_lib.apply, look.chain, method=interpolation)
+    return exact_applier(steps, strength=strength), None
   if look.network is not None:
     network = exact_applier(look.network, strength=strength)
   if decode == 'exact':

@@ -1,4 +1,4 @@
-"""Exporting looks to files: `.cube` text, Hald images, `.npz`.
+"""Exporting looks to files: `.cube`, LUT pictures, `.npz`, what OpenColorIO writes.
 
 A file keeps what its format can hold. Where it cannot hold the curves, the size,
 the domain or the values of a look, the look is evaluated at the nodes of the file,
@@ -15,17 +15,26 @@ import numpy as np
 from lutjax import config as config_lib
 from lutjax import errors, files
 from lutjax.commands import selection
-from lutjax.data import archives, images
+from lutjax.data import archives, images, ocio_files, ocio_writing
 from lutjax.looks import decoding
-from lutjax.lut import cube, hald, interpolate, lattice, tabulate
+from lutjax.lut import chain as chain_lib
+from lutjax.lut import cube, hald, interpolate, lattice, tabulate, tiles
 
-EXTENSIONS = {'cube': '.cube', 'hald': '.png', 'npz': '.npz'}
+EXTENSIONS = {
+  'cube': '.cube',
+  'hald': '.png',
+  'npz': '.npz',
+  **{form: f'.{form}' for form in ocio_writing.FORMATS},
+}
+# Nodes per axis of a strip.
+_STRIP_SIZE = 32
 # Errors below this share of the largest value are those of float32.
 _ROUNDING = 1e-6
 
 Say = Callable[[str], None]
 
 _read = jax.jit(interpolate.apply)
+_read_steps = jax.jit(chain_lib.apply)
 
 
 class Options(NamedTuple):
@@ -34,8 +43,11 @@ class Options(NamedTuple):
   Attributes:
     size: Nodes per axis of `.cube` and `.npz`; None is the own size of a LUT file,
       and 33 for a model.
-    level: Of Hald images, which have level^2 nodes per axis.
+    level: Of Hald images and tiles, which have level^2 nodes per axis.
+    layout: Of pictures, one of `tiles.LAYOUTS`; strips have `size` nodes per axis.
     bits: Of Hald images, 8 or 16.
+    domain: Inputs that lattices made of a chain of steps keep.
+    shaper: How their nodes are placed, see `chain.bake`.
     clip: Whether Hald images may cut values outside [0, 1].
     overwrite: Whether files that are there may be replaced.
   """
@@ -43,6 +55,9 @@ class Options(NamedTuple):
   size: int | None = None
   level: int = 8
   bits: int = 16
+  layout: str = 'hald'
+  domain: tuple[float, float] = (0.0, 1.0)
+  shaper: str = 'none'
   clip: bool = False
   overwrite: bool = False
 
@@ -136,6 +151,16 @@ def write(
   """
   _check([form], options)
   overwrite = options.overwrite
+  if form in ocio_writing.STEPS and look.chain is not None and options.size is None:
+    try:
+      content = ocio_writing.encode(look.chain, form)
+    except errors.LutError as error:
+      say(f'{path}: {error}; baked')
+    else:
+      files.write_bytes(path, content, overwrite=overwrite)
+      return
+  if look.chain is not None:
+    look = _of_chain(look.chain, path, options, say)
   if form == 'hald':
     image = _hald(look, path, options, say)
     images.write(path, image, overwrite=overwrite)
@@ -145,6 +170,9 @@ def write(
     lut = look.decode(options.size or decoding.EXPORT_SIZE)
   elif options.size is not None and options.size != len(lut.table):
     lut = _baked(look, lut, options.size, path, say)
+  if form in ocio_writing.FORMATS:
+    files.write_bytes(path, _by_ocio(lut, path, form, say), overwrite=overwrite)
+    return
   if form == 'npz':
     files.write_bytes(path, archives.encode(lut), overwrite=overwrite)
     return
@@ -170,6 +198,13 @@ def _check(formats: Sequence[str], options: Options) -> None:
       )
   if options.size is not None and not 2 <= options.size <= cube.MAX_SIZE:
     raise errors.InputError(f'--size={options.size}: expected 2 to {cube.MAX_SIZE}')
+  low, high = options.domain
+  if not -np.inf < low < high < np.inf:
+    raise errors.InputError(f'--domain={low:g},{high:g}: expected two rising numbers')
+  if options.shaper not in chain_lib.SHAPERS:
+    raise errors.InputError(
+      f'--shaper={options.shaper}: expected one of {", ".join(chain_lib.SHAPERS)}'
+    )
   if options.level not in hald.LEVELS:
     raise errors.InputError(f'--level={options.level}: expected 2 to {hald.LEVELS[-1]}')
   if options.bits not in (8, 16):
@@ -180,7 +215,8 @@ def _hald(
   look: selection.Look, path: pathlib.Path, options: Options, say: Say
 ) -> images.Image:
   """Returns a look as a Hald image, which holds [0, 1] in and out."""
-  size = options.level**2
+  strip = options.layout.startswith('strip')
+  size = (options.size or _STRIP_SIZE) if strip else options.level**2
   lut = look.own if look.own is not None else look.decode(size)
   domain = np.asarray(lattice.input_domain(lut))
   if _same_nodes(lut, size):
@@ -206,8 +242,57 @@ def _hald(
         f'{found}, expected 0 to 1 for a Hald image; --clip cuts them'
       )
     say(f'{found}, cut to 0 to 1')
-  picture = np.asarray(hald.from_lattice(table.clip(0.0, 1.0)))
+  picture = tiles.from_lattice(table.clip(0.0, 1.0), options.layout)
   return images.Image(images.from_float(picture, options.bits, source=str(path)))
+
+
+def _of_chain(
+  chain: chain_lib.Chain, path: pathlib.Path, options: Options, say: Say
+) -> selection.Look:
+  """Returns a chain as a baked LUT, and reports the error between its nodes."""
+  size = options.size or decoding.EXPORT_SIZE
+  lut = chain_lib.bake(chain, size, domain=options.domain, shaper=options.shaper)
+  rgb = tabulate.probes(lut, lut)
+  was, now = np.asarray(_read_steps(chain, rgb)), np.asarray(_read(lut, rgb))
+  low, high = options.domain
+  error = np.abs(was - now).max()
+  say(
+    f'{path}: {chain_lib.describe(chain)}, baked to {size}^3 nodes for inputs from '
+    f'{low:g} to {high:g}: {error:.2g} off between them at most'
+  )
+  return selection.of_lut(lut)
+
+
+def _by_ocio(lut: lattice.Lut, path: pathlib.Path, form: str, say: Say) -> bytes:
+  """Returns a LUT in one of OpenColorIO's formats, and reports what was lost."""
+  want = lut
+  if form == 'spi1d' and not lattice.is_curves(lut):
+    raise errors.InputError(f'{path}: found a lattice, expected curves alone for spi1d')
+  if form not in (*ocio_writing.WITH_CURVES, 'spi1d') and not ocio_writing.is_plain(
+    lut
+  ):
+    size = max(decoding.EXPORT_SIZE, *lut.table.shape[:-1])
+    table = np.asarray(tabulate.resample(lut, size, method='tetrahedral'))
+    domain = np.asarray(lattice.input_domain(lut))
+    lut = lattice.from_table(table)
+    _tell(want, lut, path, say)
+    if domain.min() < 0.0 or domain.max() > 1.0:
+      say(
+        f'{path}: the look takes inputs from {domain.min():g} to {domain.max():g}; '
+        f'{form} holds those from 0 to 1, the rest is lost'
+      )
+  if form in ocio_writing.STEPS:
+    content = ocio_writing.encode(ocio_writing.steps(lut), form)
+  else:
+    content = ocio_writing.bake(lut, form)
+  # What the file holds now, which may be integers.
+  back = ocio_files.decode(content, str(path.with_suffix(f'.{form}')))
+  rgb = tabulate.probes(lut, lut)
+  was, now = np.asarray(_read(lut, rgb)), np.asarray(_read_steps(back, rgb))
+  error = float(np.abs(was - now).max())
+  if error > _ROUNDING * max(float(np.abs(was).max()), 1.0):
+    say(f'{path}: {form} holds it to {error:.2g} at most')
+  return content
 
 
 def _same_nodes(lut: lattice.Lut, size: int) -> bool:

@@ -10,8 +10,9 @@ import numpy as np
 from lutjax import artefacts, assets, errors, files, systems
 from lutjax import config as config_lib
 from lutjax.codec import container, labels
-from lutjax.data import luts
+from lutjax.data import images, luts, ocio_files
 from lutjax.looks import decoding, round_trip, unit_cube
+from lutjax.lut import chain as chain_lib
 from lutjax.lut import lattice, tabulate
 from lutjax.types import Array, Loaded, Model
 
@@ -28,6 +29,8 @@ class Look(NamedTuple):
       for the caller to jit; None for a file, and for looks run backwards.
     title: Of the file.
     comments: Of the file.
+    chain: The steps of a file or of a transform between colour spaces, where they are
+      more than one LUT; `own` is None then.
   """
 
   decode: Callable[[int], lattice.Lut]
@@ -35,6 +38,14 @@ class Look(NamedTuple):
   network: Callable[[Array], Array] | None = None
   title: str = ''
   comments: tuple[str, ...] = ()
+  chain: chain_lib.Chain | None = None
+
+
+class Spaces(NamedTuple):
+  """The colour spaces of `--from` and `--to`, in the config that `--lut` names."""
+
+  source: str
+  target: str
 
 
 # Files that hold tables in published layouts.
@@ -163,6 +174,8 @@ def named_looks(
   look: str = '',
   blend: Sequence[str] = (),
   inverse: bool = False,
+  spaces: Spaces | None = None,
+  layout: str | None = None,
   say: Callable[[str], None] = print,
 ) -> Mapping[str, Look]:
   """Returns the looks that flags select, by their output names.
@@ -174,6 +187,8 @@ def named_looks(
       is one.
     blend: `NAME:WEIGHT` each, instead of `look`.
     inverse: Whether looks are run backwards, where the model can.
+    spaces: Where `lut` is an OCIO config.
+    layout: Of a picture, see `luts.load`.
     say: Told how far each inverse that is made leads back.
 
   Raises:
@@ -185,7 +200,16 @@ def named_looks(
   if lut is not None:
     if inverse:
       raise errors.InputError('--inverse: found --lut, expected a bijective --model')
-    return {pathlib.Path(lut).stem: _of_file(lut)}
+    if layout is not None and pathlib.Path(lut).suffix.lower() not in images.EXTENSIONS:
+      raise errors.InputError(f'--layout={layout}: found {lut}, expected a picture')
+    if spaces is not None:
+      name = luts.file_name(f'{spaces.source} to {spaces.target}')
+      return {name: of_chain(ocio_files.between(lut, *spaces))}
+    if lut.startswith('ocio://') or lut.endswith('.ocio'):
+      raise errors.InputError(
+        f'--lut={lut}: found a config, expected --from and --to beside it'
+      )
+    return {pathlib.Path(lut).stem: _of_file(lut, layout)}
   opened = find_models(model or '')
   looks = [label for item in opened for label in item.loaded.config.looks]
   mixes = mix(looks, look=look, blend=blend)
@@ -255,6 +279,14 @@ def of_lut(lut: lattice.Lut) -> Look:
   )
 
 
+def of_chain(chain: chain_lib.Chain) -> Look:
+  """Returns the look of a chain: of its one LUT where it is no more than that."""
+  lut = chain_lib.as_lut(chain)
+  if lut is not None:
+    return of_lut(lut)
+  return Look(functools.partial(chain_lib.bake, chain), chain=chain)
+
+
 def _find_one(path: str, kind: Kind) -> artefacts.Opened:
   opened = open_models(path)
   if len(opened) != 1:
@@ -304,11 +336,14 @@ def _in_published_layout(where: pathlib.Path) -> Loaded | None:
   return systems.load_folder(where)
 
 
-def _of_file(lut: str) -> Look:
+def _of_file(lut: str, layout: str | None) -> Look:
   """Opens a LUT file."""
   if lut == 'identity':
     return Look(lambda size: lattice.from_table(lattice.identity(size)))
-  looks, problems = luts.load([lut])
+  if pathlib.Path(lut).suffix.lower() in (*ocio_files.EXTENSIONS, *ocio_files.NAMED):
+    content = files.read_bytes(lut, error=errors.LutError)
+    return of_chain(ocio_files.decode(content, lut))
+  looks, problems = luts.load([lut], layout=layout)
   if problems:
     raise errors.LutError(problems[0])
   if len(looks) != 1:

@@ -81,7 +81,7 @@ def from_png(content: bytes, source: str, say: Say) -> Decoded:
   """
   chunks = metadata.png_to_chunks(content, source)
   head = png.read_head(chunks, source)
-  _check_size(head.height, head.width, source)
+  check_size(head.height, head.width, source)
   if any(kind == b'acTL' for kind, _ in chunks):
     say(f'{source}: animated, only the first frame is read')
   pixels = png.to_pixels(content, chunks, head, source)
@@ -136,7 +136,7 @@ def from_jpeg(content: bytes, source: str, say: Say) -> Decoded:
   del say
   segments, scan = metadata.jpeg_to_segments(content, source)
   bits, height, width = metadata.jpeg_frame(segments, source)
-  _check_size(height, width, source)
+  check_size(height, width, source)
   if bits != 8:
     raise errors.ImageError(f'{source}: found a {bits}-bit JPEG, expected 8 bits')
   # Pillow parses, and warns about, EXIF that is none of its business here.
@@ -157,7 +157,7 @@ def from_webp(content: bytes, source: str, say: Say) -> Decoded:
     say: Told what is not read, such as further frames.
   """
   decoder = WebPImagePlugin.WebPImageFile(io.BytesIO(content))
-  _check_size(decoder.height, decoder.width, source)
+  check_size(decoder.height, decoder.width, source)
   if decoder.is_animated:
     say(f'{source}: animated, only the first frame is read')
   colours = _PILLOW_COLOURS.get(decoder.mode, decoder.mode)
@@ -179,7 +179,7 @@ def from_avif(content: bytes, source: str, say: Say) -> Decoded:
     say: Told what is not read or changed.
   """
   decoder = AvifImagePlugin.AvifImageFile(io.BytesIO(content))
-  _check_size(decoder.height, decoder.width, source)
+  check_size(decoder.height, decoder.width, source)
   if decoder.is_animated:
     say(f'{source}: animated, only the first frame is read')
   head = avif.read_head(content, source)
@@ -248,7 +248,14 @@ def _from_info(
   return info.get('icc_profile'), exif, annotations
 
 
-def _check_size(height: int, width: int, source: str) -> None:
+def check_size(height: int, width: int, source: str) -> None:
+  """Refuses pictures without pixels, or with more than `MAX_PIXELS`.
+
+  Args:
+    height: Of the picture.
+    width: Of the picture.
+    source: Named in errors.
+  """
   if not 0 < height * width <= MAX_PIXELS:
     raise errors.ImageError(
       f'{source}: found {width} x {height} pixels, expected 1 to {MAX_PIXELS}'
@@ -256,7 +263,7 @@ def _check_size(height: int, width: int, source: str) -> None:
 
 
 def _check_tiff(page: tifffile.TiffPage, size_bytes: int, source: str) -> None:
-  _check_size(page.imagelength, page.imagewidth, source)
+  check_size(page.imagelength, page.imagewidth, source)
   if page.imagedepth != 1 or page.bitspersample not in (8, 16, 32):
     raise errors.ImageError(
       f'{source}: found {page.bitspersample} bits per sample and depth '

@@ -5,6 +5,7 @@ has been checked by then.
 """
 
 import io
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import imagecodecs
@@ -34,7 +35,7 @@ _PNG_OPTIONS = {
 }
 
 # On photographs smaller than at level 6, in two thirds of its time.
-_TIFF_OPTIONS = {
+_TIFF_OPTIONS: Mapping[str, Any] = {
   'compression': 'adobe_deflate',
   'predictor': True,
   'compressionargs': {'level': 1},

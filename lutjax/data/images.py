@@ -5,8 +5,8 @@ uint8, uint16 or float32, as stored: no gamma, no rotation by the EXIF
 orientation (which is kept, so viewers still turn the picture).
 
 PNG pixels go through libpng (imagecodecs) and TIFF through tifffile, because
-Pillow drops 16-bit colour to 8 bits; JPEG and WebP go through Pillow. AVIF is
-read but not written.
+Pillow drops 16-bit colour to 8 bits; JPEG and WebP go through Pillow, EXR through its
+own bindings. AVIF, BMP, GIF and PPM are read but not written.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from lutjax import errors, files
 from lutjax.codec import annotations as annotations_lib
 from lutjax.codec import exif as exif_codec
 from lutjax.codec import exif_cleaning, fields, payload
-from lutjax.data import decoders, encoders, listing
+from lutjax.data import decoders, encoders, exr, listing, plain_pictures
 
 # Format by extension.
 EXTENSIONS = {
@@ -32,22 +32,37 @@ EXTENSIONS = {
   '.jpeg': 'JPEG',
   '.webp': 'WebP',
   '.avif': 'AVIF',
+  '.exr': 'OpenEXR',
+  '.bmp': 'BMP',
+  '.gif': 'GIF',
+  '.ppm': 'PPM',
 }
 MAX_PIXELS = decoders.MAX_PIXELS
 # Bits per channel that each format that is written holds; 32 is float.
-BITS = {'PNG': (8, 16), 'TIFF': (8, 16, 32), 'JPEG': (8,), 'WebP': (8,)}
+BITS = {
+  'PNG': (8, 16),
+  'TIFF': (8, 16, 32),
+  'JPEG': (8,),
+  'WebP': (8,),
+  'OpenEXR': (32,),
+}
 _DECODERS = {
   'PNG': decoders.from_png,
   'TIFF': decoders.from_tiff,
   'JPEG': decoders.from_jpeg,
   'WebP': decoders.from_webp,
   'AVIF': decoders.from_avif,
+  'OpenEXR': exr.from_exr,
+  'BMP': plain_pictures.from_bmp,
+  'GIF': plain_pictures.from_gif,
+  'PPM': plain_pictures.from_ppm,
 }
 _ENCODERS = {
   'PNG': encoders.to_png,
   'TIFF': encoders.to_tiff,
   'JPEG': encoders.to_jpeg,
   'WebP': encoders.to_webp,
+  'OpenEXR': exr.to_exr,
 }
 # Channels that are rounded together: their doubles stay in the cache.
 _ROUNDED_AT_ONCE = 1 << 15
@@ -63,6 +78,8 @@ _SIGNATURES = (
   (b'BM', 'BMP'),
   (b'8BPS', 'Photoshop'),
   (b'v/1\x01', 'OpenEXR'),
+  (b'P5', 'PPM'),
+  (b'P6', 'PPM'),
 )
 
 
@@ -90,7 +107,7 @@ class Image(NamedTuple):
 def read(
   path: str | os.PathLike, *, convert: bool = False, say: Callable[[str], None] = print
 ) -> Image:
-  """Reads a PNG, TIFF, JPEG, WebP or AVIF file.
+  """Reads an image file.
 
   Args:
     path: The file; its extension must tell its format.
@@ -137,8 +154,7 @@ def decode(
   found = _kind_of(content)
   if found not in _DECODERS or want not in (None, found):
     raise errors.ImageError(
-      f'{source}: found {found} content, expected '
-      f'{want or "PNG, TIFF, JPEG, WebP or AVIF"}'
+      f'{source}: found {found} content, expected {want or ", ".join(_DECODERS)}'
     )
   # On broken content the decoders raise whatever comes to their minds.
   with _naming(source, f'found {found} content that does not decode', Exception):
@@ -353,6 +369,15 @@ def _without_payload(found: decoders.Decoded) -> decoders.Decoded:
 
 def _fitted(image: Image, kind: str) -> tuple[encoders.Content, list[str]]:
   """Returns what a format holds of an image, and names of what it does not."""
+  if kind == 'OpenEXR':
+    held = (image.icc, 'ICC profile'), (image.exif, 'EXIF')
+    names = [name for part, name in held if part is not None]
+    found = image.annotations
+    rest = (found.colour, found.text, found.xmp, found.resources, found.resolution)
+    names += ['text, XMP, IPTC, resolution or colour chunks'] * any(rest)
+    names += found.lost
+    empty = annotations_lib.Annotations()
+    return encoders.Content(image.pixels, None, None, empty), names
   exif, unread = image.exif, []
   if exif is not None and exif_codec.byte_order(exif) is None:
     exif, unread = None, ['EXIF (damaged)']

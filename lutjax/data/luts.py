@@ -1,4 +1,4 @@
-"""Looks from files: `.cube` text, Hald pictures, numpy archives.
+"""Looks from files: `.cube`, LUT pictures, numpy archives, what OpenColorIO reads.
 
 A look is one colour map with a name. A file that is named must be readable;
 in a folder, files of other kinds are skipped with a message, and a LUT that
@@ -14,14 +14,17 @@ from typing import NamedTuple
 import numpy as np
 
 from lutjax import errors, files
-from lutjax.data import archives, images, listing
-from lutjax.lut import cube, hald, lattice
+from lutjax.data import archives, images, listing, ocio_files
+from lutjax.lut import chain as chain_lib
+from lutjax.lut import cube, lattice, tiles
 
-EXTENSIONS = ('.cube', '.npz', '.png', '.tif', '.tiff')
+EXTENSIONS = ('.cube', '.npz', '.png', '.tif', '.tiff', *ocio_files.EXTENSIONS)
 # Pictures that are read as a Hald when they are named themselves.
 _LOSSY = ('.jpg', '.jpeg', '.webp')
 _UNSAFE = re.compile(r"[^\w .+&,(){}=@#%!~^'-]")
 _NAME_BYTES = 180
+# Nodes per axis of a chain of steps where a LUT is wanted.
+_BAKED_SIZE = 65
 # Devices on Windows, with any extension.
 _RESERVED = re.compile(r'(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?')
 
@@ -38,6 +41,7 @@ class Look(NamedTuple):
     digest: SHA-256 of the file, or of the table where a file holds several.
     title: Of a `.cube`.
     comments: Of a `.cube`, those before its rows.
+    chain: The steps of a file that is more than one LUT, of which `lut` is made.
   """
 
   name: str
@@ -46,6 +50,7 @@ class Look(NamedTuple):
   digest: str
   title: str = ''
   comments: tuple[str, ...] = ()
+  chain: chain_lib.Chain | None = None
 
 
 class Loaded(NamedTuple):
@@ -60,7 +65,7 @@ class Loaded(NamedTuple):
   problems: list[str]
 
 
-class _NotHald(errors.LutError):
+class _NotLattice(errors.LutError):
   """A picture that holds no lattice."""
 
 
@@ -69,6 +74,7 @@ def load(
   *,
   strict: bool = False,
   allow_nonfinite: bool = False,
+  layout: str | None = None,
   say: Say = print,
 ) -> Loaded:
   """Loads the looks that files, folders and globs hold.
@@ -77,6 +83,7 @@ def load(
     patterns: Names of files or folders (searched at any depth), or globs.
     strict: Whether unknown keywords in `.cube` files are errors.
     allow_nonfinite: Whether NaN and infinite values are kept.
+    layout: Of pictures, one of `tiles.LAYOUTS`; None goes by their content.
     say: Gets one line for what is left out, ignored or cannot be read.
 
   Returns:
@@ -93,11 +100,11 @@ def load(
   problems: list[str] = []
   for item in found:
     try:
-      loaded = _read(item.path, strict, allow_nonfinite, say)
+      loaded = _read(item.path, strict, allow_nonfinite, layout, say)
     except errors.InputError as error:
       if item.path.resolve() in named:
         raise errors.LutError(str(error)) from error
-      if isinstance(error, _NotHald):
+      if isinstance(error, _NotLattice):
         say(f'{error}; skipped')
         continue
       problems.append(str(error))
@@ -146,7 +153,7 @@ def unique_names(names: Sequence[str], paths: Sequence[pathlib.PurePath]) -> lis
     parts = path.with_suffix('').parts
     extension = path.suffix.removeprefix('.')
     longer = ['-'.join([*parts, *inside]), '-'.join([*parts, extension, *inside])]
-    wishes.append([_safe(option) for option in (name, *longer)])
+    wishes.append([file_name(option) for option in (name, *longer)])
   chosen = [options[0] for options in wishes]
   for step in (1, 2):
     rivals = collections.defaultdict(set)
@@ -165,13 +172,25 @@ def unique_names(names: Sequence[str], paths: Sequence[pathlib.PurePath]) -> lis
   return chosen
 
 
+def file_name(name: str) -> str:
+  """Returns `name` with only the characters that every file system allows."""
+  short = _UNSAFE.sub('_', name).encode('utf-8')[:_NAME_BYTES]
+  kept = short.decode('utf-8', 'ignore').strip(' .')
+  return f'{kept}_' if not kept or _RESERVED.fullmatch(kept) else kept
+
+
 def _read(
-  path: pathlib.Path, strict: bool, allow_nonfinite: bool, say: Say
+  path: pathlib.Path,
+  strict: bool,
+  allow_nonfinite: bool,
+  layout: str | None,
+  say: Say,
 ) -> list[Look]:
   """Reads the looks of one file."""
   suffix = path.suffix.lower()
-  if suffix not in (*EXTENSIONS, *_LOSSY):
-    expected = ' '.join((*EXTENSIONS, *_LOSSY))
+  known = (*EXTENSIONS, *_LOSSY, *ocio_files.NAMED)
+  if suffix not in known:
+    expected = ' '.join(known)
     raise errors.LutError(f'{path}: found extension {suffix!r}, expected {expected}')
   size = path.stat().st_size
   if size > cube.MAX_FILE_BYTES:
@@ -187,27 +206,51 @@ def _read(
       say(warning)
     notes = parsed.title, parsed.comments
     return [Look(path.stem, parsed.lut, str(path), files.digest(content), *notes)]
-  lut = _from_picture(content, path, say)
+  if suffix in (*ocio_files.EXTENSIONS, *ocio_files.NAMED):
+    return [_from_chain(content, path, say)]
+  lut = _from_picture(content, path, layout, say)
   return [Look(path.stem, lut, str(path), files.digest(content))]
 
 
-def _from_picture(content: bytes, path: pathlib.Path, say: Say) -> lattice.Lut:
-  """Reads a Hald picture of 8, 16 or 32 bits."""
+def _from_chain(content: bytes, path: pathlib.Path, say: Say) -> Look:
+  """Reads the steps of a file, as one LUT where they are one."""
+  chain = ocio_files.decode(content, str(path))
+  digest = files.digest(content)
+  lut = chain_lib.as_lut(chain)
+  if lut is not None:
+    return Look(path.stem, lut, str(path), digest)
+  say(
+    f'{path}: {chain_lib.describe(chain)}; where one LUT is wanted, {_BAKED_SIZE} '
+    'nodes per axis from 0 to 1'
+  )
+  baked = chain_lib.bake(chain, _BAKED_SIZE)
+  return Look(path.stem, baked, str(path), digest, chain=chain)
+
+
+def _from_picture(
+  content: bytes, path: pathlib.Path, layout: str | None, say: Say
+) -> lattice.Lut:
+  """Reads a Hald picture, a strip or tiles of 8, 16 or 32 bits."""
   source, suffix = str(path), path.suffix.lower()
   want = images.EXTENSIONS[suffix]
   notes: list[str] = []
   image = images.decode(content, source, want=want, convert=True, say=notes.append)
+  colours = image.pixels[..., :3]
   try:
-    hald.check_layout(image.pixels[..., :3], source=source)
-    table = hald.to_lattice(image.pixels[..., :3], source=source)
+    if layout is None:
+      layout, table = tiles.recognise(colours, source=source)
+      if layout != 'hald':
+        say(f'{path}: read as {layout} of {len(table)} nodes per axis')
+    else:
+      table = tiles.to_lattice(colours, layout, source=source)
   except errors.LutError as error:
-    raise _NotHald(str(error)) from error
+    raise _NotLattice(str(error)) from error
   if notes:
     image = images.decode(content, source, want=want, say=say)
   if image.pixels.shape[2] == 4:
     opaque = 1 if image.pixels.dtype.kind == 'f' else np.iinfo(image.pixels.dtype).max
     if (image.pixels[..., 3] != opaque).any():
-      message = f'{path}: found a Hald picture with transparent pixels'
+      message = f'{path}: found a LUT picture with transparent pixels'
       raise errors.LutError(f'{message}, expected opaque ones')
     say(f'{path}: its alpha channel is opaque and left out')
   if suffix in _LOSSY:
@@ -234,10 +277,3 @@ def _from_archive(
     lut = lattice.from_table(table, domain, shaper)
     looks.append(Look(name, lut, source, digest))
   return looks
-
-
-def _safe(name: str) -> str:
-  """Returns `name` with only the characters that every file system allows."""
-  short = _UNSAFE.sub('_', name).encode('utf-8')[:_NAME_BYTES]
-  kept = short.decode('utf-8', 'ignore').strip(' .')
-  return f'{kept}_' if not kept or _RESERVED.fullmatch(kept) else kept

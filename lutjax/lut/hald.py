@@ -19,9 +19,9 @@ LEVELS = range(2, 17)
 # How far a look goes along an axis, in mean distances between two of its colours:
 # of 512 looks 0.9 to 6.3 (half of them below 1.6), of their pictures in another
 # layout 11 and more, of photos 12 and more.
-_MOST_TRAVEL = 8.0
+MOST_TRAVEL = 8.0
 # Sizes from which on that tells a look from a photo.
-_FEWEST_NODES = 16
+FEWEST_NODES = 16
 
 
 def identity(level: int) -> np.ndarray:
@@ -64,41 +64,12 @@ def from_lattice(table: Array | np.ndarray) -> Array | np.ndarray:
   return table.transpose(2, 1, 0, 3).reshape(side, side, table.shape[3])
 
 
-def check_layout(image: np.ndarray, *, source: str = '') -> None:
-  """Refuses pictures that have the size of a Hald picture but are not one.
-
-  The 512 x 512 lookup picture of GPUImage and of many phone apps holds 8 x 8 tiles
-  of 64 x 64, one for each blue; photos may have any size. In the right layout
-  neighbours along each axis of the lattice are alike.
+def travel(table: np.ndarray) -> float:
+  """Returns the way along the axis where it is longest, see `MOST_TRAVEL`.
 
   Args:
-    image: `[L^3, L^3, 3]`, as `to_lattice` takes it.
-    source: The file, for messages.
-
-  Raises:
-    LutError: if it is no Hald picture; names what it looks like.
+    table: `[N, N, N, 3]`, of any type.
   """
-  table = np.asarray(to_lattice(image, source=source))
-  size = len(table)
-  level = round(size**0.5)
-  # Rows of tiles, rows of a tile (green), tiles, columns of a tile (red).
-  tiles = image.reshape(level, size, level, size, 3).transpose(3, 1, 0, 2, 4)
-  as_hald, as_tiles = _travel(table), _travel(tiles.reshape(table.shape))
-  prefix = f'{source}: found' if source else 'found'
-  if as_hald > 2.0 * as_tiles:
-    raise errors.LutError(
-      f'{prefix} a picture of {level} x {level} tiles of {size} x {size}, which is not '
-      'read yet; expected a Hald picture'
-    )
-  if size >= _FEWEST_NODES and as_hald > _MOST_TRAVEL:
-    raise errors.LutError(
-      f'{prefix} an ordinary picture of the size of a Hald, expected a look laid out '
-      'as one'
-    )
-
-
-def _travel(table: np.ndarray) -> float:
-  """Returns the way along the axis where it is longest, see `_MOST_TRAVEL`."""
   colours = table.reshape(-1, 3)
   first, second = np.random.default_rng(0).integers(0, len(colours), (2, 1 << 15))
   spread = np.abs(colours[first].astype(np.float64) - colours[second]).mean()

@@ -147,13 +147,31 @@ def sample(lut: lattice_lib.Lut, rgb: Array, *, method: str = 'tetrahedral') -> 
   table, domain, knots, shaper = jax.tree.map(jnp.asarray, lut)
   channels = _channels(rgb, table.ndim - 1)
   if shaper is not None:
-    rgb = _shaped(shaper.table, shaper.domain, jnp.stack(channels, axis=-1))
+    rgb = shape(shaper, rgb)
     channels = _channels(rgb, table.ndim - 1)
   if knots is None:
     return _evenly(method, table, domain, rgb)
   channels = [positions.normalize(x, domain[:, i]) for i, x in enumerate(channels)]
   places = [positions.among(x, axis) for x, axis in zip(channels, knots)]
   return _blend(method)(table, places)
+
+
+def shape(shaper: lattice_lib.Shaper, rgb: Array) -> Array:
+  """Maps each channel of colours through its curve.
+
+  Args:
+    shaper: Curves of D channels.
+    rgb: `[..., D]` float.
+
+  Returns:
+    `[..., D]`.
+
+  Raises:
+    ValueError: on colours of another shape.
+  """
+  curves, limits = jax.tree.map(jnp.asarray, shaper)
+  channels = _channels(rgb, curves.shape[1])
+  return _shaped(curves, limits, jnp.stack(channels, axis=-1))
 
 
 def apply(

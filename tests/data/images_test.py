@@ -171,7 +171,7 @@ class ImagesTest(parameterized.TestCase):
     self.assertEqual(self.decode(images.encode(image, 'JPEG')).icc, image.icc)
 
   def test_what_is_absent_stays_absent(self):
-    for kind in images.BITS:
+    for kind in (kind for kind, bits in images.BITS.items() if 8 in bits):
       with self.subTest(kind):
         got = self.decode(images.encode(images.Image(_noise('uint8')), kind))
         self.assertEqual((got.icc, got.exif), (None, None))
@@ -188,7 +188,7 @@ class ImagesTest(parameterized.TestCase):
       self.assertEqual(page.compression == 1, compression == 'none')
 
   def test_encoding_is_repeatable(self):
-    for kind in images.BITS:
+    for kind in (kind for kind, bits in images.BITS.items() if 8 in bits):
       image = images.Image(_noise('uint8'), _icc(), _exif())
       self.assertEqual(images.encode(image, kind), images.encode(image, kind))
 
@@ -391,8 +391,8 @@ class ImagesTest(parameterized.TestCase):
     files.write_bytes(path, images.encode(images.Image(_noise('uint8')), 'JPEG'))
     with self.assertRaisesRegex(errors.ImageError, 'found JPEG content, expected PNG'):
       images.read(path)
-    with self.assertRaisesRegex(errors.ImageError, r"extension '.bmp', expected one"):
-      images.write(self.folder / 'a.bmp', images.Image(_noise('uint8')))
+    with self.assertRaisesRegex(errors.ImageError, r"extension '.psd', expected one"):
+      images.write(self.folder / 'a.psd', images.Image(_noise('uint8')))
     with self.assertRaisesRegex(errors.InputError, 'exists already'):
       images.write(path, images.Image(_noise('uint8')), overwrite=False)
     with self.assertRaisesRegex(errors.ImageError, 'No such file'):

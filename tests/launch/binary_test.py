@@ -9,9 +9,9 @@ import PIL.Image
 from absl import flags
 from absl.testing import absltest, flagsaver
 
-from launch import apply, fit
+from launch import apply, export, fit
 from lutjax.data import luts
-from lutjax.lut import cube, interpolate
+from lutjax.lut import cube, interpolate, tiles
 from lutjax.native import library
 from tests.launch import in_process
 
@@ -132,8 +132,15 @@ class StartTest(absltest.TestCase):
     self.assertTrue((folder / 'b.png').is_file())
 
   def test_apply_offers_every_interpolation(self):
-    parser = apply._INTERPOLATION._flagvalues['interpolation'].parser
-    self.assertCountEqual(parser.enum_values, interpolate.METHODS)
+    self.assertCountEqual(_choices(apply._INTERPOLATION), interpolate.METHODS)
+
+  def test_layouts_are_those_of_pictures(self):
+    for holder in (apply._LAYOUT, export._LAYOUT):
+      self.assertCountEqual(_choices(holder), tiles.LAYOUTS)
+
+
+def _choices(holder):
+  return holder._flagvalues[holder.name].parser.enum_values
 
 
 if __name__ == '__main__':

@@ -1,0 +1,89 @@
+"""OpenEXR pictures, through the OpenEXR bindings (`pip install lutjax[exr]`).
+
+The first part with red, green and blue is read, other parts and channels are named.
+Half floats become float32. Files hold colours that are multiplied by their alpha.
+"""
+
+import pathlib
+import tempfile
+from typing import Any
+
+import numpy as np
+
+from lutjax import errors
+from lutjax.data import decoders, encoders
+
+_NAMED = 6
+
+
+def from_exr(content: bytes, source: str, say: decoders.Say) -> decoders.Decoded:
+  """Decodes the first part with colours.
+
+  Args:
+    content: The file.
+    source: Named in messages and errors.
+    say: Told what is not read.
+  """
+  library = _library(source)
+  with tempfile.TemporaryDirectory(prefix='lutjax') as folder:
+    path = pathlib.Path(folder, 'picture.exr')
+    path.write_bytes(content)
+    with library.File(str(path), header_only=True) as head:
+      windows = [part.header['dataWindow'] for part in head.parts]
+    for low, high in windows:
+      width, height = (int(value) + 1 for value in np.subtract(high, low))
+      decoders.check_size(height, width, source)
+    with library.File(str(path), separate_channels=True) as file:
+      parts = list(file.parts)
+      coloured = [part for part in parts if {'R', 'G', 'B'} <= set(part.channels)]
+      if not coloured:
+        names = ', '.join(name for part in parts for name in part.channels)
+        raise errors.ImageError(
+          f'{source}: found channels {names[:80]}, expected R, G and B'
+        )
+      part = coloured[0]
+      left = [other.name() for other in parts if other is not part]
+      left += [name for name in part.channels if name not in ('R', 'G', 'B', 'A')]
+      if left:
+        more = ', ...' if len(left) > _NAMED else ''
+        say(f'{source}: not read: {", ".join(left[:_NAMED])}{more}')
+      names = 'RGBA' if 'A' in part.channels else 'RGB'
+      planes = [np.array(part.channels[name].pixels, np.float32) for name in names]
+  if len({plane.shape for plane in planes}) > 1:
+    raise errors.ImageError(f'{source}: found channels of several sizes, expected one')
+  colours = 'premultiplied' if len(names) == 4 else 'rgb'
+  return decoders.Decoded(np.stack(planes, axis=-1), colours, None, None, lossless=True)
+
+
+def to_exr(content: encoders.Content, quality: int, lossless: bool) -> bytes:
+  """Encodes as float, without loss.
+
+  Args:
+    content: Pixels float32 with straight alpha.
+    quality: Not used.
+    lossless: Not used.
+  """
+  del quality, lossless
+  library = _library('OpenEXR')
+  pixels = content.pixels
+  if pixels.shape[2] == 4:
+    pixels = np.concatenate([pixels[..., :3] * pixels[..., 3:], pixels[..., 3:]], -1)
+  name = 'RGB' if pixels.shape[2] == 3 else 'RGBA'
+  header = {'compression': library.ZIP_COMPRESSION, 'type': library.scanlineimage}
+  with tempfile.TemporaryDirectory(prefix='lutjax') as folder:
+    path = pathlib.Path(folder, 'picture.exr')
+    channels = {name: np.ascontiguousarray(pixels, np.float32)}
+    with library.File(header, channels) as file:
+      file.write(str(path))
+    return path.read_bytes()
+
+
+def _library(source: str) -> Any:
+  try:
+    import OpenEXR
+  except ImportError as error:
+    raise errors.ImageError(
+      f'{source}: found no OpenEXR bindings, which read and write .exr; pip install '
+      '"lutjax[exr]" brings them'
+    ) from error
+  return OpenEXR
