@@ -80,7 +80,7 @@ def to_exr(content: encoders.Content, quality: int, lossless: bool) -> bytes:
 
 def _library(source: str) -> Any:
   try:
-    import OpenEXR
+    import OpenEXR  # pyrefly: ignore[missing-import]
   except ImportError as error:
     raise errors.ImageError(
       f'{source}: found no OpenEXR bindings, which read and write .exr; pip install '

@@ -7,7 +7,6 @@ Pillow, tifffile and OpenCV.
 
 import io
 import itertools
-import os
 import pathlib
 import re
 import unittest
@@ -24,9 +23,10 @@ from lutjax.codec import labels
 from lutjax.systems.nilut import model as nilut
 from tests.launch import in_process
 
-os.environ.setdefault('OCIO_LOGGING_LEVEL', 'none')
 try:
   import PyOpenColorIO as ocio
+
+  ocio.SetLoggingLevel(ocio.LOGGING_LEVEL_NONE)
 except ImportError:
   ocio = None
 

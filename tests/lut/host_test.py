@@ -1,4 +1,3 @@
-import os
 import unittest
 
 import numpy as np
@@ -7,9 +6,10 @@ from absl.testing import absltest, parameterized
 from lutjax.lut import cube, host, interpolate, lattice
 from lutjax.native import library
 
-os.environ.setdefault('OCIO_LOGGING_LEVEL', 'none')
 try:
   import PyOpenColorIO as ocio
+
+  ocio.SetLoggingLevel(ocio.LOGGING_LEVEL_NONE)
 except ImportError:
   ocio = None
 
