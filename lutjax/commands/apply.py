@@ -13,6 +13,7 @@ import numpy as np
 from lutjax import errors, systems
 from lutjax.commands import image_batch, selection, video
 from lutjax.data import images, transfer_characteristics
+from lutjax.fit import mesh
 from lutjax.looks import decoding
 from lutjax.lut import chain as chain_lib
 from lutjax.lut import host, interpolate, lattice
@@ -145,7 +146,14 @@ def apply_to_images(
   # A LUT file on pictures that keep their depth: no copy in float32.
   direct = None
   if look.own is not None and network is None:
-    direct = host.mapper(look.own, method=interpolation, strength=strength)
+    direct = host.mapper(
+      look.own,
+      method=interpolation,
+      strength=strength,
+      # Several pictures are graded beside each other.
+      threads=mesh.host_cores() if len(items) == 1 else 1,
+      in_place=True,
+    )
 
   def grade(source: pathlib.Path, image: images.Image) -> image_batch.Changed:
     tell_transfer(source, image, say)
