@@ -9,8 +9,8 @@ are JPEG files, half TIFF files of 16 bits.
 * `launch.apply`: one command, start-up and all;
 * ffmpeg: `lut3d`, a process per photo, as many at a time as there are cores; JPEG
   only, at the quality whose files are nearest in size to ours;
-* OpenColorIO: a Python loop with Pillow (quality and subsampling as ours) or tifffile,
-  in as many threads as there are cores;
+* OpenColorIO: a Python script with Pillow (quality and subsampling as ours) or
+  tifffile, start-up and all, in as many threads as there are cores;
 * codecs: reading and writing alone, by our codecs, in our threads.
 
 The last line is the peak memory of `launch.apply` on one TIFF file of 16 bits and 100
@@ -32,7 +32,6 @@ from collections.abc import Callable, Sequence
 import imageio_ffmpeg
 import numpy as np
 import PIL.Image
-import PyOpenColorIO as ocio
 import tifffile
 from absl import app, flags
 
@@ -97,7 +96,7 @@ def _race(
 ) -> None:
   engines: dict[str, Callable[[pathlib.Path], None]] = {
     'launch.apply': lambda to: _ours(files, lut, to),
-    'OpenColorIO': lambda to: _each(files, lambda f: _by_ocio(f, lut, to)),
+    'OpenColorIO': lambda to: _script(files, lut, to),
     'codecs': lambda to: _codecs(files, to),
   }
   if kind == 'jpg':
@@ -136,6 +135,14 @@ def _ours(files: Sequence[pathlib.Path], lut: pathlib.Path, out: pathlib.Path) -
   )
 
 
+def _script(
+  files: Sequence[pathlib.Path], lut: pathlib.Path, out: pathlib.Path
+) -> None:
+  script = pathlib.Path(__file__).with_name('opencolorio_script.py')
+  paths = [str(path) for path in (lut, out, *files)]
+  subprocess.run([sys.executable, str(script), str(_CORES), *paths], check=True)
+
+
 def _codecs(files: Sequence[pathlib.Path], out: pathlib.Path) -> None:
   items = image_batch.find([str(path) for path in files], out, say=lambda _: None)
   image_batch.rewrite(
@@ -143,22 +150,6 @@ def _codecs(files: Sequence[pathlib.Path], out: pathlib.Path) -> None:
     lambda _, image: image_batch.Changed(image),
     say=lambda _: None,
   )
-
-
-def _by_ocio(path: pathlib.Path, lut: pathlib.Path, out: pathlib.Path) -> None:
-  transform = ocio.FileTransform(str(lut), interpolation=ocio.INTERP_TETRAHEDRAL)
-  processor = ocio.Config.CreateRaw().getProcessor(transform)
-  if path.suffix == '.jpg':
-    pixels, depth = np.array(PIL.Image.open(path)), ocio.BIT_DEPTH_UINT8
-  else:
-    pixels, depth = tifffile.imread(path), ocio.BIT_DEPTH_UINT16
-  cpu = processor.getOptimizedCPUProcessor(depth, depth, ocio.OPTIMIZATION_LOSSLESS)
-  strides = pixels.itemsize, pixels.strides[1], pixels.strides[0]
-  cpu.apply(ocio.PackedImageDesc(pixels, _WIDTH, _HEIGHT, 3, depth, *strides))
-  if path.suffix == '.jpg':
-    PIL.Image.fromarray(pixels).save(out / path.name, quality=_QUALITY, subsampling=0)
-  else:
-    tifffile.imwrite(out / path.name, pixels, photometric='rgb')
 
 
 def _by_ffmpeg(
