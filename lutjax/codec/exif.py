@@ -6,6 +6,7 @@ they are, in the byte order of the stream. Offsets hidden inside a maker note
 are left alone, as other tools do.
 """
 
+import io
 import struct
 from collections.abc import Collection
 from typing import Literal, NamedTuple
@@ -89,44 +90,45 @@ def tiff_to_exif(content: bytes) -> bytes | None:
   return content[:4] + struct.pack(f'{order}I', 8) + _to_bytes(kept, 8, order)
 
 
-def tiff_with_exif(content: bytes, exif: bytes) -> bytes:
+def add_to_tiff(file: io.BytesIO, exif: bytes) -> None:
   """Adds an EXIF stream's fields to a TIFF file, all but those of storage.
 
   A directory that holds the fields of both is appended and takes the place of
-  the first one; nothing that is there moves.
+  the first one; nothing that is there moves or is copied, be it of gigabytes.
 
   Args:
-    content: A classic TIFF file with one image.
+    file: A classic TIFF file with one image, which is changed where the stream holds
+      something to add.
     exif: A stream of the same byte order.
-
-  Returns:
-    The new file, or `content` itself if the stream holds nothing to add.
 
   Raises:
     ValueError: if the byte orders differ.
   """
-  order = byte_order(content)
-  if order is None or byte_order(exif) != order:
-    raise ValueError(
-      f'Expected TIFF streams of one byte order, got {content[:4]!r} and {exif[:4]!r}.'
-    )
-  (offset,) = struct.unpack_from(f'{order}I', exif.ljust(8, b'\0'), 4)
-  added = {f.tag: f for f in _read(exif, offset, order) if f.tag not in STORAGE}
+  with file.getbuffer() as content:
+    head = bytes(content[:8])
+    order = byte_order(head)
+    if order is None or byte_order(exif) != order:
+      raise ValueError(
+        f'Expected TIFF streams of one byte order, got {head[:4]!r} and {exif[:4]!r}.'
+      )
+    (offset,) = struct.unpack_from(f'{order}I', exif.ljust(8, b'\0'), 4)
+    added = {f.tag: f for f in _read(exif, offset, order) if f.tag not in STORAGE}
+    (offset,) = struct.unpack_from(f'{order}I', head, 4)
+    own = {field.tag: field for field in _read(content, offset, order)}
   if not added:
-    return content
-  (offset,) = struct.unpack_from(f'{order}I', content, 4)
-  own = {field.tag: field for field in _read(content, offset, order)}
+    return
   fields = tuple(sorted({**own, **added}.values(), key=lambda field: field.tag))
-  padding = b'\0' * (len(content) % 2)
-  end = len(content) + len(padding)
-  head = content[:4] + struct.pack(f'{order}I', end)
-  # Joined once: the file may be of gigabytes.
-  return b''.join(
-    [head, memoryview(content)[8:], padding, _to_bytes(fields, end, order)]
-  )
+  end = file.seek(0, io.SEEK_END)
+  file.write(b'\0' * (end % 2))
+  end += end % 2
+  file.write(_to_bytes(fields, end, order))
+  file.seek(4)
+  file.write(struct.pack(f'{order}I', end))
 
 
-def _read(content: bytes, offset: int, order: str, depth: int = 0) -> list[_Field]:
+def _read(
+  content: bytes | memoryview, offset: int, order: str, depth: int = 0
+) -> list[_Field]:
   """Reads a directory; repeated fields and those outside are left out."""
   if depth > _MAX_DEPTH or offset + 2 > len(content):
     return []
@@ -144,7 +146,7 @@ def _read(content: bytes, offset: int, order: str, depth: int = 0) -> list[_Fiel
     if not size or at + size > len(content) or size > room or tag in fields:
       continue
     room -= size
-    value = content[at : at + size]
+    value = bytes(content[at : at + size])
     children = None
     if tag in _POINTERS:
       if size != 4:

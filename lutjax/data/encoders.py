@@ -108,11 +108,12 @@ def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
     metadata=None,
     extratags=[(tag, kind, len(b), b, True) for (tag, kind), b in blobs if b],
   )
-  encoded = buffer.getvalue()
   exif = content.exif
   if annotations.resolution is not None:
     exif = exif_cleaning.with_resolution(exif, annotations.resolution)
-  return encoded if exif is None else exif_codec.tiff_with_exif(encoded, exif)
+  if exif is not None:
+    exif_codec.add_to_tiff(buffer, exif)
+  return buffer.getvalue()
 
 
 def to_jpeg(content: Content, quality: int, lossless: bool) -> bytes:
