@@ -5,8 +5,8 @@ has been checked by then.
 """
 
 import io
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple
 
 import imagecodecs
 import numpy as np
@@ -40,6 +40,9 @@ _TIFF_OPTIONS: Mapping[str, Any] = {
   'predictor': True,
   'compressionargs': {'level': 1},
 }
+
+# Of a strip that is not compressed.
+_ROWS = 64
 
 
 class Content(NamedTuple):
@@ -93,16 +96,20 @@ def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
   others = photoshop.join(
     [r for r in annotations.resources if r.number != photoshop.IPTC]
   )
+  options: Mapping[str, Any] = _TIFF_OPTIONS
+  if not content.compressed:
+    shape, dtype = pixels.shape, pixels.dtype
+    options = {'shape': shape, 'dtype': dtype, 'rowsperstrip': _ROWS}
   blobs = ((_XMP, annotations.xmp), (_IPTC, iptc), (_PHOTOSHOP, others))
   buffer = io.BytesIO()
   tifffile.imwrite(
     buffer,
-    pixels,
+    pixels if content.compressed else _strips(pixels, order),
     byteorder=order,
     photometric='rgb',
     planarconfig='contig',
     extrasamples=['unassalpha'] if pixels.shape[2] == 4 else None,
-    **(_TIFF_OPTIONS if content.compressed else {}),
+    **options,
     iccprofile=content.icc,
     software=False,
     metadata=None,
@@ -114,6 +121,13 @@ def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
   if exif is not None:
     exif_codec.add_to_tiff(buffer, exif)
   return buffer.getvalue()
+
+
+def _strips(pixels: np.ndarray, order: Literal['<', '>']) -> Iterator[bytes]:
+  """Yields rows as they are stored: whole pictures would be copied at once."""
+  for start in range(0, len(pixels), _ROWS):
+    part = pixels[start : start + _ROWS]
+    yield part.astype(part.dtype.newbyteorder(order), copy=False).tobytes()
 
 
 def to_jpeg(content: Content, quality: int, lossless: bool) -> bytes:

@@ -178,10 +178,16 @@ class ImagesTest(parameterized.TestCase):
 
   @parameterized.parameters('none', 'adobe_deflate', 'lzw')
   def test_tiff_that_is_not_compressed_stays_so(self, compression):
-    pixels = np.random.default_rng(0).integers(0, 65536, (20, 30, 3), np.uint16)
+    pixels = np.random.default_rng(0).integers(0, 65536, (130, 30, 3), np.uint16)
+    for order in '<>':
+      self.check_compression(pixels, compression, order)
+
+  def check_compression(self, pixels, compression, order):
     buffer = io.BytesIO()
-    tifffile.imwrite(buffer, pixels, photometric='rgb', compression=compression)
+    options = {'photometric': 'rgb', 'byteorder': order, 'software': 'other'}
+    tifffile.imwrite(buffer, pixels, compression=compression, **options)
     written = images.encode(images.decode(buffer.getvalue()), 'TIFF')
+    self.assertEqual(written[:1], b'I' if order == '<' else b'M')
     with tifffile.TiffFile(io.BytesIO(written)) as file:
       page = file.pages.first
       np.testing.assert_array_equal(page.asarray(), pixels)
