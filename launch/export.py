@@ -4,6 +4,7 @@ A model that restores pictures is written as an artefact, as tables or as C.
 
 python -m launch.export --model=RUN --out=FOLDER
 python -m launch.export --model=BIJECTIVE --look=NAME --inverse --out=NAME-inverse.cube
+python -m launch.export --lut=FILE --max_error=0.1 --out=smaller.cube
 python -m launch.export --model=RUN --info
 python -m launch.export --lut=identity --format=hald --level=8 --out=hald.png
 python -m launch.export --model=RESTORER --format=npy,c,lutjax --out=FOLDER
@@ -47,6 +48,13 @@ _SIZE = flags.DEFINE_integer(
   'Nodes per axis; by default 33 for a model, its own size for a LUT file.',
   allow_override=True,
 )
+_MAX_ERROR = flags.DEFINE_float(
+  'max_error',
+  None,
+  'In place of --size: the fewest nodes per axis (of 9, 17, 25, 33, 49, 65 and those '
+  'of a LUT file) that are off by this CIEDE2000 at most.',
+  allow_override=True,
+)
 _LEVEL = flags.DEFINE_integer(
   'level', 8, 'Level of the Hald image.', allow_override=True
 )
@@ -82,8 +90,8 @@ def main() -> Sequence[str]:
     raise errors.InputError('expected one of --model and --lut')
   # `--help` and refusals of flags need none of what is imported here.
   if _INFO.value:
-    writing = ['out', 'format', 'size', 'level', 'bits', 'clip', 'look', 'blend']
-    more = [*writing, 'inverse', 'overwrite']
+    writing = ['out', 'format', 'size', 'max_error', 'level', 'bits', 'clip', 'look']
+    more = [*writing, 'blend', 'inverse', 'overwrite']
     binary.refuse_beside('--info, which writes no file', more)
     from lutjax.commands import describe
 
@@ -105,7 +113,10 @@ def main() -> Sequence[str]:
     mode = f'--format={formats}, of no Hald image'
     binary.refuse_beside(mode, ['level', 'bits', 'clip'])
   if _FORMAT.value == ['hald']:
-    binary.refuse_beside('a Hald image, whose size is that of its --level', ['size'])
+    mode = 'a Hald image, whose size is that of its --level'
+    binary.refuse_beside(mode, ['size', 'max_error'])
+  if _MAX_ERROR.value is not None:
+    binary.refuse_beside('--max_error, which chooses it', ['size'])
   if _LUT.value is not None:
     binary.refuse_beside('--lut, one look', ['look', 'blend', 'inverse'])
   if _BLEND.value:
@@ -124,6 +135,7 @@ def main() -> Sequence[str]:
     bits=_BITS.value,
     clip=_CLIP.value,
     overwrite=_OVERWRITE.value,
+    max_error=_MAX_ERROR.value,
   )
   out = pathlib.Path(_OUT.value)
   for path in export.write_all(named, out, _FORMAT.value, options, problems=problems):
@@ -135,7 +147,8 @@ def _export_tables(model: str, out: str) -> Sequence[str]:
   """Writes a model that restores pictures."""
   from lutjax.commands import selection, tables
 
-  of_looks = ['size', 'level', 'bits', 'clip', 'look', 'blend', 'inverse']
+  nodes = ['size', 'max_error', 'level']
+  of_looks = [*nodes, 'bits', 'clip', 'look', 'blend', 'inverse']
   binary.refuse_beside(f'--model={model}, which restores pictures', of_looks)
   opened = selection.find_restorer(model)
   formats = _FORMAT.value if flags.FLAGS['format'].present else None

@@ -5,6 +5,8 @@ the domain or the values of a look, the look is evaluated at the nodes of the fi
 and a message tells what was lost and the error of the file between its nodes.
 """
 
+import functools
+import math
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -14,7 +16,7 @@ import numpy as np
 
 from lutjax import config as config_lib
 from lutjax import errors, files
-from lutjax.commands import selection
+from lutjax.commands import lattice_size, selection
 from lutjax.data import archives, images
 from lutjax.looks import decoding
 from lutjax.lut import cube, hald, interpolate, lattice, tabulate
@@ -38,6 +40,8 @@ class Options(NamedTuple):
     bits: Of Hald images, 8 or 16.
     clip: Whether Hald images may cut values outside [0, 1].
     overwrite: Whether files that are there may be replaced.
+    max_error: Instead of a size: the largest CIEDE2000 that `.cube` and `.npz` may be
+      off, with the fewest nodes that hold it (`lattice_size`).
   """
 
   size: int | None = None
@@ -45,6 +49,7 @@ class Options(NamedTuple):
   bits: int = 16
   clip: bool = False
   overwrite: bool = False
+  max_error: float | None = None
 
 
 DEFAULTS = Options()
@@ -132,7 +137,8 @@ def write(
     say: Told what the file does not hold.
 
   Raises:
-    InputError: when the file exists, or values would be clipped unasked.
+    InputError: when the file exists, values would be clipped unasked, or no size
+      holds the error that is wanted.
   """
   _check([form], options)
   overwrite = options.overwrite
@@ -141,7 +147,9 @@ def write(
     images.write(path, image, overwrite=overwrite)
     return
   lut = look.own
-  if lut is None:
+  if options.max_error is not None:
+    lut = _smallest(look, path, form, options.max_error, say)
+  elif lut is None:
     lut = look.decode(options.size or decoding.EXPORT_SIZE)
   elif options.size is not None and options.size != len(lut.table):
     lut = _baked(look, lut, options.size, path, say)
@@ -170,10 +178,38 @@ def _check(formats: Sequence[str], options: Options) -> None:
       )
   if options.size is not None and not 2 <= options.size <= cube.MAX_SIZE:
     raise errors.InputError(f'--size={options.size}: expected 2 to {cube.MAX_SIZE}')
+  wanted = options.max_error
+  if wanted is not None and not 0.0 < wanted < math.inf:
+    raise errors.InputError(f'--max_error={wanted:g}: expected a number above 0')
   if options.level not in hald.LEVELS:
     raise errors.InputError(f'--level={options.level}: expected 2 to {hald.LEVELS[-1]}')
   if options.bits not in (8, 16):
     raise errors.InputError(f'--bits={options.bits}: expected 8 or 16')
+
+
+def _smallest(
+  look: selection.Look, path: pathlib.Path, form: str, max_error: float, say: Say
+) -> lattice.Lut:
+  """Returns a look with the fewest nodes that hold an error, and reports that."""
+  try:
+    choice = lattice_size.smallest(
+      look, max_error, keeps=functools.partial(_keeps, form)
+    )
+  except errors.InputError as error:
+    raise errors.InputError(f'{path}: {error}') from error
+  say(f'{path}: {choice.statement()}')
+  return choice.lut
+
+
+def _keeps(form: str, lut: lattice.Lut) -> bool:
+  """Returns whether a format holds a LUT as it is."""
+  if form == 'npz':
+    return True
+  try:
+    cube.render(lut)
+  except errors.LutError:
+    return False
+  return True
 
 
 def _hald(
