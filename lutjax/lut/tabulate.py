@@ -19,6 +19,8 @@ _RANDOM, _GREYS = 1 << 17, 1 << 12
 _MOST_NODES = 65**3
 # Colours per call of what is measured by `deviation`.
 _CHUNK = 1 << 17
+# Colours around which it looks for worse ones, and how often.
+_CLIMBERS, _ROUNDS = 1 << 10, 6
 
 
 class Deviation(NamedTuple):
@@ -184,25 +186,62 @@ def deviation(
     baked: Of D input channels.
     lut: What it was made from, where that has nodes of its own to look at.
   """
-  between = probes(lut, baked)
-  worst, error = _worst(measure, between)
+  between = _climbed(measure, baked, *_worst(measure, probes(lut, baked)))
   if baked.shaper is not None:
-    return Deviation(None, error, worst)
+    return Deviation(None, float(between.errors[0]), between.colours[0])
   axes = np.meshgrid(*_thinned(baked), indexing='ij')
   at_nodes = _to_domain(np.stack(axes, -1).reshape(-1, len(axes)), baked)
-  node, node_error = _worst(measure, at_nodes)
-  return Deviation(node_error, error, worst if error >= node_error else node)
+  nodes = _worst(measure, at_nodes)
+  error, node_error = float(between.errors[0]), float(nodes.errors[0])
+  worst = between if error >= node_error else nodes
+  return Deviation(node_error, error, worst.colours[0])
 
 
-def _worst(
-  measure: Callable[[Array], Array], colours: np.ndarray
-) -> tuple[np.ndarray, float]:
-  """Returns the colour with the largest error, and that; NaN counts as largest."""
+class _Worst(NamedTuple):
+  """Colours with the largest errors, which come first; NaN counts as largest.
+
+  Attributes:
+    colours: `[K, D]` float32.
+    errors: `[K]`.
+  """
+
+  colours: np.ndarray
+  errors: np.ndarray
+
+
+def _worst(measure: Callable[[Array], Array], colours: np.ndarray) -> _Worst:
+  """Returns the colours that are furthest off."""
   padded = np.pad(colours, ((0, -len(colours) % _CHUNK), (0, 0)), mode='edge')
   parts = padded.reshape(-1, _CHUNK, colours.shape[1])
   errors = np.concatenate([measure(jnp.asarray(part)) for part in parts])
-  index = int(np.argmax(errors))
-  return padded[index], float(errors[index])
+  key = np.where(np.isnan(errors), np.inf, errors)
+  first = np.argpartition(-key, _CLIMBERS)[:_CLIMBERS]
+  first = first[np.argsort(-key[first], kind='stable')]
+  return _Worst(padded[first], errors[first])
+
+
+def _climbed(
+  measure: Callable[[Array], Array],
+  baked: lattice.Lut,
+  colours: np.ndarray,
+  errors: np.ndarray,
+) -> _Worst:
+  """Looks for larger errors around the largest, closer and closer.
+
+  The largest error of two tables lies where cells of one cut those of the other,
+  which no list of colours has.
+  """
+  rng = np.random.default_rng(1)
+  worst = _Worst(colours, errors)
+  low, high = np.asarray(lattice.input_domain(baked), np.float32)
+  reach = (high - low) / (np.array(baked.table.shape[:-1], np.float32) - 1)
+  for _ in range(_ROUNDS):
+    reach = reach / 2
+    moves = rng.uniform(-1, 1, (_CHUNK // _CLIMBERS, *worst.colours.shape))
+    moves[0] = 0.0  # What was found is kept.
+    around = worst.colours + moves.astype(np.float32) * reach
+    worst = _worst(measure, np.clip(around, low, high).reshape(_CHUNK, -1))
+  return worst
 
 
 def _thinned(lut: lattice.Lut) -> list[np.ndarray]:

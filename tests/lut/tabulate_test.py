@@ -115,8 +115,8 @@ class DeviationTest(parameterized.TestCase):
     x = np.linspace(0, 3, 7)
     fine = np.linspace(0, 3, 60001)
     want = 2 * np.abs(np.sin(fine) - np.interp(fine, x, np.sin(x))).max()
-    np.testing.assert_allclose(found.largest, want, rtol=2e-3)
-    self.assertAlmostEqual(abs(found.worst[1]), 2, delta=0.01)
+    np.testing.assert_allclose(found.largest, want, rtol=1e-4)
+    self.assertAlmostEqual(abs(found.worst[1]), 2, delta=1e-3)
     off = self.measure(lut)(found.worst[None])
     np.testing.assert_allclose(off, [found.largest], rtol=1e-5)
 
@@ -172,9 +172,12 @@ class DocumentTest(absltest.TestCase):
     ink, graded = names['ink'], names['graded']
     self.assertEqual(ink.table.shape, (9, 9, 9, 9, 3))
     np.testing.assert_allclose(names['lab'][0], [100, 0, 0], atol=0.01)
-    for found, largest in (('even', 4.50), ('found', 2.45)):
-      self.assertAlmostEqual(names[found].largest, largest, delta=0.01)
-    self.assertEqual(graded.shape, (4, 4, 3))
+    for found, largest in (('even', 4.75), ('found', 2.73)):
+      self.assertAlmostEqual(names[found].largest, largest, delta=0.05)
+    want = 1 - np.exp(-names['image'] * 2**0.5)
+    np.testing.assert_allclose(graded, want, atol=0.03)
+    for leaf in jax.tree.leaves(names['slopes']):
+      self.assertGreater(float(abs(leaf).max()), 0)
 
 
 if __name__ == '__main__':
