@@ -4,6 +4,7 @@ A model that restores pictures is written as an artefact, as tables or as C.
 
 python -m launch.export --model=RUN --out=FOLDER
 python -m launch.export --model=BIJECTIVE --look=NAME --inverse --out=NAME-inverse.cube
+python -m launch.export --lut=FILE --max_error=0.1 --out=smaller.cube
 python -m launch.export --model=RUN --info
 python -m launch.export --lut=identity --format=hald --level=8 --out=hald.png
 python -m launch.export --model=RESTORER --format=npy,c,lutjax --out=FOLDER
@@ -50,6 +51,13 @@ _SIZE = flags.DEFINE_integer(
   'size',
   None,
   'Nodes per axis; by default 33 for a model, its own size for a LUT file.',
+  allow_override=True,
+)
+_MAX_ERROR = flags.DEFINE_float(
+  'max_error',
+  None,
+  'In place of --size: the fewest nodes per axis (of 9, 17, 25, 33, 49, 65 and those '
+  'of a LUT file) that are off by this CIEDE2000 at most.',
   allow_override=True,
 )
 _LEVEL = flags.DEFINE_integer(
@@ -114,8 +122,8 @@ def main() -> Sequence[str]:
     raise errors.InputError('expected one of --model and --lut')
   spaces = _spaces()
   if _INFO.value:
-    writing = ['out', 'format', 'size', 'level', 'bits', 'clip', 'look', 'blend']
-    writing += ['domain', 'shaper', 'layout']
+    writing = ['out', 'format', 'size', 'max_error', 'level', 'bits', 'clip', 'look']
+    writing += ['blend', 'domain', 'shaper', 'layout']
     more = [*writing, 'inverse', 'overwrite', 'from', 'to']
     binary.refuse_beside('--info, which writes no file', more)
     # Here, not above: `--help` and refusals of flags need none of it.
@@ -141,10 +149,15 @@ def main() -> Sequence[str]:
   layout = _LAYOUT.value or 'hald'
   if layout.startswith('strip'):
     binary.refuse_beside('a strip, whose size is that of --size', ['level'])
+    if _FORMAT.value == ['hald']:
+      binary.refuse_beside('a strip', ['max_error'])
   elif _FORMAT.value == ['hald']:
-    binary.refuse_beside('a Hald image, whose size is that of its --level', ['size'])
+    mode = 'a Hald image, whose size is that of its --level'
+    binary.refuse_beside(mode, ['size', 'max_error'])
   if _LUT.value is None and 'hald' not in _FORMAT.value:
     binary.refuse_beside('--model and no picture', ['layout'])
+  if _MAX_ERROR.value is not None:
+    binary.refuse_beside('--max_error, which chooses it', ['size'])
   if _LUT.value is not None:
     binary.refuse_beside('--lut, one look', ['look', 'blend', 'inverse'])
   if _BLEND.value:
@@ -170,6 +183,7 @@ def main() -> Sequence[str]:
     shaper=_SHAPER.value,
     clip=_CLIP.value,
     overwrite=_OVERWRITE.value,
+    max_error=_MAX_ERROR.value,
   )
   out = pathlib.Path(_OUT.value)
   for path in export.write_all(named, out, _FORMAT.value, options, problems=problems):
@@ -203,7 +217,7 @@ def _export_tables(model: str, out: str) -> Sequence[str]:
   """Writes a model that restores pictures."""
   from lutjax.commands import selection, tables
 
-  of_looks = ['size', 'level', 'bits', 'clip', 'look', 'blend', 'inverse']
+  of_looks = ['size', 'max_error', 'level', 'bits', 'clip', 'look', 'blend', 'inverse']
   of_looks += ['domain', 'shaper', 'layout']
   binary.refuse_beside(f'--model={model}, which restores pictures', of_looks)
   opened = selection.find_restorer(model)

@@ -5,6 +5,8 @@ the domain or the values of a look, the look is evaluated at the nodes of the fi
 and a message tells what was lost and the error of the file between its nodes.
 """
 
+import functools
+import math
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -14,7 +16,7 @@ import numpy as np
 
 from lutjax import config as config_lib
 from lutjax import errors, files
-from lutjax.commands import selection
+from lutjax.commands import lattice_size, selection
 from lutjax.data import archives, images, ocio_files, ocio_writing
 from lutjax.looks import decoding
 from lutjax.lut import chain as chain_lib
@@ -50,6 +52,8 @@ class Options(NamedTuple):
     shaper: How their nodes are placed, see `chain.bake`.
     clip: Whether Hald images may cut values outside [0, 1].
     overwrite: Whether files that are there may be replaced.
+    max_error: Instead of a size: the largest CIEDE2000 that `.cube` and `.npz` may be
+      off, with the fewest nodes that hold it (`lattice_size`).
   """
 
   size: int | None = None
@@ -60,6 +64,7 @@ class Options(NamedTuple):
   shaper: str = 'none'
   clip: bool = False
   overwrite: bool = False
+  max_error: float | None = None
 
 
 DEFAULTS = Options()
@@ -147,7 +152,8 @@ def write(
     say: Told what the file does not hold.
 
   Raises:
-    InputError: when the file exists, or values would be clipped unasked.
+    InputError: when the file exists, values would be clipped unasked, or no size
+      holds the error that is wanted.
   """
   _check([form], options)
   overwrite = options.overwrite
@@ -159,14 +165,18 @@ def write(
     else:
       files.write_bytes(path, content, overwrite=overwrite)
       return
-  if look.chain is not None:
+  if look.chain is not None and options.max_error is not None and form != 'hald':
+    look = _of_steps(look.chain, options)
+  elif look.chain is not None:
     look = _of_chain(look.chain, path, options, say)
   if form == 'hald':
     image = _hald(look, path, options, say)
     images.write(path, image, overwrite=overwrite)
     return
   lut = look.own
-  if lut is None:
+  if options.max_error is not None:
+    lut = _smallest(look, path, form, options.max_error, say)
+  elif lut is None:
     lut = look.decode(options.size or decoding.EXPORT_SIZE)
   elif options.size is not None and options.size != len(lut.table):
     lut = _baked(look, lut, options.size, path, say)
@@ -205,10 +215,40 @@ def _check(formats: Sequence[str], options: Options) -> None:
     raise errors.InputError(
       f'--shaper={options.shaper}: expected one of {", ".join(chain_lib.SHAPERS)}'
     )
+  wanted = options.max_error
+  if wanted is not None and not 0.0 < wanted < math.inf:
+    raise errors.InputError(f'--max_error={wanted:g}: expected a number above 0')
   if options.level not in hald.LEVELS:
     raise errors.InputError(f'--level={options.level}: expected 2 to {hald.LEVELS[-1]}')
   if options.bits not in (8, 16):
     raise errors.InputError(f'--bits={options.bits}: expected 8 or 16')
+
+
+def _smallest(
+  look: selection.Look, path: pathlib.Path, form: str, max_error: float, say: Say
+) -> lattice.Lut:
+  """Returns a look with the fewest nodes that hold an error, and reports that."""
+  try:
+    choice = lattice_size.smallest(
+      look, max_error, keeps=functools.partial(_keeps, form)
+    )
+  except errors.InputError as error:
+    raise errors.InputError(f'{path}: {error}') from error
+  say(f'{path}: {choice.statement()}')
+  return choice.lut
+
+
+def _keeps(form: str, lut: lattice.Lut) -> bool:
+  """Returns whether a format holds a LUT as it is."""
+  if form == 'npz':
+    return True
+  if form in ocio_writing.FORMATS:
+    return form in ocio_writing.WITH_CURVES or ocio_writing.is_plain(lut)
+  try:
+    cube.render(lut)
+  except errors.LutError:
+    return False
+  return True
 
 
 def _hald(
@@ -244,6 +284,15 @@ def _hald(
     say(f'{found}, cut to 0 to 1')
   picture = tiles.from_lattice(table.clip(0.0, 1.0), options.layout)
   return images.Image(images.from_float(picture, options.bits, source=str(path)))
+
+
+def _of_steps(chain: chain_lib.Chain, options: Options) -> selection.Look:
+  """Returns a chain as a look that is baked to any size."""
+  domain, shaper = options.domain, options.shaper
+  return selection.Look(
+    functools.partial(chain_lib.bake, chain, domain=domain, shaper=shaper),
+    network=functools.partial(chain_lib.apply, chain),
+  )
 
 
 def _of_chain(

@@ -1,9 +1,12 @@
 """Sampling a lattice between its nodes.
 
 Lattices are `[N, N, N, C]`, indexed `[r, g, b]`; axes of different sizes are
-allowed. Colours are `[..., 3]` in [0, 1]. What lies outside, infinities
-included, is clamped to the boundary, as colour engines do; results are never
-clamped; one NaN channel makes every channel of the result NaN.
+allowed, and all but `prism` takes 1 to 5 dimensions, to any number of channels:
+`trilinear` is then multilinear (2^D nodes), `tetrahedral` simplex interpolation
+(D + 1 nodes). `sample` reads nodes at uneven knots too. Colours are `[..., 3]` in
+[0, 1]. What lies outside, infinities included, is clamped to the boundary, as colour
+engines do; results are never clamped; one NaN channel makes every channel of the
+result NaN.
 
 Nodes are exact: a colour i / (N - 1), rounded to float32, gives node i to the
 last bit (`positions.evenly`).

@@ -68,11 +68,31 @@ def identity(size: int) -> np.ndarray:
   Raises:
     ValueError: on a size below 2.
   """
-  if size < 2:
-    raise ValueError(f'Expected a size of 2 or more, got {size}.')
-  axis = np.arange(size) / (size - 1)
-  grid = np.meshgrid(axis, axis, axis, indexing='ij')
-  return np.stack(grid, axis=-1).astype(np.float32)
+  return nodes((size,) * 3)
+
+
+def nodes(sizes: Sequence[int], *, knots: Sequence[Any] | None = None) -> Any:
+  """Returns the place of each node of a lattice of any dimension in the unit cube.
+
+  Args:
+    sizes: Nodes per axis, each >= 2.
+    knots: Where they lie, `[Nd]` per axis; None for even spacing.
+
+  Returns:
+    `[N1, ..., ND, D]` float32.
+
+  Raises:
+    ValueError: on a size below 2, or knots of other sizes.
+  """
+  small = [size for size in sizes if size < 2]
+  if small:
+    raise ValueError(f'Expected a size of 2 or more, got {small[0]}.')
+  if knots is None:
+    axes = [(np.arange(size) / (size - 1)).astype(np.float32) for size in sizes]
+  else:
+    axes = _checked_knots(knots, sizes)
+  xp = axes[0].__array_namespace__()
+  return xp.stack(xp.meshgrid(*axes, indexing='ij'), axis=-1)
 
 
 def from_table(
@@ -106,10 +126,7 @@ def from_table(
   domain = _float32(domain)
   _check_domain(domain, dimensions)
   if knots is not None:
-    knots = tuple(_float32(axis) for axis in knots)
-    shapes = [axis.shape for axis in knots]
-    if shapes != [(size,) for size in sizes]:
-      raise ValueError(f'Expected knots of sizes {sizes}, got shapes {shapes}.')
+    knots = _checked_knots(knots, sizes)
   if shaper is not None:
     shaper = _checked_shaper(shaper, dimensions)
   return Lut(table, domain, knots, shaper)
@@ -156,6 +173,15 @@ def _float32(array: Any) -> Any:
   if not hasattr(array, '__array_namespace__'):
     array = np.asarray(array)
   return array.astype(np.float32, copy=False)
+
+
+def _checked_knots(knots: Sequence[Any], sizes: Sequence[int]) -> tuple[Any, ...]:
+  """Returns `knots` in float32, or raises ValueError."""
+  axes = tuple(_float32(axis) for axis in knots)
+  shapes = [axis.shape for axis in axes]
+  if shapes != [(size,) for size in sizes]:
+    raise ValueError(f'Expected knots of sizes {tuple(sizes)}, got shapes {shapes}.')
+  return axes
 
 
 def _checked_shaper(shaper: Shaper, dimensions: int) -> Shaper:

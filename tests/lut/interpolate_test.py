@@ -76,6 +76,30 @@ def _ffmpeg(cube: pathlib.Path, rgb: np.ndarray, method: str) -> np.ndarray:
   return planes[[2, 0, 1]].T
 
 
+def _knots(rng: np.random.Generator, sizes: list[int]) -> list[np.ndarray]:
+  """Returns uneven knots for each axis."""
+  steps = [rng.uniform(0.2, 1, n - 1) for n in sizes]
+  return [np.append(0, np.cumsum(s) / s.sum()).astype(np.float32) for s in steps]
+
+
+def _simplex(table: np.ndarray, axes: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+  """Interpolates one colour after the other in float64, as Kasson's paper does."""
+  results = []
+  for colour in x.astype(float):
+    node, fraction = [], []
+    for value, axis in zip(colour, axes):
+      i = min(max(int(np.sum(axis <= value)) - 1, 0), len(axis) - 2)
+      node.append(i)
+      fraction.append((value - axis[i]) / (axis[i + 1] - axis[i]))
+    result = table[tuple(node)].astype(float)
+    for axis in np.argsort(fraction)[::-1]:
+      before = table[tuple(node)].astype(float)
+      node[axis] += 1
+      result = result + fraction[axis] * (table[tuple(node)] - before)
+    results.append(result)
+  return np.array(results)
+
+
 class OracleTest(parameterized.TestCase):
   """Other engines; float32 weights of 8 nodes in [0, 1] err by 2e-7."""
 
@@ -124,19 +148,34 @@ class OracleTest(parameterized.TestCase):
     want = _ffmpeg(path, rgb, method)
     np.testing.assert_allclose(_at[method](table, rgb), want, atol=1e-6)
 
-  @parameterized.parameters(([7],), ([4, 9],), ([3, 5, 4],), ([3] * 4,), ([2] * 5,))
-  def test_matches_scipy_in_any_dimension_and_with_knots(self, sizes):
+  @parameterized.parameters(
+    ([7], 3), ([4, 9], 1), ([3, 5, 4], 3), ([3] * 4, 4), ([2, 3, 2, 3, 2], 7)
+  )
+  def test_matches_float64_in_any_dimension_and_with_knots(self, sizes, outputs):
     rng = np.random.default_rng(len(sizes))
-    table = rng.uniform(size=(*sizes, 3)).astype(np.float32)
-    rgb = rng.uniform(size=(2000, len(sizes))).astype(np.float32)
-    steps = [rng.uniform(0.2, 1, n - 1) for n in sizes]
-    knots = [np.append(0, np.cumsum(s) / s.sum()).astype(np.float32) for s in steps]
+    table = rng.uniform(size=(*sizes, outputs)).astype(np.float32)
+    x = rng.uniform(size=(2000, len(sizes))).astype(np.float32)
+    uneven = _knots(rng, sizes)
     even = [np.linspace(0, 1, n) for n in sizes]
-    for axes, given in ((even, None), (knots, knots)):
+    for axes, given in ((even, None), (uneven, uneven)):
       lut = lattice.from_table(table, knots=given)
-      got = _sample(lut, rgb, method='trilinear')
+      got = _sample(lut, x, method='trilinear')
       want = scipy.interpolate.RegularGridInterpolator(axes, table.astype(float))
-      np.testing.assert_allclose(got, want(np.clip(rgb, 0, 1)), atol=2e-6)
+      np.testing.assert_allclose(got, want(x), atol=1e-6)
+      got = _sample(lut, x, method='tetrahedral')
+      np.testing.assert_allclose(got, _simplex(table, axes, x), atol=1e-6)
+
+  def test_simplices_of_three_dimensions_are_tetrahedra(self):
+    # A fourth channel that plays no part, in front or behind, changes nothing.
+    table, rgb = _case(3, 500)
+    x = np.random.default_rng(0).uniform(size=(500, 1)).astype(np.float32)
+    want = _at['tetrahedral'](table, rgb)
+    behind = np.repeat(table[:, :, :, None], 2, axis=3)
+    got = _at['tetrahedral'](behind, np.concatenate([rgb, x], axis=1))
+    np.testing.assert_allclose(got, want, atol=1e-6)
+    before = np.repeat(table[None], 2, axis=0)
+    got = _at['tetrahedral'](before, np.concatenate([x, rgb], axis=1))
+    np.testing.assert_allclose(got, want, atol=1e-6)
 
 
 class PropertyTest(parameterized.TestCase):
@@ -265,6 +304,39 @@ class GradientTest(parameterized.TestCase):
     one = functools.partial(interpolate.METHODS[method], lattice.identity(12) @ matrix)
     got = jax.jit(jax.vmap(jax.jacobian(one)))(rgb.astype(np.float32))
     np.testing.assert_allclose(got, np.broadcast_to(matrix.T, got.shape), atol=1e-4)
+
+  @parameterized.parameters(('trilinear', 2), ('tetrahedral', 4))
+  def test_of_values_knots_and_curves_is_that_of_differences(self, method, dimensions):
+    rng = np.random.default_rng(dimensions)
+    sizes = [3, 4, 2, 3][:dimensions]
+    limits = np.stack([np.zeros(dimensions), np.ones(dimensions)])
+    curves = lattice.Shaper(np.sort(rng.uniform(size=(4, dimensions)), axis=0), limits)
+    knots = tuple(axis.astype(np.float64) for axis in _knots(rng, sizes))
+    lut = lattice.Lut(rng.uniform(size=(*sizes, 2)), limits, knots, curves)
+    still = jax.tree.map(np.zeros_like, lut)
+    # The ends of an axis stay where they are; the rest moves at random.
+    inner = tuple(np.pad(rng.normal(size=len(axis) - 2), 1) for axis in knots)
+    ways = {
+      'values': still._replace(table=rng.normal(size=lut.table.shape)),
+      'knots': still._replace(knots=inner),
+      'curves': still._replace(
+        shaper=still.shaper._replace(table=rng.normal(size=curves.table.shape))
+      ),
+    }
+    with jax.enable_x64(True):  # Differences of float64 are exact to six digits.
+      x = jnp.asarray(rng.uniform(0.01, 0.99, (20, dimensions)))
+
+      def total(lut):
+        return jnp.sum(interpolate.sample(lut, x, method=method) ** 2)
+
+      both = jax.jit(jax.value_and_grad(total))
+      slope = jax.tree.leaves(both(lut)[1])
+      for name, way in ways.items():
+        ahead = both(jax.tree.map(lambda at, step: at + 1e-6 * step, lut, way))[0]
+        behind = both(jax.tree.map(lambda at, step: at - 1e-6 * step, lut, way))[0]
+        got = sum(np.vdot(a, b) for a, b in zip(slope, jax.tree.leaves(way)))
+        self.assertGreater(abs(got), 0.01, name)
+        np.testing.assert_allclose(got, (ahead - behind) / 2e-6, rtol=1e-5)
 
 
 class ApplyTest(parameterized.TestCase):

@@ -29,6 +29,16 @@ class LatticeTest(parameterized.TestCase):
     np.testing.assert_array_equal(table[index], want)
     self.assertEqual(table.dtype, np.float32)
 
+  def test_nodes_lie_at_the_knots_of_each_axis(self):
+    knots = [np.float32([0, 0.2, 1]), np.float32([0, 1]), np.float32([0, 0.5, 0.7, 1])]
+    for axes in (knots, [jnp.asarray(axis) for axis in knots]):
+      got = lattice.nodes((3, 2, 4), knots=axes)
+      self.assertEqual(got.shape, (3, 2, 4, 3))
+      np.testing.assert_array_equal(got[1, 1, 2], np.float32([0.2, 1, 0.7]))
+    np.testing.assert_array_equal(lattice.nodes((3, 2))[1, 1], [0.5, 1])
+    with self.assertRaisesRegex(ValueError, r'knots of sizes \(3,\), got shapes'):
+      lattice.nodes((3,), knots=knots)
+
   @parameterized.parameters(([4],), ([3, 2],), ([2, 3, 4],), ([2] * 4,), ([2] * 5,))
   def test_one_type_for_one_to_five_dimensions(self, sizes):
     lut = lattice.from_table(np.zeros((*sizes, 3)))
