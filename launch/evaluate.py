@@ -15,6 +15,11 @@ python -m launch.evaluate --model=RESTORER --images=SET12 --set=strengths=15,25,
 Or a model that predicts a LUT of each picture, on those that are for the test:
 
 python -m launch.evaluate --model=IMG2LUT_RUN --images=PHOTOS --out=scores.json
+
+Or a LUT file by itself, for what is wrong with it:
+
+python -m launch.evaluate --lut=look.cube --out=FOLDER
+python -m launch.evaluate --lut=look.cube --strict --set=folding=0 --out=checks.json
 """
 
 from collections.abc import Sequence
@@ -35,8 +40,10 @@ _MODEL = flags.DEFINE_string(
   None,
   'Artefact, run folder, or a model that restores pictures: its artefact, a folder of '
   'published tables, or the name of one that comes with lutjax.',
-  required=True,
   allow_override=True,
+)
+_LUT = flags.DEFINE_string(
+  'lut', None, 'LUT file that is checked by itself, or "identity".', allow_override=True
 )
 _LUTS = binary.define_paths('luts', 'LUT files, folders, globs or .npz archives.')
 _PAIRS = binary.define_paths(
@@ -45,7 +52,7 @@ _PAIRS = binary.define_paths(
 _IMAGES = binary.define_paths(
   'images',
   'Original images of a gamut run, or of a model that restores; with --luts, photos '
-  'whose colours are scored.',
+  'whose colours are scored; with --lut and a folder as --out, the photo that is shown.',
 )
 _LOOK = flags.DEFINE_list(
   'look', [], 'Names or numbers of looks; all by default.', allow_override=True
@@ -67,7 +74,13 @@ _SET = flags.DEFINE_multi_string(
   [],
   'What is scored, as key=value: colours=hald256, random_colours=...; of a model that '
   'restores strengths=15,25,50, rivals=PATHS, seed, repeats, kind; of one that '
-  'predicts LUTs task=..., test_share, seed.',
+  'predicts LUTs task=..., test_share, seed; of --lut limits, such as folding=0.',
+  allow_override=True,
+)
+_STRICT = flags.DEFINE_bool(
+  'strict',
+  False,
+  'With --lut: exit with 1 where a check warns.',
   allow_override=True,
 )
 _OVERWRITE = flags.DEFINE_bool(
@@ -77,6 +90,8 @@ _OVERWRITE = flags.DEFINE_bool(
 
 def main() -> Sequence[str]:
   """Prints and writes the figures; returns what failed."""
+  if (_MODEL.value is None) == (_LUT.value is None):
+    raise errors.InputError('expected one of --model and --lut')
   # Here, not above: `--help` and refusals of flags need none of it.
   from lutjax import experiment
   from lutjax.commands import evaluate, scorecard, selection
@@ -86,6 +101,9 @@ def main() -> Sequence[str]:
   )
   if not _OUT.value:
     binary.refuse_beside('a table that is printed only', ['overwrite'])
+  if _LUT.value is not None:
+    return _check_lut()
+  binary.refuse_beside(f'--model={_MODEL.value}, but with --lut', ['strict'])
   kind = selection.kind_of(_MODEL.value)
   if kind == 'restorer':
     return _score_restorer(sources)
@@ -112,6 +130,29 @@ def main() -> Sequence[str]:
   if _OUT.value:
     print(scorecard.write(figures, text, _OUT.value, overwrite=_OVERWRITE.value))
   return problems
+
+
+def _check_lut() -> Sequence[str]:
+  """Prints and writes what is wrong with a LUT file; returns that with --strict."""
+  from lutjax import config as config_lib
+  from lutjax.commands import check_lut
+  from lutjax.looks import checks
+
+  binary.refuse_beside('--lut, a file by itself', ['luts', 'pairs', 'look', 'inverse'])
+  if not _OUT.value or not check_lut.has_page(_OUT.value):
+    binary.refuse_beside('--lut without a folder as --out', ['images'])
+  limits = config_lib.override(checks.Limits(), _SET.value)
+  if _OUT.value:
+    check_lut.check_out(_OUT.value, overwrite=_OVERWRITE.value)
+  checked = check_lut.check(_LUT.value, limits)
+  print(check_lut.render(checked))
+  if _OUT.value:
+    print(
+      check_lut.write(
+        checked, _OUT.value, photos=_IMAGES.value, overwrite=_OVERWRITE.value
+      )
+    )
+  return checks.warnings(checked.found) if _STRICT.value else []
 
 
 def _score_restorer(sources: 'experiment.Sources') -> Sequence[str]:
