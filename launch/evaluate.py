@@ -52,7 +52,7 @@ _PAIRS = binary.define_paths(
 _IMAGES = binary.define_paths(
   'images',
   'Original images of a gamut run, or of a model that restores; with --luts, photos '
-  'whose colours are scored; with --lut and a folder as --out, the photo that is shown.',
+  'whose colours are scored; with --lut and a folder as --out, the one that is shown.',
 )
 _LOOK = flags.DEFINE_list(
   'look', [], 'Names or numbers of looks; all by default.', allow_override=True
@@ -90,8 +90,14 @@ _OVERWRITE = flags.DEFINE_bool(
 
 def main() -> Sequence[str]:
   """Prints and writes the figures; returns what failed."""
-  if (_MODEL.value is None) == (_LUT.value is None):
+  model, lut = _MODEL.value, _LUT.value
+  if not _OUT.value:
+    binary.refuse_beside('a table that is printed only', ['overwrite'])
+  if lut is not None and model is None:
+    return _check_lut(lut)
+  if model is None or lut is not None:
     raise errors.InputError('expected one of --model and --lut')
+  binary.refuse_beside(f'--model={model}, but with --lut', ['strict'])
   # Here, not above: `--help` and refusals of flags need none of it.
   from lutjax import experiment
   from lutjax.commands import evaluate, scorecard, selection
@@ -99,32 +105,25 @@ def main() -> Sequence[str]:
   sources = experiment.Sources(
     luts=_LUTS.value, pairs=_PAIRS.value, images=_IMAGES.value
   )
-  if not _OUT.value:
-    binary.refuse_beside('a table that is printed only', ['overwrite'])
-  if _LUT.value is not None:
-    return _check_lut()
-  binary.refuse_beside(f'--model={_MODEL.value}, but with --lut', ['strict'])
-  kind = selection.kind_of(_MODEL.value)
+  kind = selection.kind_of(model)
   if kind == 'restorer':
-    return _score_restorer(sources)
+    return _score_restorer(model, sources)
   if _OUT.value:
     scorecard.check_out(_OUT.value, overwrite=_OVERWRITE.value)
   if kind == 'grader':
-    return _score_grader(sources)
-  config = evaluate.config_for(_MODEL.value, _SET.value, sources)
+    return _score_grader(model, sources)
+  config = evaluate.config_for(model, _SET.value, sources)
   _refuse_idle_flags(config)
   if _INVERSE.value:
     figures, problems = evaluate.score_inverse(
-      _MODEL.value,
+      model,
       config,
       sources,
       only=_LOOK.value,
       pictures=scorecard.folder_of(_OUT.value) if _OUT.value else None,
     )
   else:
-    figures, problems = evaluate.evaluate(
-      _MODEL.value, config, sources, only=_LOOK.value
-    )
+    figures, problems = evaluate.evaluate(model, config, sources, only=_LOOK.value)
   text = evaluate.render(config, figures)
   print(text)
   if _OUT.value:
@@ -132,7 +131,7 @@ def main() -> Sequence[str]:
   return problems
 
 
-def _check_lut() -> Sequence[str]:
+def _check_lut(lut: str) -> Sequence[str]:
   """Prints and writes what is wrong with a LUT file; returns that with --strict."""
   from lutjax import config as config_lib
   from lutjax.commands import check_lut
@@ -144,7 +143,7 @@ def _check_lut() -> Sequence[str]:
   limits = config_lib.override(checks.Limits(), _SET.value)
   if _OUT.value:
     check_lut.check_out(_OUT.value, overwrite=_OVERWRITE.value)
-  checked = check_lut.check(_LUT.value, limits)
+  checked = check_lut.check(lut, limits)
   print(check_lut.render(checked))
   if _OUT.value:
     print(
@@ -155,18 +154,18 @@ def _check_lut() -> Sequence[str]:
   return checks.warnings(checked.found) if _STRICT.value else []
 
 
-def _score_restorer(sources: 'experiment.Sources') -> Sequence[str]:
+def _score_restorer(model: str, sources: 'experiment.Sources') -> Sequence[str]:
   """Prints and writes the figures of a model that restores pictures."""
   from lutjax import config as config_lib
   from lutjax.commands import evaluate_restorer
   from lutjax.restoration import evaluation, score_table
 
-  mode = f'--model={_MODEL.value}, which restores pictures'
+  mode = f'--model={model}, which restores pictures'
   binary.refuse_beside(mode, ['luts', 'look', 'inverse'])
   config = config_lib.override(evaluation.Config(), _SET.value)
   if _OUT.value:
     evaluate_restorer.check_out(_OUT.value, overwrite=_OVERWRITE.value)
-  found = evaluate_restorer.evaluate(_MODEL.value, config, sources)
+  found = evaluate_restorer.evaluate(model, config, sources)
   text = score_table.render(found.figures)
   print(text)
   if _OUT.value:
@@ -175,13 +174,13 @@ def _score_restorer(sources: 'experiment.Sources') -> Sequence[str]:
   return found.problems
 
 
-def _score_grader(sources: 'experiment.Sources') -> Sequence[str]:
+def _score_grader(model: str, sources: 'experiment.Sources') -> Sequence[str]:
   """Prints and writes the figures of a model that predicts LUTs."""
   from lutjax.commands import evaluate_grader, scorecard
 
-  mode = f'--model={_MODEL.value}, which predicts LUTs'
+  mode = f'--model={model}, which predicts LUTs'
   binary.refuse_beside(mode, ['look', 'inverse'])
-  figures, text, problems = evaluate_grader.evaluate(_MODEL.value, _SET.value, sources)
+  figures, text, problems = evaluate_grader.evaluate(model, _SET.value, sources)
   print(text)
   if _OUT.value:
     print(scorecard.write(figures, text, _OUT.value, overwrite=_OVERWRITE.value))

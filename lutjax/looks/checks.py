@@ -204,7 +204,7 @@ def check(table: np.ndarray, greys: np.ndarray, limits: Limits) -> list[Check]:
       _CODES * bends.largest,
       'codes',
       slope * limits.bend,
-      f'steps to neighbouring nodes differ by up to {_CODES * bends.largest:.2f} codes, '
+      f'steps to the next node differ by up to {_CODES * bends.largest:.2f} codes, '
       f'a change of slope of {_CODES * bends.largest / slope:.2f}',
     ),
     _check(
@@ -220,7 +220,7 @@ def check(table: np.ndarray, greys: np.ndarray, limits: Limits) -> list[Check]:
       neutral.step,
       'CIEDE2000',
       limits.grey_step,
-      f'neighbours of {GREYS} greys are up to CIEDE2000 {neutral.step:.2f} apart, which '
+      f'neighbours of {GREYS} greys are up to {neutral.step:.2f} apart, which '
       f'{"shows as bands" if neutral.step > limits.grey_step else "shows no bands"}',
     ),
     _check(
@@ -252,7 +252,7 @@ def warnings(found: Sequence[Check]) -> list[str]:
 
 def render(found: Sequence[Check]) -> str:
   """Returns checks as a Markdown table."""
-  lines = ['| check | figure | limit | unit | verdict | |', '|---|---|---|---|---|---|']
+  lines = ['| check | figure | limit | unit | verdict | that is |', '|---' * 6 + '|']
   for one in found:
     cells = (one.name, f'{one.figure:.3f}', f'{one.limit:.3f}', one.unit, one.verdict)
     lines.append(f'| {" | ".join((*cells, one.sentence))} |')

@@ -8,13 +8,15 @@ for; outputs are displayed from 0 to 1. `looks.checks` says what is too much.
 import itertools
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from lutjax.lut import interpolate
 
-# Determinants, as fractions of the identity's, from which a tetrahedron is reversed,
-# and up to which it is flat: what six decimals of a file make of one that is.
-_REVERSED, _FLAT = -1e-9, 1e-9
+# Determinants, as fractions of the identity's, below which a tetrahedron is reversed,
+# and up to which it is flat. A file's six decimals turn flat ones over by some 1e-4;
+# upright ones are as small as 1e-8 where a curve starts steeply bent at black.
+_REVERSED, _FLAT = -1e-3, 1e-9
 # How near to 0 or 1 a value is clipped: sums of weights are rounded in float32.
 _AT_END = 1e-6
 # Uniform colours per axis: the centres of as many cells.
@@ -27,7 +29,7 @@ class Folding(NamedTuple):
   Attributes:
     reversed: The determinant is negative: colours come out in mirrored order, hence
       some output has several inputs.
-    flat: It is 0: neighbouring colours have the same output.
+    flat: It is 0, or as good as: neighbouring colours have the same output.
   """
 
   reversed: float
@@ -81,8 +83,9 @@ def folding(table: np.ndarray) -> Folding:
       edges[axis] = (after - before) * last
       before = after
     determinant = np.sum(edges[0] * np.cross(edges[1], edges[2]), axis=-1)
-    reversed_count += np.count_nonzero(determinant < _REVERSED)
-    flat_count += np.count_nonzero(np.abs(determinant) <= _FLAT)
+    turned = determinant < _REVERSED
+    reversed_count += int(np.count_nonzero(turned))
+    flat_count += int(np.count_nonzero(~turned & (determinant <= _FLAT)))
   count = 6 * last**3
   return Folding(reversed_count / count, flat_count / count)
 
@@ -128,7 +131,7 @@ def clipping(table: np.ndarray) -> Clipping:
   centres = (np.arange(_COLOURS) + 0.5) / _COLOURS
   rgb = np.stack(np.meshgrid(*[centres] * 3, indexing='ij'), axis=-1)
   found = interpolate.tetrahedral(
-    table.astype(np.float32), rgb.astype(np.float32).reshape(-1, 3)
+    jnp.asarray(table, jnp.float32), jnp.asarray(rgb.reshape(-1, 3), jnp.float32)
   )
   colours = _at_end(np.asarray(found)).any(axis=-1)
   return Clipping(float(inner.any(axis=-1).mean()), float(colours.mean()))

@@ -5,7 +5,6 @@ points in the cube of their outputs, and slices. Values that leave [0, 1] are cl
 where they are colours, not where they are curves.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,8 @@ _SLICES = 6
 _SLICE_GAP = 16
 # Nodes per axis that the cube shows, at most.
 _NODES = 13
+# Degrees that the cube is turned about the greys, and tilted to the viewer.
+_VIEW = (25.0, 25.0)
 # Radii of the ring: of inputs outside, of outputs within.
 _RING = (1.0, 0.86, 0.82)
 
@@ -51,7 +52,7 @@ def draw(
   graded: np.ndarray,
   ring: np.ndarray,
   *,
-  domain: Sequence[float] = (0.0, 1.0),
+  domain: tuple[float, float] = (0.0, 1.0),
   note: str = '',
 ) -> np.ndarray:
   """Draws a look.
@@ -100,12 +101,12 @@ def _draw_greys(
   left: int,
   top: int,
   greys: np.ndarray,
-  domain: Sequence[float],
+  domain: tuple[float, float],
 ) -> None:
   top = _label(sheet, left, top, 'The neutral axis: what becomes of greys')
   inset, high = 56, 24
   axes = sheet.axes(left + inset, top, _PANEL - inset, _HEIGHT - 2 * high - 34)
-  places = np.linspace(*domain, len(greys))
+  places = np.linspace(domain[0], domain[1], len(greys))
   axes.plot(domain, (0, 1), color=canvas.MUTED, linewidth=0.8, linestyle=':')
   _draw_curves(axes, places, greys)
   axes.set_xlim(*domain)
@@ -162,18 +163,25 @@ def _draw_cube(sheet: canvas.Canvas, left: int, top: int, table: np.ndarray) -> 
       )
   points = shown.reshape(-1, 3)
   places, depth = _projected(points)
-  order = np.argsort(depth)
+  order = np.argsort(-depth)  # The nearest is drawn last.
   colours = canvas.to_uint8(points)[order] / 255.0
   axes.scatter(*places[order].T, c=colours, s=7, linewidths=0, zorder=3)
 
 
 def _projected(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Returns places on the sheet `[..., 2]`, black below, and how near each is."""
-  red = np.array([0.87, 0.38, 0.55])
-  green = np.array([-0.26, 0.62, 0.75])
-  blue = np.array([-0.61, 0.62, 0.35])
-  seen = rgb @ np.stack([red, green, blue])
-  return seen[..., :2], -seen[..., 2]
+  """Returns places on the sheet `[..., 2]`, and how far behind it each is `[...]`.
+
+  Greys go up, black below; the cube is turned about them, and seen from above.
+  """
+  greys = np.ones(3) / np.sqrt(3)
+  first = np.array([2.0, -1.0, -1.0]) / np.sqrt(6)
+  second = np.array([0.0, 1.0, -1.0]) / np.sqrt(2)
+  turn, tilt = np.radians(_VIEW)
+  across = np.cos(turn) * first + np.sin(turn) * second
+  behind = np.cos(turn) * second - np.sin(turn) * first
+  up = np.cos(tilt) * greys + np.sin(tilt) * behind
+  away = np.cos(tilt) * behind - np.sin(tilt) * greys
+  return rgb @ np.stack([across, up], axis=-1), rgb @ away
 
 
 def _draw_ring(sheet: canvas.Canvas, left: int, top: int, ring: np.ndarray) -> None:
