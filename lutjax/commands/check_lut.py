@@ -70,7 +70,7 @@ def check(path: str, limits: checks.Limits) -> Checked:
   plain = lut.shaper is None and lut.knots is None and len(set(sizes)) == 1
   nodes = lut if plain else tabulate.bake(lut, max(_NODES, *sizes))
   table = np.asarray(nodes.table, np.float32)
-  low, high = (float(end) for end in _grey_span(lut, path))
+  low, high = _grey_span(lut)
   ramp = np.linspace(low, high, checks.GREYS, dtype=np.float32)
   greys = np.asarray(_sample(lut, np.repeat(ramp[:, None], 3, axis=1)))
   if not (np.isfinite(table).all() and np.isfinite(greys).all()):
@@ -85,6 +85,7 @@ def check(path: str, limits: checks.Limits) -> Checked:
     'size': len(table),
     'own_nodes': plain and look.chain is None,
     'domain': np.asarray(lattice.input_domain(lut)).tolist(),
+    'greys': [low, high],
     'range': [float(table.min()), float(table.max())],
     'verdict': 'warn' if warnings else 'pass',
     'warnings': warnings,
@@ -183,14 +184,12 @@ def _sample(lut: lattice.Lut, rgb: Any) -> Any:
   return interpolate.sample(lut, rgb)
 
 
-def _grey_span(lut: lattice.Lut, path: str) -> tuple[float, float]:
-  """Returns the darkest and the lightest grey that every channel takes."""
+def _grey_span(lut: lattice.Lut) -> tuple[float, float]:
+  """Returns the darkest and the lightest grey that every channel takes, or any."""
   low, high = np.asarray(lattice.input_domain(lut), np.float64)
-  if not low.max() < high.min():
-    raise errors.InputError(
-      f'--lut={path}: found domains of its channels that have no grey in common'
-    )
-  return low.max(), high.min()
+  if low.max() < high.min():
+    return float(low.max()), float(high.min())
+  return float(low.min()), float(high.max())
 
 
 def _photo(photos: Sequence[str], say: Callable[[str], None]) -> np.ndarray:

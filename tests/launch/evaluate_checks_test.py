@@ -22,6 +22,10 @@ def write_cube(path, function, size=5):
   return str(path)
 
 
+def _tint(found):
+  return next(c['figure'] for c in found['checks'] if c['name'] == 'neutral_cie76')
+
+
 class ChecksTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
@@ -81,6 +85,26 @@ class ChecksTest(parameterized.TestCase):
   def test_curves_are_checked_as_one_lattice(self):
     _, printed = in_process.run('evaluate', lut=CASES / 'shaper_ranges.cube')
     self.assertIn('(a lattice made of it, 33 x 33 x 33)', printed)
+
+  @parameterized.parameters(
+    ('0 0 0', '2 2 2', '0 to 2'),
+    ('0.5 0 0', '1 2 3', '0.5 to 1'),
+    ('0 2 4', '1 3 5', '0 to 5'),  # No grey is within the domains of all.
+  )
+  def test_greys_are_those_that_all_channels_take(self, low, high, span):
+    lut = self.folder / 'wide.cube'
+    write_cube(lut, lambda rgb: rgb)
+    lut.write_text(f'DOMAIN_MIN {low}\nDOMAIN_MAX {high}\n{lut.read_text()}')
+    in_process.run('evaluate', lut=lut, out=self.folder / 'x.json', overwrite=True)
+    found = json.loads((self.folder / 'x.json').read_text())
+    self.assertEqual('{:g} to {:g}'.format(*found['greys']), span)
+    domain = [[float(end) for end in ends.split()] for ends in (low, high)]
+    self.assertEqual(found['domain'], domain)
+    # Greys stay neutral where all channels have the same domain, and only there.
+    ends = np.array(domain)
+    grey = np.linspace(*found['greys'], 256)[:, None]
+    want = np.clip((grey - ends[0]) / (ends[1] - ends[0]), 0, 1)
+    self.assertEqual(_tint(found) < 0.01, np.ptp(want, axis=1).max() < 1e-6)
 
   @parameterized.parameters(
     ({}, 'expected one of --model and --lut'),
