@@ -30,8 +30,8 @@ class Limits:
   """The largest figures that pass.
 
   Attributes:
-    folding: Share of tetrahedra without an inverse, those of flat parts among them, in
-      percent.
+    folding: Share of tetrahedra whose determinant is not positive, in percent: those of
+      clipped and other flat parts, too.
     reversed: Share of tetrahedra of a negative determinant, in percent.
     fall: Of a channel along its own axis, in codes; half a code is not seen.
     clipped: Share of nodes, and of colours, in percent.
@@ -135,16 +135,16 @@ def check(table: np.ndarray, greys: np.ndarray, limits: Limits) -> list[Check]:
       100 * (lost.reversed + lost.flat),
       '%',
       limits.folding,
-      f'{100 * (lost.reversed + lost.flat):.2f} % of the tetrahedra have no inverse: '
-      'their determinant is not positive',
+      f'{100 * (lost.reversed + lost.flat):.2f} % of the tetrahedra are flat or turned '
+      'over: their determinant is not positive',
     ),
     _check(
       'reversed',
       100 * lost.reversed,
       '%',
       limits.reversed,
-      f'{100 * lost.reversed:.2f} % of the tetrahedra are turned over: other colours '
-      'have the same output',
+      f'{100 * lost.reversed:.2f} % of the tetrahedra are turned over: colours come '
+      'out in mirrored order, as where a look folds',
     ),
   ]
   for name, fall in zip(_CHANNELS, falls):

@@ -24,11 +24,11 @@ _COLOURS = 40
 
 
 class Folding(NamedTuple):
-  """Shares of the tetrahedra of a lattice that have no inverse.
+  """Shares of the tetrahedra of a lattice whose determinant is not positive.
 
   Attributes:
-    reversed: The determinant is negative: colours come out in mirrored order, hence
-      some output has several inputs.
+    reversed: It is negative: colours come out in mirrored order. Where others do not,
+      the look folds, and some outputs have several inputs.
     flat: It is 0, or as good as: neighbouring colours have the same output.
   """
 
