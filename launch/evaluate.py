@@ -15,6 +15,11 @@ python -m launch.evaluate --model=RESTORER --images=SET12 --set=strengths=15,25,
 Or a model that predicts a LUT of each picture, on those that are for the test:
 
 python -m launch.evaluate --model=IMG2LUT_RUN --images=PHOTOS --out=scores.json
+
+Or a LUT file by itself, for what is wrong with it:
+
+python -m launch.evaluate --lut=look.cube --out=FOLDER
+python -m launch.evaluate --lut=look.cube --strict --set=folding=0 --out=checks.json
 """
 
 from collections.abc import Sequence
@@ -35,8 +40,10 @@ _MODEL = flags.DEFINE_string(
   None,
   'Artefact, run folder, or a model that restores pictures: its artefact, a folder of '
   'published tables, or the name of one that comes with lutjax.',
-  required=True,
   allow_override=True,
+)
+_LUT = flags.DEFINE_string(
+  'lut', None, 'LUT file that is checked by itself, or "identity".', allow_override=True
 )
 _LUTS = binary.define_paths('luts', 'LUT files, folders, globs or .npz archives.')
 _PAIRS = binary.define_paths(
@@ -45,7 +52,7 @@ _PAIRS = binary.define_paths(
 _IMAGES = binary.define_paths(
   'images',
   'Original images of a gamut run, or of a model that restores; with --luts, photos '
-  'whose colours are scored.',
+  'whose colours are scored; with --lut and a folder as --out, the one that is shown.',
 )
 _LOOK = flags.DEFINE_list(
   'look', [], 'Names or numbers of looks; all by default.', allow_override=True
@@ -67,7 +74,13 @@ _SET = flags.DEFINE_multi_string(
   [],
   'What is scored, as key=value: colours=hald256, random_colours=...; of a model that '
   'restores strengths=15,25,50, rivals=PATHS, seed, repeats, kind; of one that '
-  'predicts LUTs task=..., test_share, seed.',
+  'predicts LUTs task=..., test_share, seed; of --lut limits, such as folding=0.',
+  allow_override=True,
+)
+_STRICT = flags.DEFINE_bool(
+  'strict',
+  False,
+  'With --lut: exit with 1 where a check warns.',
   allow_override=True,
 )
 _OVERWRITE = flags.DEFINE_bool(
@@ -77,6 +90,14 @@ _OVERWRITE = flags.DEFINE_bool(
 
 def main() -> Sequence[str]:
   """Prints and writes the figures; returns what failed."""
+  model, lut = _MODEL.value, _LUT.value
+  if not _OUT.value:
+    binary.refuse_beside('a table that is printed only', ['overwrite'])
+  if lut is not None and model is None:
+    return _check_lut(lut)
+  if model is None or lut is not None:
+    raise errors.InputError('expected one of --model and --lut')
+  binary.refuse_beside(f'--model={model}, but with --lut', ['strict'])
   # Here, not above: `--help` and refusals of flags need none of it.
   from lutjax import experiment
   from lutjax.commands import evaluate, scorecard, selection
@@ -84,29 +105,25 @@ def main() -> Sequence[str]:
   sources = experiment.Sources(
     luts=_LUTS.value, pairs=_PAIRS.value, images=_IMAGES.value
   )
-  if not _OUT.value:
-    binary.refuse_beside('a table that is printed only', ['overwrite'])
-  kind = selection.kind_of(_MODEL.value)
+  kind = selection.kind_of(model)
   if kind == 'restorer':
-    return _score_restorer(sources)
+    return _score_restorer(model, sources)
   if _OUT.value:
     scorecard.check_out(_OUT.value, overwrite=_OVERWRITE.value)
   if kind == 'grader':
-    return _score_grader(sources)
-  config = evaluate.config_for(_MODEL.value, _SET.value, sources)
+    return _score_grader(model, sources)
+  config = evaluate.config_for(model, _SET.value, sources)
   _refuse_idle_flags(config)
   if _INVERSE.value:
     figures, problems = evaluate.score_inverse(
-      _MODEL.value,
+      model,
       config,
       sources,
       only=_LOOK.value,
       pictures=scorecard.folder_of(_OUT.value) if _OUT.value else None,
     )
   else:
-    figures, problems = evaluate.evaluate(
-      _MODEL.value, config, sources, only=_LOOK.value
-    )
+    figures, problems = evaluate.evaluate(model, config, sources, only=_LOOK.value)
   text = evaluate.render(config, figures)
   print(text)
   if _OUT.value:
@@ -114,18 +131,41 @@ def main() -> Sequence[str]:
   return problems
 
 
-def _score_restorer(sources: 'experiment.Sources') -> Sequence[str]:
+def _check_lut(lut: str) -> Sequence[str]:
+  """Prints and writes what is wrong with a LUT file; returns that with --strict."""
+  from lutjax import config as config_lib
+  from lutjax.commands import check_lut
+  from lutjax.looks import checks
+
+  binary.refuse_beside('--lut, a file by itself', ['luts', 'pairs', 'look', 'inverse'])
+  if not _OUT.value or not check_lut.has_page(_OUT.value):
+    binary.refuse_beside('--lut without a folder as --out', ['images'])
+  limits = config_lib.override(checks.Limits(), _SET.value)
+  if _OUT.value:
+    check_lut.check_out(_OUT.value, overwrite=_OVERWRITE.value)
+  checked = check_lut.check(lut, limits)
+  print(check_lut.render(checked))
+  if _OUT.value:
+    print(
+      check_lut.write(
+        checked, _OUT.value, photos=_IMAGES.value, overwrite=_OVERWRITE.value
+      )
+    )
+  return checks.warnings(checked.found) if _STRICT.value else []
+
+
+def _score_restorer(model: str, sources: 'experiment.Sources') -> Sequence[str]:
   """Prints and writes the figures of a model that restores pictures."""
   from lutjax import config as config_lib
   from lutjax.commands import evaluate_restorer
   from lutjax.restoration import evaluation, score_table
 
-  mode = f'--model={_MODEL.value}, which restores pictures'
+  mode = f'--model={model}, which restores pictures'
   binary.refuse_beside(mode, ['luts', 'look', 'inverse'])
   config = config_lib.override(evaluation.Config(), _SET.value)
   if _OUT.value:
     evaluate_restorer.check_out(_OUT.value, overwrite=_OVERWRITE.value)
-  found = evaluate_restorer.evaluate(_MODEL.value, config, sources)
+  found = evaluate_restorer.evaluate(model, config, sources)
   text = score_table.render(found.figures)
   print(text)
   if _OUT.value:
@@ -134,13 +174,13 @@ def _score_restorer(sources: 'experiment.Sources') -> Sequence[str]:
   return found.problems
 
 
-def _score_grader(sources: 'experiment.Sources') -> Sequence[str]:
+def _score_grader(model: str, sources: 'experiment.Sources') -> Sequence[str]:
   """Prints and writes the figures of a model that predicts LUTs."""
   from lutjax.commands import evaluate_grader, scorecard
 
-  mode = f'--model={_MODEL.value}, which predicts LUTs'
+  mode = f'--model={model}, which predicts LUTs'
   binary.refuse_beside(mode, ['look', 'inverse'])
-  figures, text, problems = evaluate_grader.evaluate(_MODEL.value, _SET.value, sources)
+  figures, text, problems = evaluate_grader.evaluate(model, _SET.value, sources)
   print(text)
   if _OUT.value:
     print(scorecard.write(figures, text, _OUT.value, overwrite=_OVERWRITE.value))
