@@ -238,7 +238,7 @@ def _ffmpeg() -> str:
   except ImportError as error:
     raise errors.InputError(
       'found no imageio-ffmpeg, which reads and writes videos; pip install '
-      '"lutjax[video]" brings it'
+      'imageio-ffmpeg (extra [video]) brings it'
     ) from error
   return imageio_ffmpeg.get_ffmpeg_exe()
 

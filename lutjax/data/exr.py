@@ -1,4 +1,4 @@
-"""OpenEXR pictures, through the OpenEXR bindings (`pip install lutjax[exr]`).
+"""OpenEXR pictures, through the OpenEXR bindings (extra `exr`).
 
 The first part with red, green and blue is read, other parts and channels are named.
 Half floats become float32. Files hold colours that are multiplied by their alpha.
@@ -84,6 +84,6 @@ def _library(source: str) -> Any:
   except ImportError as error:
     raise errors.ImageError(
       f'{source}: found no OpenEXR bindings, which read and write .exr; pip install '
-      '"lutjax[exr]" brings them'
+      'OpenEXR (extra [exr]) brings them'
     ) from error
   return OpenEXR

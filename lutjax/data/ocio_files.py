@@ -1,6 +1,6 @@
 """LUT files and colour spaces that OpenColorIO reads, as chains of our own.
 
-OpenColorIO (`pip install lutjax[ocio]`) parses the file; the operations that it finds
+OpenColorIO (extra `ocio`) parses the file; the operations that it finds
 become steps of `lut.chain` with the same parameters, none of them baked. Whatever has
 no counterpart is refused by name. A file is handed over under a name of its own, since
 OpenColorIO keeps what it has read by name and expands `$` in it.
@@ -47,7 +47,7 @@ def library() -> Any:
   except ImportError as error:
     raise errors.InputError(
       'found no PyOpenColorIO, which reads and writes these files and configs; '
-      'pip install "lutjax[ocio]" brings it'
+      'pip install opencolorio (extra [ocio]) brings it'
     ) from error
   return PyOpenColorIO
 
