@@ -1,0 +1,436 @@
+"""Running LUTs backwards: exact inverses of curves and of 3D lattices.
+
+A curve is linear between its samples, a lattice between the four nodes of a
+tetrahedron (`interpolate.tetrahedral`), so each piece has an inverse in closed form
+and the question is which piece holds a colour. For a lattice three searches follow
+each other, each for what the one before left:
+
+1. Newton steps: the tetrahedron at hand is inverted as if it went on for ever, and
+   the point found is in the next one, until it is in the same. From the node whose
+   value is near the colour this takes a few steps.
+2. Damped steps (Levenberg and Marquardt) that stay in the lattice. They end where
+   no neighbour is closer: in the flat parts of a look, or at the border of its gamut.
+3. A walk through a tree of boxes (`cell_tree`) over all cells that may hold the
+   colour, which finds it behind folds too.
+
+Where several colours have the same output, one of them is returned.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lutjax.lut import cell_tree, interpolate, lattice, positions
+from lutjax.types import Array
+
+# How far a colour that was found may map from the one that was asked for, of the
+# greater of 1 and the values of the look.
+TOLERANCE = 1e-6
+# Where searches stop: below this a point is as good as float32 makes it.
+_CLOSE = 2e-7
+# Bins per axis of the gamut, each with a node to start from.
+_BINS = 32
+# Steps of each search, and the cells that the last looks into.
+_NEWTON, _DAMPED, _CELLS = 6, 40, 256
+# Colours that the searches after the first take at once.
+_CHUNK = 1024
+# Of a cell: how far outside a tetrahedron a point may be found that is on its side.
+_SLACK = 4e-6
+# The three axes in the order in which the six tetrahedra step along them.
+_PATHS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
+
+
+class Found(NamedTuple):
+  """Colours that a LUT maps to what was asked for.
+
+  Attributes:
+    rgb: `[..., 3]`, in the domain of the LUT; the nearest found where `exact` is
+      false, NaN where NaN was asked for.
+    exact: `[...]` bool, whether the LUT maps `rgb` to what was asked for, within
+      `TOLERANCE`.
+  """
+
+  rgb: Array
+  exact: Array
+
+
+class Prepared(NamedTuple):
+  """A LUT and what makes searching it fast; a pytree.
+
+  Attributes:
+    lut: The LUT.
+    start: `[B, B, B, 3]` float32, per bin of `box` the node to start from.
+    box: `[2, 3]` float32, the least and greatest values of the lattice.
+    tree: Its cells.
+  """
+
+  lut: lattice.Lut
+  start: Array | np.ndarray
+  box: Array | np.ndarray
+  tree: cell_tree.Tree
+
+
+class _Piece(NamedTuple):
+  """The tetrahedra that hold points, `[P]` or `[P, 3]` each.
+
+  Attributes:
+    corner: Of the cell, in nodes.
+    value: At the corner.
+    slopes: Per axis, the step of the value along it.
+    fractions: Per axis, the way from the corner.
+    order: Per axis, 0 for the one stepped along first.
+  """
+
+  corner: Array
+  value: Array
+  slopes: tuple[Array, Array, Array]
+  fractions: Array
+  order: Array
+
+
+def prepare(lut: lattice.Lut) -> Prepared:
+  """Indexes a LUT on the host, once.
+
+  Args:
+    lut: Three channels to three, finite.
+
+  Raises:
+    ValueError: on other channels.
+  """
+  table = np.asarray(lut.table)
+  if table.ndim != 4 or table.shape[-1] != 3:
+    raise ValueError(f'Expected a lattice [N1, N2, N3, 3], got {table.shape}.')
+  from scipy import spatial  # A tenth of a second to load.
+
+  values = table.reshape(-1, 3)
+  box = np.stack([values.min(axis=0), values.max(axis=0)])
+  centres = (np.stack(np.indices((_BINS,) * 3), axis=-1) + 0.5) / _BINS
+  nearest = spatial.KDTree(values, balanced_tree=False).query(
+    box[0] + centres * (box[1] - box[0])
+  )[1]
+  start = np.stack(np.unravel_index(nearest, table.shape[:3]), axis=-1)
+  return Prepared(lut, start.astype(np.float32), box, cell_tree.build(table))
+
+
+def invert(prepared: Prepared, rgb: Array) -> Found:
+  """Finds the colours that a LUT maps, tetrahedrally, to those given.
+
+  Slopes in the colours and the table are those of the piece that was found; zero
+  where nothing was.
+
+  Args:
+    prepared: Of the LUT.
+    rgb: `[..., 3]` float32.
+
+  Returns:
+    What was found.
+
+  Raises:
+    ValueError: on another shape or dtype.
+  """
+  rgb = jnp.asarray(rgb)
+  if rgb.shape[-1:] != (3,) or rgb.dtype != jnp.float32:
+    raise ValueError(
+      f'Expected float32 colours [..., 3], got {rgb.dtype} {rgb.shape}.'
+    )
+  prepared = jax.tree.map(jnp.asarray, prepared)
+  lut, wanted = prepared.lut, rgb.reshape(-1, 3)
+  found = _to_domain(lut, _in_lattice(prepared, wanted))
+  if lut.shaper is not None:
+    found = curves(lut.shaper, found)
+  back = interpolate.sample(lut, found)
+  exact = jnp.all(jnp.abs(back - wanted) <= TOLERANCE * _scale(prepared), axis=-1)
+  found = jnp.where(jnp.isnan(wanted).any(axis=-1, keepdims=True), jnp.nan, found)
+  return Found(found.reshape(rgb.shape), exact.reshape(rgb.shape[:-1]))
+
+
+def curves(shaper: lattice.Shaper, values: Array) -> Array:
+  """Inverts curves, channel by channel.
+
+  Args:
+    shaper: Any curves, also such that rise and fall.
+    values: `[..., D]` float.
+
+  Returns:
+    `[..., D]`, the least input at which a curve reaches the value; where it reaches
+    its extreme, for what lies beyond.
+  """
+  table, domain = jnp.asarray(shaper.table), jnp.asarray(shaper.domain)
+  channels = []
+  for i in range(table.shape[-1]):
+    samples, value = table[:, i], values[..., i]
+    # Turned so that all that is asked for lies above the first sample.
+    falls = value < samples[0]
+    value = jnp.where(falls, -value, value)
+    up, down = jax.lax.cummax(samples), jax.lax.cummax(-samples)
+    value = positions.clamp(value, -jnp.inf, jnp.where(falls, down[-1], up[-1]))
+    above = jnp.where(falls, jnp.searchsorted(down, value), jnp.searchsorted(up, value))
+    above = jnp.clip(above, 1, len(samples) - 1)
+    sign = jnp.where(falls, -1.0, 1.0)
+    first, last = sign * samples[above - 1], sign * samples[above]
+    rise = last - first
+    fraction = jnp.where(rise > 0, (value - first) / jnp.where(rise > 0, rise, 1.0), 0.0)
+    unit = (above - 1 + jnp.clip(fraction, 0.0, 1.0)) / (len(samples) - 1)
+    low, high = domain[:, i]
+    channels.append(low + unit * (high - low))
+  return jnp.stack(channels, axis=-1)
+
+
+def _scale(prepared: Prepared) -> Array:
+  """Returns what errors are measured by."""
+  return jnp.maximum(jnp.max(jnp.abs(prepared.box)), 1.0)
+
+
+def _in_lattice(prepared: Prepared, wanted: Array) -> Array:
+  """Returns where in the lattice, in nodes, the colours `[P, 3]` are found."""
+  low, high = prepared.box
+  width = jnp.where(high > low, high - low, 1.0)
+  bins = jnp.clip(jnp.nan_to_num((wanted - low) / width) * _BINS, 0, _BINS - 1)
+  bins = bins.astype(jnp.int32)
+  wanted = jnp.where(jnp.isnan(wanted), low, wanted)
+  point = prepared.start[bins[:, 0], bins[:, 1], bins[:, 2]]
+  table = jnp.asarray(prepared.lut.table)
+  close = _CLOSE * _scale(prepared)
+  point = jax.lax.fori_loop(
+    0, _NEWTON, lambda _, x: _newton(table, x, wanted), point
+  )
+  gap = _gap(_piece(table, point), wanted)
+  for search in (_damped, _walked):
+    point, gap = _where_left(prepared, search, point, gap, wanted, close)
+  # One step that slopes pass through.
+  return _with_slopes(table, jax.lax.stop_gradient(point), wanted, gap <= close)
+
+
+def _where_left(
+  prepared: Prepared, search: Any, point: Array, gap: Array, wanted: Array, close: Array
+) -> tuple[Array, Array]:
+  """Lets a search go on with the points whose gaps are not close, a few at a time."""
+  total = len(point)
+  left = gap > close
+  size = min(_CHUNK, total)
+  order = jnp.nonzero(left, size=total + size, fill_value=total)[0]
+
+  def step(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    done, point, gap = state
+    rows = jax.lax.dynamic_slice(order, (done,), (size,))
+    # Rows past the last are read as the last, and written nowhere.
+    read = jnp.minimum(rows, total - 1)
+    found, now = search(prepared, point[read], wanted[read], close)
+    better = (now < gap[read])
+    found = jnp.where(better[:, None], found, point[read])
+    now = jnp.where(better, now, gap[read])
+    return (
+      done + size,
+      point.at[rows].set(found, mode='drop'),
+      gap.at[rows].set(now, mode='drop'),
+    )
+
+  count = jnp.sum(left)
+  start = (jnp.int32(0), point, gap)
+  return jax.lax.while_loop(lambda state: state[0] < count, step, start)[1:]
+
+
+def _piece(table: Array, point: Array) -> _Piece:
+  """Returns the tetrahedra that hold points `[P, 3]`, in nodes."""
+  sizes = table.shape[:3]
+  strides = (sizes[1] * sizes[2], sizes[2], 1)
+  rows = table.reshape(-1, 3)
+  top = jnp.array(sizes, jnp.float32) - 2
+  corner = jnp.clip(jnp.floor(point), 0, top)
+  fractions = point - corner
+  r, g, b = (fractions[:, i] for i in range(3))
+  # How many axes are stepped along before; ties go by the axis.
+  first = (g > r).astype(jnp.int32) + (b > r)
+  second = (r >= g).astype(jnp.int32) + (b > g)
+  order = jnp.stack([first, second, 3 - first - second], axis=-1)
+  row = sum(corner[:, i].astype(jnp.int32) * strides[i] for i in range(3))
+  stride = [
+    sum(jnp.where(order[:, i] == k, strides[i], 0) for i in range(3)) for k in range(3)
+  ]
+  nodes = [jnp.take(rows, row, axis=0, mode='clip')]
+  for step in stride:
+    row = row + step
+    nodes.append(jnp.take(rows, row, axis=0, mode='clip'))
+  steps = [after - before for before, after in zip(nodes, nodes[1:])]
+  slopes = [
+    sum(jnp.where(order[:, i, None] == k, steps[k], 0.0) for k in range(3))
+    for i in range(3)
+  ]
+  return _Piece(corner, nodes[0], tuple(slopes), fractions, order)
+
+
+def _residual(piece: _Piece, wanted: Array) -> Array:
+  """Returns what is missing from the values at the points."""
+  change = sum(piece.fractions[:, i, None] * piece.slopes[i] for i in range(3))
+  return wanted - piece.value - change
+
+
+def _gap(piece: _Piece, wanted: Array) -> Array:
+  """Returns the greatest channel of what is missing."""
+  return jnp.max(jnp.abs(_residual(piece, wanted)), axis=-1)
+
+
+def _solve(columns: Any, right: Array) -> Array:
+  """Solves for the weights of three columns `[P, 3]`; 0 where they are flat."""
+  first, second, third = columns
+  normal = jnp.cross(second, third)
+  volume = jnp.sum(first * normal, axis=-1)
+  inverse = jnp.where(volume == 0, 0.0, 1.0 / jnp.where(volume == 0, 1.0, volume))
+  parts = [normal, jnp.cross(third, first), jnp.cross(first, second)]
+  weights = jnp.stack([jnp.sum(part * right, axis=-1) for part in parts], axis=-1)
+  return weights * inverse[:, None]
+
+
+def _inside(table: Array, point: Array) -> Array:
+  """Keeps points, in nodes, in the lattice."""
+  return jnp.clip(point, 0, jnp.array(table.shape[:3], jnp.float32) - 1)
+
+
+def _newton(table: Array, point: Array, wanted: Array) -> Array:
+  """Inverts the tetrahedra of the points as if they went on for ever."""
+  piece = _piece(table, point)
+  fractions = _solve(piece.slopes, wanted - piece.value)
+  return _inside(table, piece.corner + fractions)
+
+
+def _damped(
+  prepared: Prepared, point: Array, wanted: Array, close: Array
+) -> tuple[Array, Array]:
+  """Goes down from points by damped steps that the lattice bounds."""
+  table = jnp.asarray(prepared.lut.table)
+  top = jnp.array(table.shape[:3], jnp.float32) - 1
+
+  def go_on(state: Any) -> Array:
+    count, _, piece, _ = state
+    return (count < _DAMPED) & jnp.any(_gap(piece, wanted) > close)
+
+  def step(state: Any) -> Any:
+    count, point, piece, damping = state
+    missing = _residual(piece, wanted)
+    columns = []
+    for i in range(3):
+      pull = jnp.sum(piece.slopes[i] * missing, axis=-1)
+      # An axis that would leave the lattice stays where it is.
+      leaves = (point[:, i] <= 0) & (pull < 0) | (point[:, i] >= top[i]) & (pull > 0)
+      columns.append(jnp.where(leaves[:, None], 0.0, piece.slopes[i]))
+    square = [[jnp.sum(a * b, axis=-1) for a in columns] for b in columns]
+    added = damping * (square[0][0] + square[1][1] + square[2][2]) + 1e-20
+    rows = [
+      jnp.stack([square[i][j] + (added if i == j else 0.0) for j in range(3)], axis=-1)
+      for i in range(3)
+    ]
+    right = jnp.stack([jnp.sum(a * missing, axis=-1) for a in columns], axis=-1)
+    trial = jnp.clip(point + _solve(rows, right), 0, top)
+    tried = _piece(table, trial)
+    before = jnp.sum(missing**2, axis=-1)
+    better = jnp.sum(_residual(tried, wanted) ** 2, axis=-1) < before
+
+    def choose(new: Array, old: Array) -> Array:
+      return jnp.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+    piece = jax.tree.map(choose, tried, piece)
+    damping = jnp.clip(jnp.where(better, damping * 0.1, damping * 8.0), 1e-9, 1e3)
+    return count + 1, choose(trial, point), piece, damping
+
+  state = (0, point, _piece(table, point), jnp.full(len(point), 1e-3))
+  _, point, piece, _ = jax.lax.while_loop(go_on, step, state)
+  return point, _gap(piece, wanted)
+
+
+def _walked(
+  prepared: Prepared, point: Array, wanted: Array, close: Array
+) -> tuple[Array, Array]:
+  """Looks for colours in all cells whose boxes hold them, up to a number."""
+  table, tree = jnp.asarray(prepared.lut.table), prepared.tree
+  count = len(tree.skip)
+  padded = cell_tree.Tree(*(jnp.concatenate([part, part[-1:]]) for part in tree))
+  low, high = tree.low - close, tree.high + close
+
+  def boxed(node: Array) -> Array:
+    held = (wanted >= jnp.take(low, node, axis=0, mode='clip')) & (
+      wanted <= jnp.take(high, node, axis=0, mode='clip')
+    )
+    return jnp.all(held, axis=-1) & (node < count)
+
+  def next_leaf(node: Array) -> Array:
+    """Returns the next leaves whose boxes hold the colours, or the end."""
+
+    def found(node: Array) -> Array:
+      return (node >= count) | boxed(node) & (padded.row[node] >= 0)
+
+    def step(node: Array) -> Array:
+      enter = boxed(node) & (padded.row[node] < 0)
+      after = jnp.where(enter, node + 1, padded.skip[node])
+      return jnp.where(found(node), node, after)
+
+    return jax.lax.while_loop(lambda node: ~jnp.all(found(node)), step, node)
+
+  def go_on(state: Any) -> Array:
+    cells, node, _, gap = state
+    return (cells < _CELLS) & jnp.any((node < count) & (gap > close))
+
+  def step(state: Any) -> Any:
+    cells, node, point, gap = state
+    here, near = _in_cell(table, padded.row[node], wanted)
+    better = (near < gap) & (node < count)
+    point = jnp.where(better[:, None], here, point)
+    gap = jnp.where(better, near, gap)
+    # What is found needs no other cell.
+    node = jnp.where(gap <= close, count, padded.skip[node])
+    return cells + 1, next_leaf(node), point, gap
+
+  gap = _gap(_piece(table, point), wanted)
+  start = next_leaf(jnp.zeros(len(point), jnp.int32))
+  return jax.lax.while_loop(go_on, step, (0, start, point, gap))[2:]
+
+
+def _in_cell(table: Array, row: Array, wanted: Array) -> tuple[Array, Array]:
+  """Returns the best point of each cell, given by row, and its gap."""
+  sizes = table.shape[:3]
+  strides = (sizes[1] * sizes[2], sizes[2], 1)
+  corner = jnp.stack(jnp.unravel_index(jnp.maximum(row, 0), sizes), axis=-1)
+  rows = table.reshape(-1, 3)
+  best = jnp.zeros(wanted.shape)
+  least = jnp.full(len(wanted), jnp.inf)
+  for path in _PATHS:
+    places = [row]
+    for axis in path:
+      places.append(places[-1] + strides[axis])
+    nodes = [jnp.take(rows, place, axis=0, mode='clip') for place in places]
+    steps = [after - before for before, after in zip(nodes, nodes[1:])]
+    ways = _solve(steps, wanted - nodes[0])
+    ways = jnp.clip(ways, 0.0, 1.0)
+    ways = -jax.lax.cummax(-ways, axis=1)  # In falling order, as they must be.
+    got = nodes[0] + sum(ways[:, k, None] * steps[k] for k in range(3))
+    gap = jnp.max(jnp.abs(wanted - got), axis=-1)
+    fractions = jnp.zeros(wanted.shape).at[:, jnp.array(path)].set(ways)
+    better = gap < least
+    best = jnp.where(better[:, None], fractions, best)
+    least = jnp.where(better, gap, least)
+  return corner + best, least
+
+
+def _with_slopes(table: Array, point: Array, wanted: Array, found: Array) -> Array:
+  """Returns the points, with the slopes of the inverses of their tetrahedra."""
+  piece = _piece(table, point)
+  fractions = _solve(piece.slopes, wanted - piece.value)
+  moved = fractions - jax.lax.stop_gradient(fractions)
+  return point + jnp.where(found[:, None], moved, 0.0)
+
+
+def _to_domain(lut: lattice.Lut, point: Array) -> Array:
+  """Returns what reaches the lattice at points in nodes."""
+  channels = []
+  for axis, size in enumerate(lut.table.shape[:3]):
+    x = point[:, axis]
+    if lut.knots is None:
+      unit = x / (size - 1)
+    else:
+      knots = lut.knots[axis]
+      node = jnp.clip(jnp.floor(x), 0, size - 2).astype(jnp.int32)
+      unit = knots[node] + (x - node) * (knots[node + 1] - knots[node])
+    low, high = lut.domain[:, axis]
+    channels.append(low + unit * (high - low))
+  return jnp.stack(channels, axis=-1)
