@@ -16,6 +16,9 @@ each other, each for what the one before left:
 Where several colours have the same output, one of them is returned.
 """
 
+import functools
+import itertools
+import operator
 from typing import Any, NamedTuple
 
 import jax
@@ -33,11 +36,15 @@ _CLOSE = 2e-7
 # Bins per axis of the gamut, each with a node to start from.
 _BINS = 32
 # Steps of each search, and the cells that the last looks into.
-_NEWTON, _DAMPED, _CELLS = 6, 40, 256
+_NEWTON, _DAMPED, _CELLS = 8, 40, 256
 # Colours that the searches after the first take at once.
 _CHUNK = 1024
-# Of a cell: how far outside a tetrahedron a point may be found that is on its side.
-_SLACK = 4e-6
+# The share of the colours that Newton steps go on for.
+_SHARE = 1 / 128
+# How far, in cells, outside a tetrahedron a point on its side may be found.
+_SLACK = 2e-6
+# Damping at which a search is stuck.
+_STUCK = 1e2
 # The three axes in the order in which the six tetrahedra step along them.
 _PATHS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 
@@ -193,14 +200,11 @@ def _in_lattice(prepared: Prepared, wanted: Array) -> Array:
   point = prepared.start[bins[:, 0], bins[:, 1], bins[:, 2]]
   table = jnp.asarray(prepared.lut.table)
   close = _CLOSE * _scale(prepared)
-  point = jax.lax.fori_loop(
-    0, _NEWTON, lambda _, x: _newton(table, x, wanted), point
-  )
-  gap = _gap(_piece(table, point), wanted)
+  point, done = _newton(table, point, wanted)
+  gap = jnp.where(done, 0.0, jnp.inf)
   for search in (_damped, _walked):
     point, gap = _where_left(prepared, search, point, gap, wanted, close)
-  # One step that slopes pass through.
-  return _with_slopes(table, jax.lax.stop_gradient(point), wanted, gap <= close)
+  return _with_slopes(table, wanted, jax.lax.stop_gradient(point), gap <= close)
 
 
 def _where_left(
@@ -288,11 +292,70 @@ def _inside(table: Array, point: Array) -> Array:
   return jnp.clip(point, 0, jnp.array(table.shape[:3], jnp.float32) - 1)
 
 
-def _newton(table: Array, point: Array, wanted: Array) -> Array:
-  """Inverts the tetrahedra of the points as if they went on for ever."""
-  piece = _piece(table, point)
-  fractions = _solve(piece.slopes, wanted - piece.value)
-  return _inside(table, piece.corner + fractions)
+def _newton(table: Array, start: Array, wanted: Array) -> tuple[Array, Array]:
+  """Inverts tetrahedra as if they went on for ever, a few times.
+
+  Channels are apart throughout: XLA makes one loop of a step.
+
+  Args:
+    table: The lattice.
+    start: `[P, 3]`, in nodes.
+    wanted: `[P, 3]`, the values.
+
+  Returns:
+    `[P, 3]`, in nodes, and `[P]`, whether the colour is there.
+  """
+  sizes = table.shape[:3]
+  strides = (sizes[1] * sizes[2], sizes[2], 1)
+  planes = [table[..., channel].ravel() for channel in range(3)]
+  values = [wanted[:, channel] for channel in range(3)]
+
+  def go_on(state: Any) -> Array:
+    count, _, done = state
+    return (count < _NEWTON) & (jnp.sum(~done) > _SHARE * len(start))
+
+  def step(state: Any) -> Any:
+    count, point, _ = state
+    corner = [jnp.clip(jnp.floor(x), 0, n - 2) for x, n in zip(point, sizes)]
+    r, g, b = (x - node for x, node in zip(point, corner))
+    row = sum(node.astype(jnp.int32) * n for node, n in zip(corner, strides))
+    first = jnp.where((r >= g) & (r >= b), 0, jnp.where(g >= b, 1, 2))
+    last = jnp.where((b <= g) & (b <= r), 2, jnp.where((g <= r), 1, 0))
+    step = [jnp.where(axis == 0, strides[0], jnp.where(axis == 1, strides[1], 1))
+            for axis in (first, last)]
+    far = row + sum(strides)
+    rows = [row, row + step[0], far - step[1], far]
+    nodes = [
+      [jnp.take(plane, index, mode='clip') for plane in planes] for index in rows
+    ]
+    edges = [[b - a for a, b in zip(*pair)] for pair in itertools.pairwise(nodes)]
+    missing = [value - node for value, node in zip(values, nodes[0])]
+    ways = _solved(edges, missing)
+    moved = []
+    for axis in range(3):
+      way = jnp.where(first == axis, ways[0], jnp.where(last == axis, ways[2], ways[1]))
+      moved.append(jnp.clip(corner[axis] + way, 0, sizes[axis] - 1))
+    falling = itertools.pairwise([1.0, *ways, 0.0])
+    inside = [before - after >= -_SLACK for before, after in falling]
+    return count + 1, moved, functools.reduce(operator.and_, inside)
+
+  point = [start[:, axis] for axis in range(3)]
+  state = (0, point, jnp.zeros(len(start), bool))
+  _, point, done = jax.lax.while_loop(go_on, step, state)
+  return jnp.stack(point, axis=-1), done
+
+
+def _solved(columns: Any, right: Any) -> list[Array]:
+  """Does `_solve` with channels apart."""
+  (a, b, c), (d, e, f), (g, h, i) = columns
+  normals = [
+    [e * i - f * h, f * g - d * i, d * h - e * g],
+    [h * c - i * b, i * a - g * c, g * b - h * a],
+    [b * f - c * e, c * d - a * f, a * e - b * d],
+  ]
+  volume = sum(x * n for x, n in zip(columns[0], normals[0]))
+  inverse = jnp.where(volume == 0, 0.0, 1.0 / jnp.where(volume == 0, 1.0, volume))
+  return [inverse * sum(x * n for x, n in zip(right, normal)) for normal in normals]
 
 
 def _damped(
@@ -303,8 +366,9 @@ def _damped(
   top = jnp.array(table.shape[:3], jnp.float32) - 1
 
   def go_on(state: Any) -> Array:
-    count, _, piece, _ = state
-    return (count < _DAMPED) & jnp.any(_gap(piece, wanted) > close)
+    count, _, piece, damping = state
+    active = (damping < _STUCK) & (_gap(piece, wanted) > close)
+    return (count < _DAMPED) & jnp.any(active)
 
   def step(state: Any) -> Any:
     count, point, piece, damping = state
@@ -412,12 +476,23 @@ def _in_cell(table: Array, row: Array, wanted: Array) -> tuple[Array, Array]:
   return corner + best, least
 
 
-def _with_slopes(table: Array, point: Array, wanted: Array, found: Array) -> Array:
-  """Returns the points, with the slopes of the inverses of their tetrahedra."""
-  piece = _piece(table, point)
-  fractions = _solve(piece.slopes, wanted - piece.value)
-  moved = fractions - jax.lax.stop_gradient(fractions)
-  return point + jnp.where(found[:, None], moved, 0.0)
+@jax.custom_jvp
+def _with_slopes(table: Array, wanted: Array, point: Array, found: Array) -> Array:
+  """Returns the points; their slopes are those of the inverse tetrahedra."""
+  del table, wanted, found
+  return point
+
+
+@_with_slopes.defjvp
+def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
+  table, wanted, point, found = primals
+
+  def inverted(table: Array, wanted: Array) -> Array:
+    piece = _piece(table, point)
+    return _solve(piece.slopes, wanted - piece.value)
+
+  slopes = jax.jvp(inverted, (table, wanted), tuple(tangents[:2]))[1]
+  return point, jnp.where(found[:, None], slopes, 0.0)
 
 
 def _to_domain(lut: lattice.Lut, point: Array) -> Array:
