@@ -8,8 +8,9 @@ each other, each for what the one before left:
 1. Newton steps: the tetrahedron at hand is inverted as if it went on for ever, and
    the point found is in the next one, until it is in the same. From the node whose
    value is near the colour this takes a few steps.
-2. Damped steps (Levenberg and Marquardt) that stay in the lattice. They end where
-   no neighbour is closer: in the flat parts of a look, or at the border of its gamut.
+2. Damped steps (Levenberg and Marquardt) that stay in the lattice, from where the
+   others ended and from where they began. They end where no neighbour is closer: in
+   the flat parts of a look, or at the border of its gamut.
 3. A walk through a tree of boxes (`cell_tree`) over all cells that may hold the
    colour, which finds it behind folds too.
 
@@ -33,10 +34,11 @@ from lutjax.types import Array
 TOLERANCE = 1e-6
 # Where searches stop: below this a point is as good as float32 makes it.
 _CLOSE = 2e-7
-# Bins per axis of the gamut, each with a node to start from.
-_BINS = 32
+# Bins per axis, each with a node to start from, and how far they go beyond the
+# values of a look, of its width.
+_BINS, _BEYOND = 40, 0.25
 # Steps of each search, and the cells that the last looks into.
-_NEWTON, _DAMPED, _CELLS = 8, 40, 256
+_NEWTON, _DAMPED, _CELLS = 8, 40, 1024
 # Colours that the searches after the first take at once.
 _CHUNK = 1024
 # The share of the colours that Newton steps go on for.
@@ -69,7 +71,7 @@ class Prepared(NamedTuple):
   Attributes:
     lut: The LUT.
     start: `[B, B, B, 3]` float32, per bin of `box` the node to start from.
-    box: `[2, 3]` float32, the least and greatest values of the lattice.
+    box: `[2, 3]` float32, the values that `start` spans, more than the lattice has.
     tree: Its cells.
   """
 
@@ -112,7 +114,9 @@ def prepare(lut: lattice.Lut) -> Prepared:
   from scipy import spatial  # A tenth of a second to load.
 
   values = table.reshape(-1, 3)
-  box = np.stack([values.min(axis=0), values.max(axis=0)])
+  low, high = values.min(axis=0), values.max(axis=0)
+  margin = _BEYOND * (high - low)
+  box = np.stack([low - margin, high + margin])
   centres = (np.stack(np.indices((_BINS,) * 3), axis=-1) + 0.5) / _BINS
   nearest = spatial.KDTree(values, balanced_tree=False).query(
     box[0] + centres * (box[1] - box[0])
@@ -139,9 +143,7 @@ def invert(prepared: Prepared, rgb: Array) -> Found:
   """
   rgb = jnp.asarray(rgb)
   if rgb.shape[-1:] != (3,) or rgb.dtype != jnp.float32:
-    raise ValueError(
-      f'Expected float32 colours [..., 3], got {rgb.dtype} {rgb.shape}.'
-    )
+    raise ValueError(f'Expected float32 colours [..., 3], got {rgb.dtype} {rgb.shape}.')
   prepared = jax.tree.map(jnp.asarray, prepared)
   lut, wanted = prepared.lut, rgb.reshape(-1, 3)
   found = _to_domain(lut, _in_lattice(prepared, wanted))
@@ -178,7 +180,9 @@ def curves(shaper: lattice.Shaper, values: Array) -> Array:
     sign = jnp.where(falls, -1.0, 1.0)
     first, last = sign * samples[above - 1], sign * samples[above]
     rise = last - first
-    fraction = jnp.where(rise > 0, (value - first) / jnp.where(rise > 0, rise, 1.0), 0.0)
+    fraction = jnp.where(
+      rise > 0, (value - first) / jnp.where(rise > 0, rise, 1.0), 0.0
+    )
     unit = (above - 1 + jnp.clip(fraction, 0.0, 1.0)) / (len(samples) - 1)
     low, high = domain[:, i]
     channels.append(low + unit * (high - low))
@@ -187,24 +191,28 @@ def curves(shaper: lattice.Shaper, values: Array) -> Array:
 
 def _scale(prepared: Prepared) -> Array:
   """Returns what errors are measured by."""
-  return jnp.maximum(jnp.max(jnp.abs(prepared.box)), 1.0)
+  return jnp.maximum(jnp.max(jnp.abs(prepared.lut.table)), 1.0)
 
 
 def _in_lattice(prepared: Prepared, wanted: Array) -> Array:
   """Returns where in the lattice, in nodes, the colours `[P, 3]` are found."""
-  low, high = prepared.box
-  width = jnp.where(high > low, high - low, 1.0)
-  bins = jnp.clip(jnp.nan_to_num((wanted - low) / width) * _BINS, 0, _BINS - 1)
-  bins = bins.astype(jnp.int32)
-  wanted = jnp.where(jnp.isnan(wanted), low, wanted)
-  point = prepared.start[bins[:, 0], bins[:, 1], bins[:, 2]]
+  wanted = jnp.where(jnp.isnan(wanted), prepared.box[0], wanted)
+  point = _start(prepared, wanted)
   table = jnp.asarray(prepared.lut.table)
   close = _CLOSE * _scale(prepared)
-  point, done = _newton(table, point, wanted)
+  point, done = _newton(table, point, wanted, close)
   gap = jnp.where(done, 0.0, jnp.inf)
-  for search in (_damped, _walked):
+  for search in (_damped, _restarted, _walked):
     point, gap = _where_left(prepared, search, point, gap, wanted, close)
   return _with_slopes(table, wanted, jax.lax.stop_gradient(point), gap <= close)
+
+
+def _start(prepared: Prepared, wanted: Array) -> Array:
+  """Returns the nodes, `[P, 3]`, whose values are near the colours."""
+  low, high = prepared.box
+  width = jnp.where(high > low, high - low, 1.0)
+  bins = jnp.clip((wanted - low) / width * _BINS, 0, _BINS - 1).astype(jnp.int32)
+  return prepared.start[bins[:, 0], bins[:, 1], bins[:, 2]]
 
 
 def _where_left(
@@ -222,7 +230,7 @@ def _where_left(
     # Rows past the last are read as the last, and written nowhere.
     read = jnp.minimum(rows, total - 1)
     found, now = search(prepared, point[read], wanted[read], close)
-    better = (now < gap[read])
+    better = now < gap[read]
     found = jnp.where(better[:, None], found, point[read])
     now = jnp.where(better, now, gap[read])
     return (
@@ -257,7 +265,7 @@ def _piece(table: Array, point: Array) -> _Piece:
   for step in stride:
     row = row + step
     nodes.append(jnp.take(rows, row, axis=0, mode='clip'))
-  steps = [after - before for before, after in zip(nodes, nodes[1:])]
+  steps = [after - before for before, after in itertools.pairwise(nodes)]
   slopes = [
     sum(jnp.where(order[:, i, None] == k, steps[k], 0.0) for k in range(3))
     for i in range(3)
@@ -272,8 +280,8 @@ def _residual(piece: _Piece, wanted: Array) -> Array:
 
 
 def _gap(piece: _Piece, wanted: Array) -> Array:
-  """Returns the greatest channel of what is missing."""
-  return jnp.max(jnp.abs(_residual(piece, wanted)), axis=-1)
+  """Returns how far the values at the points are from those wanted."""
+  return jnp.sqrt(jnp.sum(_residual(piece, wanted) ** 2, axis=-1))
 
 
 def _solve(columns: Any, right: Array) -> Array:
@@ -287,12 +295,9 @@ def _solve(columns: Any, right: Array) -> Array:
   return weights * inverse[:, None]
 
 
-def _inside(table: Array, point: Array) -> Array:
-  """Keeps points, in nodes, in the lattice."""
-  return jnp.clip(point, 0, jnp.array(table.shape[:3], jnp.float32) - 1)
-
-
-def _newton(table: Array, start: Array, wanted: Array) -> tuple[Array, Array]:
+def _newton(
+  table: Array, start: Array, wanted: Array, close: Array
+) -> tuple[Array, Array]:
   """Inverts tetrahedra as if they went on for ever, a few times.
 
   Channels are apart throughout: XLA makes one loop of a step.
@@ -301,6 +306,7 @@ def _newton(table: Array, start: Array, wanted: Array) -> tuple[Array, Array]:
     table: The lattice.
     start: `[P, 3]`, in nodes.
     wanted: `[P, 3]`, the values.
+    close: Gap at which a colour counts as found.
 
   Returns:
     `[P, 3]`, in nodes, and `[P]`, whether the colour is there.
@@ -321,8 +327,10 @@ def _newton(table: Array, start: Array, wanted: Array) -> tuple[Array, Array]:
     row = sum(node.astype(jnp.int32) * n for node, n in zip(corner, strides))
     first = jnp.where((r >= g) & (r >= b), 0, jnp.where(g >= b, 1, 2))
     last = jnp.where((b <= g) & (b <= r), 2, jnp.where((g <= r), 1, 0))
-    step = [jnp.where(axis == 0, strides[0], jnp.where(axis == 1, strides[1], 1))
-            for axis in (first, last)]
+    step = [
+      jnp.where(axis == 0, strides[0], jnp.where(axis == 1, strides[1], 1))
+      for axis in (first, last)
+    ]
     far = row + sum(strides)
     rows = [row, row + step[0], far - step[1], far]
     nodes = [
@@ -336,8 +344,12 @@ def _newton(table: Array, start: Array, wanted: Array) -> tuple[Array, Array]:
       way = jnp.where(first == axis, ways[0], jnp.where(last == axis, ways[2], ways[1]))
       moved.append(jnp.clip(corner[axis] + way, 0, sizes[axis] - 1))
     falling = itertools.pairwise([1.0, *ways, 0.0])
-    inside = [before - after >= -_SLACK for before, after in falling]
-    return count + 1, moved, functools.reduce(operator.and_, inside)
+    checks = [before - after >= -_SLACK for before, after in falling]
+    # Of flat pieces the solution is none.
+    for channel, rest in enumerate(missing):
+      got = sum(way * edge[channel] for way, edge in zip(ways, edges))
+      checks.append(jnp.abs(rest - got) <= close)
+    return count + 1, moved, functools.reduce(operator.and_, checks)
 
   point = [start[:, axis] for axis in range(3)]
   state = (0, point, jnp.zeros(len(start), bool))
@@ -395,12 +407,20 @@ def _damped(
       return jnp.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
     piece = jax.tree.map(choose, tried, piece)
-    damping = jnp.clip(jnp.where(better, damping * 0.1, damping * 8.0), 1e-9, 1e3)
+    damping = jnp.clip(jnp.where(better, damping * 0.1, damping * 8.0), 1e-4, 1e3)
     return count + 1, choose(trial, point), piece, damping
 
   state = (0, point, _piece(table, point), jnp.full(len(point), 1e-3))
   _, point, piece, _ = jax.lax.while_loop(go_on, step, state)
   return point, _gap(piece, wanted)
+
+
+def _restarted(
+  prepared: Prepared, point: Array, wanted: Array, close: Array
+) -> tuple[Array, Array]:
+  """Does `_damped` from where Newton steps began, which may have led astray."""
+  del point
+  return _damped(prepared, _start(prepared, wanted), wanted, close)
 
 
 def _walked(
@@ -463,12 +483,15 @@ def _in_cell(table: Array, row: Array, wanted: Array) -> tuple[Array, Array]:
     for axis in path:
       places.append(places[-1] + strides[axis])
     nodes = [jnp.take(rows, place, axis=0, mode='clip') for place in places]
-    steps = [after - before for before, after in zip(nodes, nodes[1:])]
+    steps = [after - before for before, after in itertools.pairwise(nodes)]
     ways = _solve(steps, wanted - nodes[0])
+    # Cells nearly flat lose digits, of which the rest gives some back.
+    got = nodes[0] + sum(ways[:, k, None] * steps[k] for k in range(3))
+    ways += _solve(steps, wanted - got)
     ways = jnp.clip(ways, 0.0, 1.0)
     ways = -jax.lax.cummax(-ways, axis=1)  # In falling order, as they must be.
     got = nodes[0] + sum(ways[:, k, None] * steps[k] for k in range(3))
-    gap = jnp.max(jnp.abs(wanted - got), axis=-1)
+    gap = jnp.sqrt(jnp.sum((wanted - got) ** 2, axis=-1))
     fractions = jnp.zeros(wanted.shape).at[:, jnp.array(path)].set(ways)
     better = gap < least
     best = jnp.where(better[:, None], fractions, best)
