@@ -34,11 +34,12 @@ from lutjax.types import Array
 TOLERANCE = 1e-6
 # Where searches stop: below this a point is as good as float32 makes it.
 _CLOSE = 2e-7
-# Bins per axis, each with a node to start from, and how far they go beyond the
-# values of a look, of its width.
-_BINS, _BEYOND = 40, 0.25
+# Bins per axis, each with a node to start from: that nearest to its centre, which
+# lies inside the box of the values. Starts on its faces are worse: where a look
+# clips they lie in flat cells, which have no slope to follow.
+_BINS = 32
 # Steps of each search, and the cells that the last looks into.
-_NEWTON, _DAMPED, _CELLS = 8, 40, 1024
+_NEWTON, _DAMPED, _CELLS = 8, 40, 512
 # Colours that the searches after the first take at once.
 _CHUNK = 1024
 # The share of the colours that Newton steps go on for.
@@ -71,7 +72,7 @@ class Prepared(NamedTuple):
   Attributes:
     lut: The LUT.
     start: `[B, B, B, 3]` float32, per bin of `box` the node to start from.
-    box: `[2, 3]` float32, the values that `start` spans, more than the lattice has.
+    box: `[2, 3]` float32, the least and greatest values of the lattice.
     tree: Its cells.
   """
 
@@ -114,9 +115,7 @@ def prepare(lut: lattice.Lut) -> Prepared:
   from scipy import spatial  # A tenth of a second to load.
 
   values = table.reshape(-1, 3)
-  low, high = values.min(axis=0), values.max(axis=0)
-  margin = _BEYOND * (high - low)
-  box = np.stack([low - margin, high + margin])
+  box = np.stack([values.min(axis=0), values.max(axis=0)])
   centres = (np.stack(np.indices((_BINS,) * 3), axis=-1) + 0.5) / _BINS
   nearest = spatial.KDTree(values, balanced_tree=False).query(
     box[0] + centres * (box[1] - box[0])
@@ -211,7 +210,8 @@ def _start(prepared: Prepared, wanted: Array) -> Array:
   """Returns the nodes, `[P, 3]`, whose values are near the colours."""
   low, high = prepared.box
   width = jnp.where(high > low, high - low, 1.0)
-  bins = jnp.clip((wanted - low) / width * _BINS, 0, _BINS - 1).astype(jnp.int32)
+  bins = jnp.clip((wanted - low) / width * _BINS, 0, _BINS - 1)
+  bins = bins.astype(jnp.int32)
   return prepared.start[bins[:, 0], bins[:, 1], bins[:, 2]]
 
 
@@ -407,7 +407,7 @@ def _damped(
       return jnp.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
     piece = jax.tree.map(choose, tried, piece)
-    damping = jnp.clip(jnp.where(better, damping * 0.1, damping * 8.0), 1e-4, 1e3)
+    damping = jnp.clip(jnp.where(better, damping * 0.1, damping * 8.0), 1e-7, 1e3)
     return count + 1, choose(trial, point), piece, damping
 
   state = (0, point, _piece(table, point), jnp.full(len(point), 1e-3))
@@ -485,9 +485,6 @@ def _in_cell(table: Array, row: Array, wanted: Array) -> tuple[Array, Array]:
     nodes = [jnp.take(rows, place, axis=0, mode='clip') for place in places]
     steps = [after - before for before, after in itertools.pairwise(nodes)]
     ways = _solve(steps, wanted - nodes[0])
-    # Cells nearly flat lose digits, of which the rest gives some back.
-    got = nodes[0] + sum(ways[:, k, None] * steps[k] for k in range(3))
-    ways += _solve(steps, wanted - got)
     ways = jnp.clip(ways, 0.0, 1.0)
     ways = -jax.lax.cummax(-ways, axis=1)  # In falling order, as they must be.
     got = nodes[0] + sum(ways[:, k, None] * steps[k] for k in range(3))

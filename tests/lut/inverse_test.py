@@ -83,7 +83,7 @@ class InvertTest(parameterized.TestCase):
 
   @parameterized.named_parameters(
     ('smooth', _SMOOTH, 0.02),
-    ('folded', _FOLDED, 0.05),
+    ('folded', _FOLDED, 0.1),
     ('monochrome', _MONOCHROME, 0.01),
     ('constant', _CONSTANT, 0.0),
   )
