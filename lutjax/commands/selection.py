@@ -11,7 +11,7 @@ from lutjax import artefacts, assets, errors, files, systems
 from lutjax import config as config_lib
 from lutjax.codec import container, labels
 from lutjax.data import luts
-from lutjax.looks import decoding, round_trip, unit_cube
+from lutjax.looks import decoding, inverse_lattice, round_trip, unit_cube
 from lutjax.lut import lattice, tabulate
 from lutjax.types import Array, Loaded, Model
 
@@ -173,7 +173,7 @@ def named_looks(
     look: Name or number of one look of the model, `all`, or empty where there
       is one.
     blend: `NAME:WEIGHT` each, instead of `look`.
-    inverse: Whether looks are run backwards, where the model can.
+    inverse: Whether looks are run backwards: a file, or where the model can.
     say: Told how far each inverse that is made leads back.
 
   Raises:
@@ -183,9 +183,10 @@ def named_looks(
   if lut is not None and (blend or look not in ('', 'all')):
     raise errors.InputError('--look and --blend: found --lut, expected --model')
   if lut is not None:
+    name, found = pathlib.Path(lut).stem, _of_file(lut)
     if inverse:
-      raise errors.InputError('--inverse: found --lut, expected a bijective --model')
-    return {pathlib.Path(lut).stem: _of_file(lut)}
+      return {f'{name}-inverse': _inverse_of_file(name, found, say)}
+    return {name: found}
   opened = find_models(model or '')
   looks = [label for item in opened for label in item.loaded.config.looks]
   mixes = mix(looks, look=look, blend=blend)
@@ -373,6 +374,27 @@ def _inverse_of(
   forward = decoding.decode(item.loaded, share, size)
   say(f'{name}: {round_trip.statement(forward, back)}')
   return back
+
+
+def _inverse_of_file(name: str, look: Look, say: Callable[[str], None]) -> Look:
+  """Returns the inverse of a LUT file, which reports its error when it is made.
+
+  Curves alone become curves.
+  """
+  forward = look.own
+  if forward is None:  # The identity, of any size.
+    return look
+
+  def decode(size: int) -> lattice.Lut:
+    baked = inverse_lattice.bake(forward, size)
+    say(f'{name}: {round_trip.file_statement(forward, baked)}')
+    return baked.lut
+
+  if not lattice.is_curves(forward):
+    return Look(decode)
+  curves = inverse_lattice.bake_curves(forward)
+  say(f'{name}: {round_trip.file_statement(forward, curves)}')
+  return Look(decode, own=curves.lut)
 
 
 def _named(item: str) -> str:

@@ -40,7 +40,7 @@ def build(table: np.ndarray) -> Tree:
   depth = int(max(sizes - 2)).bit_length()
   parts: list[tuple[np.ndarray, ...]] = []
   for level in range(depth, -1, -1):  # From cells to the root.
-    place = np.stack(np.indices(low.shape[:3]), axis=-1).reshape(-1, 3)
+    place = np.moveaxis(np.indices(low.shape[:3]), 0, -1).reshape(-1, 3)
     row = np.full(len(place), -1)
     if level == depth:
       row = (place[:, 0] * sizes[1] + place[:, 1]) * sizes[2] + place[:, 2]

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from lutjax.lut import interpolate, inverse, lattice
+from lutjax.lut import interpolate, inverse, lattice, lattice_search
 
 try:
   import PyOpenColorIO as ocio
@@ -50,7 +50,9 @@ def _float32(table):
 class InvertTest(parameterized.TestCase):
   def test_returns_what_was_mapped(self):
     values = _tetrahedral(_SMOOTH, _COLOURS)
-    found = _invert(inverse.prepare(lattice.from_table(_SMOOTH)), _float32(values))
+    found = _invert(
+      lattice_search.prepare(lattice.from_table(_SMOOTH)), _float32(values)
+    )
     np.testing.assert_allclose(found.rgb, _COLOURS, atol=1e-6)
     self.assertTrue(found.exact.all())
 
@@ -64,7 +66,7 @@ class InvertTest(parameterized.TestCase):
     want = values.copy()
     processor = ocio.Config.CreateRaw().getProcessor(lut)
     processor.getOptimizedCPUProcessor(ocio.OPTIMIZATION_NONE).applyRGB(want)
-    found = _invert(inverse.prepare(lattice.from_table(_SMOOTH)), values)
+    found = _invert(lattice_search.prepare(lattice.from_table(_SMOOTH)), values)
     np.testing.assert_allclose(found.rgb, want, atol=2e-6)
 
   @parameterized.named_parameters(
@@ -76,7 +78,7 @@ class InvertTest(parameterized.TestCase):
   def test_finds_one_of_many(self, table):
     table = _float32(table)
     values = _tetrahedral(table.astype(np.float64), _COLOURS)
-    found = _invert(inverse.prepare(lattice.from_table(table)), _float32(values))
+    found = _invert(lattice_search.prepare(lattice.from_table(table)), _float32(values))
     back = _tetrahedral(table.astype(np.float64), found.rgb)
     np.testing.assert_allclose(back, values, atol=2e-6)
     self.assertTrue(found.exact.all())
@@ -90,7 +92,7 @@ class InvertTest(parameterized.TestCase):
   def test_elsewhere_returns_what_is_near(self, table, slack):
     table = _float32(table)
     wanted = _RNG.uniform(-0.3, 1.3, (2048, 3)).astype(np.float32)
-    found = _invert(inverse.prepare(lattice.from_table(table)), wanted)
+    found = _invert(lattice_search.prepare(lattice.from_table(table)), wanted)
     self.assertTrue(np.isfinite(found.rgb).all())
     self.assertTrue(((found.rgb >= 0) & (found.rgb <= 1)).all())
     gap = np.linalg.norm(_tetrahedral(table, found.rgb) - wanted, axis=-1)
@@ -108,12 +110,12 @@ class InvertTest(parameterized.TestCase):
     knots = [[0, 0.1, 0.2, 0.35, 0.5, 0.6, 0.7, 0.85, 1]] * 3
     lut = lattice.from_table(5 * _SMOOTH, [[-1] * 3, [1] * 3], shaper, knots=knots)
     rgb = [0.05, 0.05, -0.9] + 3.9 * _COLOURS
-    found = _invert(inverse.prepare(lut), interpolate.sample(lut, _float32(rgb)))
+    found = _invert(lattice_search.prepare(lut), interpolate.sample(lut, _float32(rgb)))
     np.testing.assert_allclose(found.rgb, rgb, atol=2e-5)
     self.assertTrue(found.exact.all())
 
   def test_nan_stays_nan(self):
-    prepared = inverse.prepare(lattice.from_table(_SMOOTH))
+    prepared = lattice_search.prepare(lattice.from_table(_SMOOTH))
     wanted = np.tile(np.float32([[0.5, np.nan, 0.5], [0.5, np.inf, 0.5]]), (1024, 1))
     found = _invert(prepared, wanted)
     self.assertTrue(np.isnan(found.rgb[0]).all())
@@ -121,7 +123,7 @@ class InvertTest(parameterized.TestCase):
     self.assertFalse(found.exact.any())
 
   def test_slopes_are_those_of_the_inverse(self):
-    prepared = inverse.prepare(lattice.from_table(_SMOOTH))
+    prepared = lattice_search.prepare(lattice.from_table(_SMOOTH))
     value = _float32(_tetrahedral(_SMOOTH, [[0.41, 0.62, 0.23]])[0])
     slopes = jax.jit(jax.jacrev(lambda rgb: inverse.invert(prepared, rgb).rgb))(value)
     lut = prepared.lut
@@ -131,8 +133,8 @@ class InvertTest(parameterized.TestCase):
 
   def test_refuses_other_channels(self):
     with self.assertRaisesRegex(ValueError, r'\[N1, N2, N3, 3\], got \(3, 3, 3, 1\)'):
-      inverse.prepare(lattice.from_table(np.zeros((3, 3, 3, 1))))
-    prepared = inverse.prepare(lattice.from_table(_SMOOTH))
+      lattice_search.prepare(lattice.from_table(np.zeros((3, 3, 3, 1))))
+    prepared = lattice_search.prepare(lattice.from_table(_SMOOTH))
     with self.assertRaisesRegex(ValueError, r'float32 colours \[..., 3\], got int32'):
       inverse.invert(prepared, np.zeros(3, np.int32))
 
