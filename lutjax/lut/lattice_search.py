@@ -408,23 +408,27 @@ def _in_cell(table: Array, row: Array, wanted: Array) -> tuple[Array, Array]:
   strides = (sizes[1] * sizes[2], sizes[2], 1)
   corner = jnp.stack(jnp.unravel_index(jnp.maximum(row, 0), sizes), axis=-1)
   rows = table.reshape(-1, 3)
-  best = jnp.zeros(wanted.shape)
-  least = jnp.full(len(wanted), jnp.inf)
-  for path in _PATHS:
+  paths = jnp.array(_PATHS)
+
+  def step(index: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+    best, least = state
+    path = paths[index]
     places = [row]
-    for axis in path:
-      places.append(places[-1] + strides[axis])
+    for k in range(3):
+      places.append(places[-1] + jnp.array(strides)[path[k]])
     nodes = [jnp.take(rows, place, axis=0, mode='clip') for place in places]
     steps = [after - before for before, after in itertools.pairwise(nodes)]
-    ways = _solve(steps, wanted - nodes[0])
-    ways = jnp.clip(ways, 0.0, 1.0)
+    ways = jnp.clip(_solve(steps, wanted - nodes[0]), 0.0, 1.0)
     ways = -jax.lax.cummax(-ways, axis=1)  # In falling order, as they must be.
     got = nodes[0] + sum(ways[:, k, None] * steps[k] for k in range(3))
     gap = jnp.sqrt(jnp.sum((wanted - got) ** 2, axis=-1))
-    fractions = jnp.zeros(wanted.shape).at[:, jnp.array(path)].set(ways)
     better = gap < least
+    fractions = jnp.take(ways, jnp.argsort(path), axis=1)
     best = jnp.where(better[:, None], fractions, best)
-    least = jnp.where(better, gap, least)
+    return best, jnp.where(better, gap, least)
+
+  state = (jnp.zeros(wanted.shape), jnp.full(len(wanted), jnp.inf))
+  best, least = jax.lax.fori_loop(0, len(_PATHS), step, state)
   return corner + best, least
 
 
