@@ -122,8 +122,17 @@ def find(prepared: Prepared, wanted: Array) -> Array:
   close = _CLOSE * scale(prepared)
   point, done = _newton(table, point, wanted, close)
   gap = jnp.where(done, 0.0, jnp.inf)
-  for search in (_damped, _restarted, _walked):
-    point, gap = _where_left(prepared, search, point, gap, wanted, close)
+
+  def damped(turn: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+    # From where Newton steps ended; then from where they began, if they led astray.
+    def search(prepared: Prepared, point: Array, *rest: Array) -> tuple[Array, Array]:
+      start = jnp.where(turn == 0, point, _start(prepared, rest[0]))
+      return _damped(prepared, start, *rest)
+
+    return _where_left(prepared, search, *state, wanted, close)
+
+  point, gap = jax.lax.fori_loop(0, 2, damped, (point, gap))
+  point, gap = _where_left(prepared, _walked, point, gap, wanted, close)
   return _with_slopes(table, wanted, jax.lax.stop_gradient(point), gap <= close)
 
 
@@ -345,14 +354,6 @@ def _damped(
   state = (0, point, _piece(table, point), jnp.full(len(point), 1e-3))
   _, point, piece, _ = jax.lax.while_loop(go_on, step, state)
   return point, _gap(piece, wanted)
-
-
-def _restarted(
-  prepared: Prepared, point: Array, wanted: Array, close: Array
-) -> tuple[Array, Array]:
-  """Does `_damped` from where Newton steps began, which may have led astray."""
-  del point
-  return _damped(prepared, _start(prepared, wanted), wanted, close)
 
 
 def _walked(
