@@ -5,6 +5,7 @@ A model that restores pictures is written as an artefact, as tables or as C.
 python -m launch.export --model=RUN --out=FOLDER
 python -m launch.export --model=BIJECTIVE --look=NAME --inverse --out=NAME-inverse.cube
 python -m launch.export --lut=FILE --max_error=0.1 --out=smaller.cube
+python -m launch.export --lut=LOOK.cube --inverse --out=LOOK-inverse.cube
 python -m launch.export --model=RUN --info
 python -m launch.export --lut=identity --format=hald --level=8 --out=hald.png
 python -m launch.export --model=RESTORER --format=npy,c,lutjax --out=FOLDER
@@ -50,7 +51,8 @@ _FORMAT = flags.DEFINE_list(
 _SIZE = flags.DEFINE_integer(
   'size',
   None,
-  'Nodes per axis; by default 33 for a model, its own size for a LUT file.',
+  'Nodes per axis; by default 33 for a model or an inverse, its own size for a LUT '
+  'file.',
   allow_override=True,
 )
 _MAX_ERROR = flags.DEFINE_float(
@@ -103,7 +105,7 @@ _BLEND = flags.DEFINE_list(
   'blend', [], 'NAME:WEIGHT of several looks, in place of --look.', allow_override=True
 )
 _INVERSE = flags.DEFINE_bool(
-  'inverse', False, 'Export the inverses of looks.', allow_override=True
+  'inverse', False, 'Export the inverses of looks, or of --lut.', allow_override=True
 )
 _INFO = flags.DEFINE_bool(
   'info',
@@ -159,7 +161,7 @@ def main() -> Sequence[str]:
   if _MAX_ERROR.value is not None:
     binary.refuse_beside('--max_error, which chooses it', ['size'])
   if _LUT.value is not None:
-    binary.refuse_beside('--lut, one look', ['look', 'blend', 'inverse'])
+    binary.refuse_beside('--lut, one look', ['look', 'blend'])
   if _BLEND.value:
     binary.refuse_beside('--blend', ['look', 'inverse'])
   named = selection.named_looks(

@@ -13,8 +13,11 @@ from lutjax.codec import container, labels
 from lutjax.commands import selection
 from lutjax.data import images, luts
 from lutjax.fit import runs
-from lutjax.lut import cube
+from lutjax.lut import cube, lattice, split, tabulate
 from lutjax.types import Model
+
+# Nodes per axis, at least, at which looks with curves are split.
+_SPLIT_SIZE = 33
 
 
 def describe(path: str) -> Iterator[str]:
@@ -65,6 +68,22 @@ def describe_lut(path: str) -> Iterator[str]:
       yield '  its nodes are not evenly spaced'
     table = np.asarray(look.lut.table)
     yield f'  values from {table.min():g} to {table.max():g}'
+    if table.ndim == 4 and table.shape[-1] == 3:
+      yield _parts(look.lut)
+
+
+def _parts(lut: lattice.Lut) -> str:
+  """Says what of a look is curves, what a matrix, and what neither."""
+  uneven = lut.knots is not None or len(set(lut.table.shape[:-1])) > 1
+  if lut.shaper is not None or uneven:
+    size = max(_SPLIT_SIZE, *lut.table.shape[:-1])
+    lut = tabulate.bake(lut, size, method='tetrahedral')
+  parts = split.split(np.asarray(lut.table), np.asarray(lut.domain))
+  return (
+    f'  of its squared change curves explain {100 * parts.by_curves:.2f} %, curves and '
+    f'a matrix {100 * parts.by_both:.2f} %; the rest is {np.abs(parts.rest).max():.2g} '
+    'at most'
+  )
 
 
 def _run(folder: pathlib.Path) -> Iterator[str]:

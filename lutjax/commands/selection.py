@@ -11,7 +11,7 @@ from lutjax import artefacts, assets, errors, files, systems
 from lutjax import config as config_lib
 from lutjax.codec import container, labels
 from lutjax.data import images, luts, ocio_files
-from lutjax.looks import decoding, round_trip, unit_cube
+from lutjax.looks import decoding, inverse_lattice, round_trip, unit_cube
 from lutjax.lut import chain as chain_lib
 from lutjax.lut import lattice, tabulate
 from lutjax.types import Array, Loaded, Model
@@ -186,7 +186,7 @@ def named_looks(
     look: Name or number of one look of the model, `all`, or empty where there
       is one.
     blend: `NAME:WEIGHT` each, instead of `look`.
-    inverse: Whether looks are run backwards, where the model can.
+    inverse: Whether looks are run backwards: a file, or where the model can.
     spaces: Where `lut` is an OCIO config.
     layout: Of a picture, see `luts.load`.
     say: Told how far each inverse that is made leads back.
@@ -198,18 +198,20 @@ def named_looks(
   if lut is not None and (blend or look not in ('', 'all')):
     raise errors.InputError('--look and --blend: found --lut, expected --model')
   if lut is not None:
-    if inverse:
-      raise errors.InputError('--inverse: found --lut, expected a bijective --model')
     if layout is not None and pathlib.Path(lut).suffix.lower() not in images.EXTENSIONS:
       raise errors.InputError(f'--layout={layout}: found {lut}, expected a picture')
     if spaces is not None:
       name = luts.file_name(f'{spaces.source} to {spaces.target}')
-      return {name: of_chain(ocio_files.between(lut, *spaces))}
-    if lut.startswith('ocio://') or lut.endswith('.ocio'):
+      found = of_chain(ocio_files.between(lut, *spaces))
+    elif lut.startswith('ocio://') or lut.endswith('.ocio'):
       raise errors.InputError(
         f'--lut={lut}: found a config, expected --from and --to beside it'
       )
-    return {pathlib.Path(lut).stem: _of_file(lut, layout)}
+    else:
+      name, found = pathlib.Path(lut).stem, _of_file(lut, layout)
+    if inverse:
+      return {f'{name}-inverse': _inverse_of_file(name, found, say)}
+    return {name: found}
   opened = find_models(model or '')
   looks = [label for item in opened for label in item.loaded.config.looks]
   mixes = mix(looks, look=look, blend=blend)
@@ -408,6 +410,32 @@ def _inverse_of(
   forward = decoding.decode(item.loaded, share, size)
   say(f'{name}: {round_trip.statement(forward, back)}')
   return back
+
+
+def _inverse_of_file(name: str, look: Look, say: Callable[[str], None]) -> Look:
+  """Returns the inverse of a LUT file, which reports its error when it is made.
+
+  Curves alone become curves.
+  """
+  forward = look.own
+  if look.chain is not None:
+    raise errors.InputError(
+      f'--inverse: found {chain_lib.describe(look.chain)}, expected a file of one '
+      'lattice or of curves'
+    )
+  if forward is None:  # The identity, of any size.
+    return look
+
+  def decode(size: int) -> lattice.Lut:
+    baked = inverse_lattice.bake(forward, size)
+    say(f'{name}: {round_trip.file_statement(forward, baked)}')
+    return baked.lut
+
+  if not lattice.is_curves(forward):
+    return Look(decode)
+  curves = inverse_lattice.bake_curves(forward)
+  say(f'{name}: {round_trip.file_statement(forward, curves)}')
+  return Look(decode, own=curves.lut)
 
 
 def _named(item: str) -> str:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lutjax import metrics
-from lutjax.looks import scoring
+from lutjax.looks import inverse_lattice, scoring
 from lutjax.lut import interpolate, lattice, tabulate
 from lutjax.report import canvas, plots
 from lutjax.types import Array
@@ -100,6 +100,32 @@ def statement(forward: lattice.Lut, back: lattice.Lut) -> str:
     f'look, then inverse, over uniform colours: CIE76 mean {found.mean:.2f}, '
     f'p90 {found.p90:.2f}, max {found.max:.2f}; the look is flat in '
     f'{100 * (lost.flat + lost.folded):.1f} % of its cells, where nothing comes back'
+  )
+
+
+def file_statement(forward: lattice.Lut, back: inverse_lattice.Baked) -> str:
+  """Describes the round trip through a LUT and its baked inverse.
+
+  Args:
+    forward: The LUT.
+    back: Its inverse.
+
+  Returns:
+    One line.
+  """
+  low, high = np.asarray(lattice.input_domain(forward))
+  ramp = jnp.repeat(jnp.linspace(0.0, 1.0, _COLOURS)[:, None], 3, axis=1)
+  rgb = metrics.uniform_colours(jax.random.key(0), _COLOURS)
+  parts = []
+  for name, unit in (('greys', ramp), ('uniform colours', rgb)):
+    _, gaps = round_trip_errors(forward, back.lut, low + unit * (high - low))
+    found = metrics.lut_statistics(gaps.cie76)
+    parts.append(f'{name} CIE76 mean {found.mean:.3g}, max {found.max:.3g}')
+  lost = _limits_of(forward)
+  return (
+    f'look, then inverse: {"; ".join(parts)}; {100 * back.outside:.1f} % of the '
+    'nodes of the inverse are outside the gamut of the look and lead to the nearest; '
+    f'the look is flat in {100 * (lost.flat + lost.folded):.1f} % of its cells'
   )
 
 

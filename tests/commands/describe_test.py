@@ -83,6 +83,7 @@ class DescribingTest(absltest.TestCase):
 
   def test_lut_files(self):
     text = '\n'.join(describe.describe_lut(str(CASES / 'shaper_ranges.cube')))
+    self.assertRegex(text, r'curves explain [\d.]+ %, curves and a matrix [\d.]+ %')
     self.assertIn('.cube 1D+3D', text)
     self.assertRegex(text, r'curves of \d+ nodes, domain -0.1 to 1.2')
     named = CASES / 'film, look [v1] (2).cube'

@@ -33,7 +33,6 @@ class ExportTest(parameterized.TestCase):
     ({'model': 'a', 'info': 'true', 'max_error': '1'}, '--max_error: .* --info'),
     ({'lut': 'a.cube', 'look': 'all'}, '--look: .* --lut'),
     ({'lut': 'a.cube', 'blend': 'a:1'}, '--blend: .* --lut'),
-    ({'lut': 'a.cube', 'inverse': 'true'}, '--inverse: .* --lut'),
     ({'model': 'a', 'blend': 'a:1', 'look': 'all'}, '--look: .* --blend'),
     ({'model': 'a', 'blend': 'a:1', 'inverse': 'true'}, '--inverse: .* --blend'),
   )
