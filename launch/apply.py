@@ -6,6 +6,7 @@ python -m launch.apply --model=IMG2LUT --images=FOLDER --out=GRADED --lut_out=CU
 python -m launch.apply --model=IMG2LUT --shared_lut --images=FRAMES --out=GRADED
 python -m launch.apply --model=RESTORER --images=FOLDER --out=RESTORED
 python -m launch.apply --lut=look.cube --images=clip.mov --out=graded.mov
+python -m launch.apply --lut=first.cube,second.clf --images=FOLDER --out=GRADED
 python -m launch.apply --lut=CONFIG.ocio --from=SPACE --to=SPACE --images=A --out=B
 python -m launch.apply --expand --images=FOLDER --out=WIDE
 """
@@ -30,7 +31,9 @@ _MODEL = flags.DEFINE_string(
   'the name of one that comes with lutjax.',
   allow_override=True,
 )
-_LUT = flags.DEFINE_string('lut', None, 'LUT file.', allow_override=True)
+_LUT = binary.define_paths(
+  'lut', 'LUT file; of several, each is given what the one before makes.'
+)
 _EXPAND = flags.DEFINE_bool(
   'expand',
   False,
@@ -127,7 +130,7 @@ _OF_GRADERS = ['lut_out', 'shared_lut']
 
 def main() -> Sequence[str]:
   """Writes the images; returns what failed."""
-  if (_MODEL.value, _LUT.value, _EXPAND.value or None).count(None) != 2:
+  if (_MODEL.value, _LUT.value or None, _EXPAND.value or None).count(None) != 2:
     raise errors.InputError('expected one of --model, --lut and --expand')
   # Here, not above: `--help` and refusals of flags need none of it.
   from lutjax.commands import apply, selection, video
@@ -147,14 +150,14 @@ def main() -> Sequence[str]:
     )
   binary.refuse_beside('a look, but with --expand', ['space', 'on_mismatch'])
   spaces = _spaces()
-  if _LUT.value is None:
+  if not _LUT.value:
     binary.refuse_beside('--model', ['layout'])
   if _MODEL.value is not None:
     kind = selection.kind_of(_MODEL.value)
     if kind != 'looks':
       return (_grade if kind == 'grader' else _restore)(_MODEL.value)
   binary.refuse_beside('a look, the same for all images', _OF_GRADERS)
-  if _LUT.value is not None:
+  if _LUT.value:
     binary.refuse_beside('--lut, one look', ['look', 'blend', 'decode'])
   if _BLEND.value:
     binary.refuse_beside('--blend', ['look'])
@@ -162,7 +165,7 @@ def main() -> Sequence[str]:
     binary.refuse_beside('--decode=exact, which reads no lattice', ['interpolation'])
   named = selection.named_looks(
     model=_MODEL.value,
-    lut=_LUT.value,
+    lut=_LUT.value or None,
     look=_LOOK.value,
     blend=_BLEND.value,
     spaces=spaces,
@@ -215,7 +218,7 @@ def _spaces() -> 'selection.Spaces | None':
 
   if _FROM.value is None and _TO.value is None:
     return None
-  if _FROM.value is None or _TO.value is None or _LUT.value is None:
+  if _FROM.value is None or _TO.value is None or not _LUT.value:
     raise errors.InputError('expected --from and --to together, with --lut=CONFIG.ocio')
   return selection.Spaces(_FROM.value, _TO.value)
 
