@@ -8,6 +8,7 @@ python -m launch.apply --model=RESTORER --images=FOLDER --out=RESTORED
 python -m launch.apply --lut=look.cube --images=clip.mov --out=graded.mov
 python -m launch.apply --lut=first.cube,second.clf --images=FOLDER --out=GRADED
 python -m launch.apply --lut=CONFIG.ocio --from=SPACE --to=SPACE --images=A --out=B
+python -m launch.apply --lut=look.cube --only=colour --images=FOLDER --out=GRADED
 python -m launch.apply --expand --images=FOLDER --out=WIDE
 """
 
@@ -96,6 +97,14 @@ _DECODE = flags.DEFINE_enum(
 _STRENGTH = flags.DEFINE_float(
   'strength', 1.0, '0 keeps the image, 1 gives the look.', allow_override=True
 )
+_ONLY = flags.DEFINE_enum(
+  'only',
+  None,
+  ['luminance', 'colour'],
+  'Take only the luminance of the look and keep the colours of the picture, or '
+  'only its colours and keep the luminance of the picture.',
+  allow_override=True,
+)
 _BITS = flags.DEFINE_integer(
   'bits',
   None,
@@ -138,7 +147,7 @@ def main() -> Sequence[str]:
 
   if _EXPAND.value:
     looks = ['look', 'blend', 'interpolation', 'decode', 'strength', 'from', 'to']
-    looks.append('layout')
+    looks += ['layout', 'only']
     binary.refuse_beside('--expand, which applies no look', [*looks, *_OF_GRADERS])
     return apply.expand(
       _IMAGES.value,
@@ -185,6 +194,7 @@ def main() -> Sequence[str]:
     interpolation=_INTERPOLATION.value,
     strength=_STRENGTH.value,
     decode=_DECODE.value,
+    only=_ONLY.value,
     bits=_BITS.value,
     overwrite=_OVERWRITE.value,
   )
@@ -207,6 +217,7 @@ def _grade_video(look: 'selection.Look') -> Sequence[str]:
     interpolation=_INTERPOLATION.value,
     strength=_STRENGTH.value,
     decode=_DECODE.value,
+    only=_ONLY.value,
     overwrite=_OVERWRITE.value,
   )
   return []
@@ -235,6 +246,7 @@ def _grade(model: str) -> Sequence[str]:
     bits=_BITS.value,
     lut_out=_LUT_OUT.value,
     overwrite=_OVERWRITE.value,
+    only=_ONLY.value,
   )
   work = grade.grade_frames if _SHARED_LUT.value else grade.grade_images
   return work(selection.find_grader(model), _IMAGES.value, _OUT.value, options)
@@ -245,6 +257,7 @@ def _restore(model: str) -> Sequence[str]:
   from lutjax.commands import restore, selection
 
   of_looks = ['look', 'blend', 'strength', 'interpolation', 'decode', 'bits']
+  of_looks.append('only')
   mode = f'--model={model}, which restores pictures'
   binary.refuse_beside(mode, [*of_looks, *_OF_GRADERS])
   return restore.restore_images(
