@@ -6,7 +6,9 @@ python -m launch.apply --model=IMG2LUT --images=FOLDER --out=GRADED --lut_out=CU
 python -m launch.apply --model=IMG2LUT --shared_lut --images=FRAMES --out=GRADED
 python -m launch.apply --model=RESTORER --images=FOLDER --out=RESTORED
 python -m launch.apply --lut=look.cube --images=clip.mov --out=graded.mov
+python -m launch.apply --lut=first.cube,second.clf --images=FOLDER --out=GRADED
 python -m launch.apply --lut=CONFIG.ocio --from=SPACE --to=SPACE --images=A --out=B
+python -m launch.apply --lut=look.cube --only=colour --images=FOLDER --out=GRADED
 python -m launch.apply --expand --images=FOLDER --out=WIDE
 """
 
@@ -30,7 +32,9 @@ _MODEL = flags.DEFINE_string(
   'the name of one that comes with lutjax.',
   allow_override=True,
 )
-_LUT = flags.DEFINE_string('lut', None, 'LUT file.', allow_override=True)
+_LUT = binary.define_paths(
+  'lut', 'LUT file; of several, each is given what the one before makes.'
+)
 _EXPAND = flags.DEFINE_bool(
   'expand',
   False,
@@ -93,6 +97,14 @@ _DECODE = flags.DEFINE_enum(
 _STRENGTH = flags.DEFINE_float(
   'strength', 1.0, '0 keeps the image, 1 gives the look.', allow_override=True
 )
+_ONLY = flags.DEFINE_enum(
+  'only',
+  None,
+  ['luminance', 'colour'],
+  'Take only the luminance of the look and keep the colours of the picture, or '
+  'only its colours and keep the luminance of the picture.',
+  allow_override=True,
+)
 _BITS = flags.DEFINE_integer(
   'bits',
   None,
@@ -127,7 +139,7 @@ _OF_GRADERS = ['lut_out', 'shared_lut']
 
 def main() -> Sequence[str]:
   """Writes the images; returns what failed."""
-  if (_MODEL.value, _LUT.value, _EXPAND.value or None).count(None) != 2:
+  if (_MODEL.value, _LUT.value or None, _EXPAND.value or None).count(None) != 2:
     raise errors.InputError('expected one of --model, --lut and --expand')
   # Here, not above: `--help` and refusals of flags need none of it.
   from lutjax.commands import apply, selection, video
@@ -135,7 +147,7 @@ def main() -> Sequence[str]:
 
   if _EXPAND.value:
     looks = ['look', 'blend', 'interpolation', 'decode', 'strength', 'from', 'to']
-    looks.append('layout')
+    looks += ['layout', 'only']
     binary.refuse_beside('--expand, which applies no look', [*looks, *_OF_GRADERS])
     return apply.expand(
       _IMAGES.value,
@@ -147,14 +159,14 @@ def main() -> Sequence[str]:
     )
   binary.refuse_beside('a look, but with --expand', ['space', 'on_mismatch'])
   spaces = _spaces()
-  if _LUT.value is None:
+  if not _LUT.value:
     binary.refuse_beside('--model', ['layout'])
   if _MODEL.value is not None:
     kind = selection.kind_of(_MODEL.value)
     if kind != 'looks':
       return (_grade if kind == 'grader' else _restore)(_MODEL.value)
   binary.refuse_beside('a look, the same for all images', _OF_GRADERS)
-  if _LUT.value is not None:
+  if _LUT.value:
     binary.refuse_beside('--lut, one look', ['look', 'blend', 'decode'])
   if _BLEND.value:
     binary.refuse_beside('--blend', ['look'])
@@ -162,7 +174,7 @@ def main() -> Sequence[str]:
     binary.refuse_beside('--decode=exact, which reads no lattice', ['interpolation'])
   named = selection.named_looks(
     model=_MODEL.value,
-    lut=_LUT.value,
+    lut=_LUT.value or None,
     look=_LOOK.value,
     blend=_BLEND.value,
     spaces=spaces,
@@ -182,6 +194,7 @@ def main() -> Sequence[str]:
     interpolation=_INTERPOLATION.value,
     strength=_STRENGTH.value,
     decode=_DECODE.value,
+    only=_ONLY.value,
     bits=_BITS.value,
     overwrite=_OVERWRITE.value,
   )
@@ -204,6 +217,7 @@ def _grade_video(look: 'selection.Look') -> Sequence[str]:
     interpolation=_INTERPOLATION.value,
     strength=_STRENGTH.value,
     decode=_DECODE.value,
+    only=_ONLY.value,
     overwrite=_OVERWRITE.value,
   )
   return []
@@ -215,7 +229,7 @@ def _spaces() -> 'selection.Spaces | None':
 
   if _FROM.value is None and _TO.value is None:
     return None
-  if _FROM.value is None or _TO.value is None or _LUT.value is None:
+  if _FROM.value is None or _TO.value is None or not _LUT.value:
     raise errors.InputError('expected --from and --to together, with --lut=CONFIG.ocio')
   return selection.Spaces(_FROM.value, _TO.value)
 
@@ -232,6 +246,7 @@ def _grade(model: str) -> Sequence[str]:
     bits=_BITS.value,
     lut_out=_LUT_OUT.value,
     overwrite=_OVERWRITE.value,
+    only=_ONLY.value,
   )
   work = grade.grade_frames if _SHARED_LUT.value else grade.grade_images
   return work(selection.find_grader(model), _IMAGES.value, _OUT.value, options)
@@ -242,6 +257,7 @@ def _restore(model: str) -> Sequence[str]:
   from lutjax.commands import restore, selection
 
   of_looks = ['look', 'blend', 'strength', 'interpolation', 'decode', 'bits']
+  of_looks.append('only')
   mode = f'--model={model}, which restores pictures'
   binary.refuse_beside(mode, [*of_looks, *_OF_GRADERS])
   return restore.restore_images(

@@ -6,6 +6,7 @@ python -m launch.export --model=RUN --out=FOLDER
 python -m launch.export --model=BIJECTIVE --look=NAME --inverse --out=NAME-inverse.cube
 python -m launch.export --lut=FILE --max_error=0.1 --out=smaller.cube
 python -m launch.export --lut=LOOK.cube --inverse --out=LOOK-inverse.cube
+python -m launch.export --lut=first.cube,second.clf --size=65 --out=both.cube
 python -m launch.export --model=RUN --info
 python -m launch.export --lut=identity --format=hald --level=8 --out=hald.png
 python -m launch.export --model=RESTORER --format=npy,c,lutjax --out=FOLDER
@@ -31,8 +32,10 @@ _MODEL = flags.DEFINE_string(
   'published tables, or the name of one that comes with lutjax.',
   allow_override=True,
 )
-_LUT = flags.DEFINE_string(
-  'lut', None, 'LUT file to convert, or "identity".', allow_override=True
+_LUT = binary.define_paths(
+  'lut',
+  'LUT file to convert, or "identity"; several become one look, in which each is given '
+  'what the one before makes.',
 )
 _OUT = flags.DEFINE_string(
   'out',
@@ -120,7 +123,7 @@ _OVERWRITE = flags.DEFINE_bool(
 
 def main() -> Sequence[str]:
   """Writes the files; returns what failed."""
-  if (_MODEL.value is None) == (_LUT.value is None):
+  if (_MODEL.value is None) == (not _LUT.value):
     raise errors.InputError('expected one of --model and --lut')
   spaces = _spaces()
   if _INFO.value:
@@ -131,8 +134,12 @@ def main() -> Sequence[str]:
     # Here, not above: `--help` and refusals of flags need none of it.
     from lutjax.commands import describe
 
-    if _LUT.value is not None:
-      lines = describe.describe_lut(_LUT.value)
+    if _LUT.value:
+      if len(_LUT.value) != 1:
+        raise errors.InputError(
+          f'--info: found {len(_LUT.value)} files in --lut, expected one'
+        )
+      lines = describe.describe_lut(_LUT.value[0])
     else:
       lines = describe.describe(_MODEL.value or '')
     for line in lines:
@@ -156,17 +163,17 @@ def main() -> Sequence[str]:
   elif _FORMAT.value == ['hald']:
     mode = 'a Hald image, whose size is that of its --level'
     binary.refuse_beside(mode, ['size', 'max_error'])
-  if _LUT.value is None and 'hald' not in _FORMAT.value:
+  if not _LUT.value and 'hald' not in _FORMAT.value:
     binary.refuse_beside('--model and no picture', ['layout'])
   if _MAX_ERROR.value is not None:
     binary.refuse_beside('--max_error, which chooses it', ['size'])
-  if _LUT.value is not None:
+  if _LUT.value:
     binary.refuse_beside('--lut, one look', ['look', 'blend'])
   if _BLEND.value:
     binary.refuse_beside('--blend', ['look', 'inverse'])
   named = selection.named_looks(
     model=_MODEL.value,
-    lut=_LUT.value,
+    lut=_LUT.value or None,
     look=_LOOK.value,
     blend=_BLEND.value,
     inverse=_INVERSE.value,
@@ -210,7 +217,7 @@ def _spaces() -> 'selection.Spaces | None':
 
   if _FROM.value is None and _TO.value is None:
     return None
-  if _FROM.value is None or _TO.value is None or _LUT.value is None:
+  if _FROM.value is None or _TO.value is None or not _LUT.value:
     raise errors.InputError('expected --from and --to together, with --lut=CONFIG.ocio')
   return selection.Spaces(_FROM.value, _TO.value)
 

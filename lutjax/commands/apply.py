@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lutjax import errors, systems
-from lutjax.commands import image_batch, selection, video
+from lutjax.commands import image_batch, look_parts, selection, video
 from lutjax.data import images, transfer_characteristics
 from lutjax.fit import mesh
 from lutjax.looks import decoding
@@ -107,6 +107,7 @@ def apply_to_images(
   interpolation: str = 'tetrahedral',
   strength: float = 1.0,
   decode: str = 'lattice',
+  only: str | None = None,
   bits: int | None = None,
   overwrite: bool = False,
   say: Callable[[str], None] = print,
@@ -130,6 +131,7 @@ def apply_to_images(
     interpolation: Name in `interpolate.METHODS`.
     strength: See `applier`.
     decode: `lattice`, or `exact` for the network at every pixel.
+    only: Of `look_parts.PARTS`, the part of the look that is taken; None is all of it.
     bits: 8 or 16; None keeps the depth of each image.
     overwrite: Whether files that are there may be replaced.
     say: Told of what is skipped, and of the error of a decoded lattice.
@@ -142,10 +144,10 @@ def apply_to_images(
   """
   check_options(strength=strength, bits=bits)
   items = image_batch.find(patterns, out, say=say)
-  function, network = _functions(look, interpolation, strength, decode)
+  function, network = _functions(look, interpolation, strength, decode, only)
   # A LUT file on pictures that keep their depth: no copy in float32.
   direct = None
-  if look.own is not None and network is None:
+  if look.own is not None and network is None and only is None:
     direct = host.mapper(
       look.own,
       method=interpolation,
@@ -159,7 +161,10 @@ def apply_to_images(
     tell_transfer(source, image, say)
     if direct is not None and bits in (None, 8 * image.pixels.dtype.itemsize):
       return image_batch.Changed(image._replace(pixels=direct(image.pixels)))
-    graded = function(images.to_float(image.pixels[..., :3]))
+    rgb = images.to_float(image.pixels[..., :3])
+    graded = function(rgb)
+    if only is not None:
+      tell_outside(source, image, rgb, graded, bits, only, say)
     if network is not None:
       say(f'{source}: {_decoding_error(image, graded, network)}')
     return image_batch.Changed(with_colours(image, graded, bits))
@@ -175,6 +180,7 @@ def apply_to_video(
   interpolation: str = 'tetrahedral',
   strength: float = 1.0,
   decode: str = 'lattice',
+  only: str | None = None,
   overwrite: bool = False,
   say: Callable[[str], None] = print,
 ) -> None:
@@ -187,6 +193,7 @@ def apply_to_video(
     interpolation: Name in `interpolate.METHODS`.
     strength: See `applier`.
     decode: See `apply_to_images`.
+    only: See `apply_to_images`.
     overwrite: Whether a file that is there may be replaced.
     say: Told what is assumed or changed.
 
@@ -195,17 +202,26 @@ def apply_to_video(
   """
   check_options(strength=strength, bits=None)
   direct = None
-  if look.own is not None:
+  if look.own is not None and only is None:
     direct = host.mapper(look.own, method=interpolation, strength=strength)
   if direct is not None:
     video.grade(source, out, direct, overwrite=overwrite, say=say)
     return
-  function, _ = _functions(look, interpolation, strength, decode)
+  function, _ = _functions(look, interpolation, strength, decode, only)
+  outside = pixels = 0
 
   def change(frame: np.ndarray) -> np.ndarray:
-    return images.from_float(function(images.to_float(frame)), 16)
+    nonlocal outside, pixels
+    rgb = images.to_float(frame)
+    graded = function(rgb)
+    if only is not None:
+      outside += look_parts.outside(rgb, graded)
+      pixels += rgb.size // 3
+    return images.from_float(graded, 16)
 
   video.grade(source, out, change, overwrite=overwrite, say=say)
+  if only is not None:
+    look_parts.tell_outside(source, outside, pixels, only, say)
 
 
 def expand(
@@ -266,6 +282,31 @@ def tell_transfer(
     )
 
 
+def tell_outside(
+  source: pathlib.Path,
+  image: images.Image,
+  rgb: np.ndarray,
+  graded: np.ndarray,
+  bits: int | None,
+  only: str,
+  say: Callable[[str], None],
+) -> None:
+  """Says how many pixels of an image leave [0, 1] by a part of a look.
+
+  Args:
+    source: Its file.
+    image: The image as it was read.
+    rgb: `[H, W, 3]` float, its colours.
+    graded: `[H, W, 3]` float, what they become.
+    bits: See `check_options`.
+    only: Of `look_parts.PARTS`.
+    say: Told, or not.
+  """
+  kept = image.pixels.dtype == np.float32 and bits is None
+  count = look_parts.outside(rgb, graded)
+  look_parts.tell_outside(source, count, rgb.size // 3, only, say, kept=kept)
+
+
 def with_colours(
   image: images.Image, graded: np.ndarray, bits: int | None
 ) -> images.Image:
@@ -290,21 +331,26 @@ def with_colours(
 
 
 def _functions(
-  look: selection.Look, interpolation: str, strength: float, decode: str
+  look: selection.Look,
+  interpolation: str,
+  strength: float,
+  decode: str,
+  only: str | None,
 ) -> tuple[Mapped, Mapped | None]:
   """Returns what maps pixels, and the network that a lattice is compared with."""
   network = None
   if look.chain is not None:
     steps = functools.partial(chain_lib.apply, look.chain, method=interpolation)
-    return exact_applier(steps, strength=strength), None
+    return look_parts.applier(exact_applier(steps, strength=strength), only), None
   if look.network is not None:
-    network = exact_applier(look.network, strength=strength)
+    network = look_parts.applier(exact_applier(look.network, strength=strength), only)
   if decode == 'exact':
     if network is None:
       raise errors.InputError('--decode=exact: found no network, expected --model')
     return network, None
   lut = look.own if look.own is not None else look.decode(decoding.APPLY_SIZE)
-  return applier(lut, interpolation=interpolation, strength=strength), network
+  function = applier(lut, interpolation=interpolation, strength=strength)
+  return look_parts.applier(function, only), network
 
 
 def _decoding_error(image: images.Image, graded: np.ndarray, network: Mapped) -> str:

@@ -21,6 +21,7 @@ from lutjax.data import archives, images, ocio_files, ocio_writing
 from lutjax.looks import decoding
 from lutjax.lut import chain as chain_lib
 from lutjax.lut import cube, hald, interpolate, lattice, tabulate, tiles
+from lutjax.types import Array
 
 EXTENSIONS = {
   'cube': '.cube',
@@ -301,13 +302,16 @@ def _of_chain(
   """Returns a chain as a baked LUT, and reports the error between its nodes."""
   size = options.size or decoding.EXPORT_SIZE
   lut = chain_lib.bake(chain, size, domain=options.domain, shaper=options.shaper)
-  rgb = tabulate.probes(lut, lut)
-  was, now = np.asarray(_read_steps(chain, rgb)), np.asarray(_read(lut, rgb))
+
+  def off(rgb: Array) -> Array:
+    return np.abs(_read_steps(chain, rgb) - _read(lut, rgb)).max(axis=-1)
+
+  found = tabulate.deviation(off, lut)
   low, high = options.domain
-  error = np.abs(was - now).max()
+  worst = ', '.join(f'{value:.4g}' for value in found.worst)
   say(
     f'{path}: {chain_lib.describe(chain)}, baked to {size}^3 nodes for inputs from '
-    f'{low:g} to {high:g}: {error:.2g} off between them at most'
+    f'{low:g} to {high:g}: {found.largest:.2g} off between them at most, at {worst}'
   )
   return selection.of_lut(lut)
 

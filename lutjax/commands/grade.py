@@ -17,7 +17,7 @@ import numpy as np
 
 from lutjax import artefacts, errors, files
 from lutjax.color import difference, spaces
-from lutjax.commands import apply, image_batch
+from lutjax.commands import apply, image_batch, look_parts
 from lutjax.data import grid, images
 from lutjax.lut import cube, lattice
 from lutjax.types import Array
@@ -38,6 +38,7 @@ class Options(NamedTuple):
     lut_out: A folder that gets the LUT of each image as `.cube`; or a file of that
       kind when there is one LUT. None writes none.
     overwrite: Whether files that are there may be replaced.
+    only: Of `look_parts.PARTS`, the part of the look that is taken; None is all of it.
   """
 
   interpolation: str = 'tetrahedral'
@@ -45,6 +46,7 @@ class Options(NamedTuple):
   bits: int | None = None
   lut_out: str | os.PathLike | None = None
   overwrite: bool = False
+  only: str | None = None
 
 
 class Gap(NamedTuple):
@@ -100,7 +102,7 @@ def grade_images(
     beside = b''
     if options.lut_out is not None:
       beside = _rendered(table, options.strength, source.stem)
-    return image_batch.Changed(_graded(image, table, options), beside)
+    return image_batch.Changed(_graded(source, image, table, options, say), beside)
 
   return image_batch.rewrite(items, grade, overwrite=options.overwrite, say=say)
 
@@ -155,7 +157,7 @@ def grade_frames(
     apply.tell_transfer(source, image, say)
     own = predict(image, functools.partial(_tell_about, source, say))
     gaps.append(_gap(source, own, table, options.strength))
-    return image_batch.Changed(_graded(image, table, options))
+    return image_batch.Changed(_graded(source, image, table, options, say))
 
   failed = image_batch.rewrite(items, grade, overwrite=options.overwrite, say=say)
   if gaps:
@@ -201,6 +203,11 @@ def predictor(
 def _check(options: Options) -> None:
   """Refuses options that do not fit together."""
   apply.check_options(strength=options.strength, bits=options.bits)
+  if options.lut_out is not None and options.only is not None:
+    raise errors.InputError(
+      f'--lut_out: found --only={options.only}, which no lattice does between its '
+      'nodes, expected the whole look'
+    )
   nearest = options.interpolation == 'nearest' and options.strength != 1.0
   if options.lut_out is not None and nearest:
     raise errors.InputError(
@@ -213,14 +220,23 @@ def _tell_about(source: pathlib.Path, say: Say, line: str) -> None:
   say(f'{source}: {line}')
 
 
-def _graded(image: images.Image, table: np.ndarray, options: Options) -> images.Image:
+def _graded(
+  source: pathlib.Path,
+  image: images.Image,
+  table: np.ndarray,
+  options: Options,
+  say: Say,
+) -> images.Image:
   """Returns an image under a LUT."""
   function = apply.applier(
     lattice.from_table(table),
     interpolation=options.interpolation,
     strength=options.strength,
   )
-  graded = function(images.to_float(image.pixels[..., :3]))
+  rgb = images.to_float(image.pixels[..., :3])
+  graded = look_parts.applier(function, options.only)(rgb)
+  if options.only is not None:
+    apply.tell_outside(source, image, rgb, graded, options.bits, options.only, say)
   return apply.with_colours(image, graded, options.bits)
 
 

@@ -170,7 +170,7 @@ def open_models(path: str) -> list[artefacts.Opened]:
 def named_looks(
   *,
   model: str | None = None,
-  lut: str | None = None,
+  lut: str | Sequence[str] | None = None,
   look: str = '',
   blend: Sequence[str] = (),
   inverse: bool = False,
@@ -182,7 +182,8 @@ def named_looks(
 
   Args:
     model: Artefact or run folder of looks.
-    lut: File, or `identity`.
+    lut: File, or `identity`; of several files each is given what the one before makes,
+      and they are one look.
     look: Name or number of one look of the model, `all`, or empty where there
       is one.
     blend: `NAME:WEIGHT` each, instead of `look`.
@@ -198,20 +199,11 @@ def named_looks(
   if lut is not None and (blend or look not in ('', 'all')):
     raise errors.InputError('--look and --blend: found --lut, expected --model')
   if lut is not None:
-    if layout is not None and pathlib.Path(lut).suffix.lower() not in images.EXTENSIONS:
-      raise errors.InputError(f'--layout={layout}: found {lut}, expected a picture')
-    if spaces is not None:
-      name = luts.file_name(f'{spaces.source} to {spaces.target}')
-      found = of_chain(ocio_files.between(lut, *spaces))
-    elif lut.startswith('ocio://') or lut.endswith('.ocio'):
-      raise errors.InputError(
-        f'--lut={lut}: found a config, expected --from and --to beside it'
-      )
-    else:
-      name, found = pathlib.Path(lut).stem, _of_file(lut, layout)
-    if inverse:
-      return {f'{name}-inverse': _inverse_of_file(name, found, say)}
-    return {name: found}
+    found = _of_files([lut] if isinstance(lut, str) else lut, layout, spaces)
+    if not inverse:
+      return found
+    ((name, one),) = found.items()
+    return {f'{name}-inverse': _inverse_of_file(name, one, say)}
   opened = find_models(model or '')
   looks = [label for item in opened for label in item.loaded.config.looks]
   mixes = mix(looks, look=look, blend=blend)
@@ -336,6 +328,43 @@ def _in_published_layout(where: pathlib.Path) -> Loaded | None:
   if (where / f'model{artefacts.SUFFIX}').is_file():
     return None
   return systems.load_folder(where)
+
+
+def _of_files(
+  names: Sequence[str], layout: str | None, spaces: Spaces | None
+) -> Mapping[str, Look]:
+  """Opens LUT files as one look."""
+  for lut in names:
+    if spaces is None and (lut.startswith('ocio://') or lut.endswith('.ocio')):
+      raise errors.InputError(
+        f'--lut={lut}: found a config, expected --from and --to beside it'
+      )
+  pictures = [
+    lut for lut in names if pathlib.Path(lut).suffix.lower() in images.EXTENSIONS
+  ]
+  if layout is not None and not pictures:
+    found = ', '.join(names)
+    raise errors.InputError(f'--layout={layout}: found {found}, expected a picture')
+  if spaces is not None:
+    if len(names) != 1:
+      raise errors.InputError(
+        f'--from and --to: found {len(names)} files in --lut, expected one config'
+      )
+    name = luts.file_name(f'{spaces.source} to {spaces.target}')
+    return {name: of_chain(ocio_files.between(names[0], *spaces))}
+  looks = [_of_file(lut, layout if lut in pictures else None) for lut in names]
+  name = '-then-'.join(pathlib.Path(lut).stem for lut in names)
+  if len(names) == 1:
+    return {name: looks[0]}
+  # Nothing is baked: the steps of all are one chain.
+  return {name: of_chain(sum(map(_steps, looks), ()))}
+
+
+def _steps(look: Look) -> chain_lib.Chain:
+  """Returns the look of a file as steps; the identity has none."""
+  if look.own is not None:
+    return chain_lib.of_lut(look.own)
+  return look.chain or ()
 
 
 def _of_file(lut: str, layout: str | None) -> Look:

@@ -102,10 +102,9 @@ def is_plain(lut: lattice.Lut) -> bool:
 
 def steps(lut: lattice.Lut) -> chain_lib.Chain:
   """Returns a LUT as a chain of plain steps: curves, scales, lattice."""
-  if lut.shaper is not None and lattice.is_curves(lut):
-    return (lut.shaper,)
-  back = lut._replace(shaper=None)
-  return (back,) if lut.shaper is None else (lut.shaper, back)
+  if lut.shaper is None or lattice.is_curves(lut):
+    return chain_lib.of_lut(lut)
+  return (lut.shaper, lut._replace(shaper=None))
 
 
 def _front(lut: lattice.Lut) -> chain_lib.Chain:
@@ -211,6 +210,10 @@ def _curves(ocio: Any, step: lattice.Shaper) -> list[Any]:
 
 
 def _lattice(ocio: Any, step: lattice.Lut) -> list[Any]:
+  if step.knots is not None or len(set(step.table.shape[:-1])) != 1:
+    raise errors.LutError(
+      'found a lattice with uneven knots or axes, which the format cannot hold'
+    )
   before = [] if step.shaper is None else _curves(ocio, step.shaper)
   cube = ocio.Lut3DTransform(gridSize=len(step.table))
   cube.setInterpolation(ocio.INTERP_TETRAHEDRAL)

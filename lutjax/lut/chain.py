@@ -173,6 +173,17 @@ def as_lut(chain: Chain) -> lattice.Lut | None:
   return None if wide else lattice.from_shaper(shaper)
 
 
+def of_lut(lut: lattice.Lut) -> Chain:
+  """Returns a LUT as one step: curves alone without the lattice behind them.
+
+  Args:
+    lut: With numpy leaves.
+  """
+  if lut.shaper is not None and lattice.is_curves(lut):
+    return (lut.shaper,)
+  return (lut,)
+
+
 def has_lattice(chain: Chain) -> bool:
   """Returns whether a step is read between the nodes of a lattice."""
   return any(isinstance(step, lattice.Lut) for step in chain)

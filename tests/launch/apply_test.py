@@ -23,6 +23,7 @@ class ApplyTest(parameterized.TestCase):
     ),
     ({'expand': 'true', 'lut': 'a.cube'}, 'expected one of --model, --lut and'),
     ({'lut': 'a.cube', 'space': 'rec2020'}, '^--space: nothing to do with a look'),
+    ({'expand': 'true', 'only': 'colour'}, '^--only: nothing to do with --expand'),
     ({'expand': 'true', 'lut_out': 'o'}, '^--lut_out: nothing to do with --expand'),
     ({'lut': 'identity', 'shared_lut': 'true'}, '^--shared_lut: nothing to do with a'),
     ({'lut': 'a.cube', 'look': 'all'}, '^--look: nothing to do with --lut'),
