@@ -22,7 +22,7 @@ from lutjax import errors
 from . import binary
 
 if TYPE_CHECKING:
-  from lutjax.commands import selection
+  from lutjax.commands import look_files
 
 _MODEL = flags.DEFINE_string(
   'model',
@@ -200,7 +200,7 @@ def main() -> Sequence[str]:
   )
 
 
-def _grade_video(look: 'selection.Look') -> Sequence[str]:
+def _grade_video(look: 'look_files.Look') -> Sequence[str]:
   """Grades one video."""
   from lutjax.commands import apply
 
@@ -223,15 +223,15 @@ def _grade_video(look: 'selection.Look') -> Sequence[str]:
   return []
 
 
-def _spaces() -> 'selection.Spaces | None':
+def _spaces() -> 'look_files.Spaces | None':
   """Returns the colour spaces that a config is asked for."""
-  from lutjax.commands import selection
+  from lutjax.commands import look_files
 
   if _FROM.value is None and _TO.value is None:
     return None
   if _FROM.value is None or _TO.value is None or not _LUT.value:
     raise errors.InputError('expected --from and --to together, with --lut=CONFIG.ocio')
-  return selection.Spaces(_FROM.value, _TO.value)
+  return look_files.Spaces(_FROM.value, _TO.value)
 
 
 def _grade(model: str) -> Sequence[str]:

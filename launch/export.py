@@ -23,7 +23,7 @@ from lutjax import errors
 from . import binary
 
 if TYPE_CHECKING:
-  from lutjax.commands import selection
+  from lutjax.commands import look_files
 
 _MODEL = flags.DEFINE_string(
   'model',
@@ -211,15 +211,15 @@ def _domain(texts: Sequence[str]) -> tuple[float, float]:
   return low, high
 
 
-def _spaces() -> 'selection.Spaces | None':
+def _spaces() -> 'look_files.Spaces | None':
   """Returns the colour spaces that a config is asked for."""
-  from lutjax.commands import selection
+  from lutjax.commands import look_files
 
   if _FROM.value is None and _TO.value is None:
     return None
   if _FROM.value is None or _TO.value is None or not _LUT.value:
     raise errors.InputError('expected --from and --to together, with --lut=CONFIG.ocio')
-  return selection.Spaces(_FROM.value, _TO.value)
+  return look_files.Spaces(_FROM.value, _TO.value)
 
 
 def _export_tables(model: str, out: str) -> Sequence[str]:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lutjax import errors, systems
-from lutjax.commands import image_batch, look_parts, selection, video
+from lutjax.commands import image_batch, look_files, look_parts, video
 from lutjax.data import images, transfer_characteristics
 from lutjax.fit import mesh
 from lutjax.looks import decoding
@@ -100,7 +100,7 @@ def _in_blocks(block: Callable[[Any, Array], Array], strength: float) -> Mapped:
 
 
 def apply_to_images(
-  look: selection.Look,
+  look: look_files.Look,
   patterns: Sequence[str],
   out: str | os.PathLike,
   *,
@@ -173,7 +173,7 @@ def apply_to_images(
 
 
 def apply_to_video(
-  look: selection.Look,
+  look: look_files.Look,
   source: str,
   out: str,
   *,
@@ -331,7 +331,7 @@ def with_colours(
 
 
 def _functions(
-  look: selection.Look,
+  look: look_files.Look,
   interpolation: str,
   strength: float,
   decode: str,

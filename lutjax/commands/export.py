@@ -16,7 +16,7 @@ import numpy as np
 
 from lutjax import config as config_lib
 from lutjax import errors, files
-from lutjax.commands import lattice_size, selection
+from lutjax.commands import lattice_size, look_files
 from lutjax.data import archives, images, ocio_files, ocio_writing
 from lutjax.looks import decoding
 from lutjax.lut import chain as chain_lib
@@ -72,7 +72,7 @@ DEFAULTS = Options()
 
 
 def write_all(
-  looks: Mapping[str, selection.Look],
+  looks: Mapping[str, look_files.Look],
   out: pathlib.Path,
   formats: Sequence[str],
   options: Options = DEFAULTS,
@@ -134,7 +134,7 @@ def write_all(
 
 
 def write(
-  look: selection.Look,
+  look: look_files.Look,
   path: pathlib.Path,
   form: str,
   options: Options = DEFAULTS,
@@ -226,7 +226,7 @@ def _check(formats: Sequence[str], options: Options) -> None:
 
 
 def _smallest(
-  look: selection.Look, path: pathlib.Path, form: str, max_error: float, say: Say
+  look: look_files.Look, path: pathlib.Path, form: str, max_error: float, say: Say
 ) -> lattice.Lut:
   """Returns a look with the fewest nodes that hold an error, and reports that."""
   try:
@@ -253,7 +253,7 @@ def _keeps(form: str, lut: lattice.Lut) -> bool:
 
 
 def _hald(
-  look: selection.Look, path: pathlib.Path, options: Options, say: Say
+  look: look_files.Look, path: pathlib.Path, options: Options, say: Say
 ) -> images.Image:
   """Returns a look as a Hald image, which holds [0, 1] in and out."""
   strip = options.layout.startswith('strip')
@@ -287,10 +287,10 @@ def _hald(
   return images.Image(images.from_float(picture, options.bits, source=str(path)))
 
 
-def _of_steps(chain: chain_lib.Chain, options: Options) -> selection.Look:
+def _of_steps(chain: chain_lib.Chain, options: Options) -> look_files.Look:
   """Returns a chain as a look that is baked to any size."""
   domain, shaper = options.domain, options.shaper
-  return selection.Look(
+  return look_files.Look(
     functools.partial(chain_lib.bake, chain, domain=domain, shaper=shaper),
     network=functools.partial(chain_lib.apply, chain),
   )
@@ -298,7 +298,7 @@ def _of_steps(chain: chain_lib.Chain, options: Options) -> selection.Look:
 
 def _of_chain(
   chain: chain_lib.Chain, path: pathlib.Path, options: Options, say: Say
-) -> selection.Look:
+) -> look_files.Look:
   """Returns a chain as a baked LUT, and reports the error between its nodes."""
   size = options.size or decoding.EXPORT_SIZE
   lut = chain_lib.bake(chain, size, domain=options.domain, shaper=options.shaper)
@@ -313,7 +313,7 @@ def _of_chain(
     f'{path}: {chain_lib.describe(chain)}, baked to {size}^3 nodes for inputs from '
     f'{low:g} to {high:g}: {found.largest:.2g} off between them at most, at {worst}'
   )
-  return selection.of_lut(lut)
+  return look_files.of_lut(lut)
 
 
 def _by_ocio(lut: lattice.Lut, path: pathlib.Path, form: str, say: Say) -> bytes:
@@ -356,7 +356,7 @@ def _same_nodes(lut: lattice.Lut, size: int) -> bool:
 
 
 def _baked(
-  look: selection.Look, lut: lattice.Lut, size: int, path: pathlib.Path, say: Say
+  look: look_files.Look, lut: lattice.Lut, size: int, path: pathlib.Path, say: Say
 ) -> lattice.Lut:
   """Returns the look of a LUT file at other nodes, and reports the error."""
   baked = look.decode(size)

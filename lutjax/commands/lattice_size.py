@@ -14,7 +14,7 @@ import jax
 
 from lutjax import errors
 from lutjax.color import difference, spaces
-from lutjax.commands import selection
+from lutjax.commands import look_files
 from lutjax.lut import interpolate, lattice, tabulate
 from lutjax.types import Array
 
@@ -47,7 +47,7 @@ class Choice(NamedTuple):
 
 
 def smallest(
-  look: selection.Look,
+  look: look_files.Look,
   max_error: float,
   *,
   keeps: Callable[[lattice.Lut], bool] = lambda lut: True,
@@ -102,7 +102,7 @@ def _describe(found: tabulate.Deviation, behind: bool) -> str:
   return f'{found.largest:.3g} CIEDE2000 off at most, at {colour}{curves}{nodes}'
 
 
-def _truth(look: selection.Look, lut: lattice.Lut | None) -> Callable[[Array], Array]:
+def _truth(look: look_files.Look, lut: lattice.Lut | None) -> Callable[[Array], Array]:
   """Returns what gives the colours that a lattice should."""
   if lut is None and look.network is not None:
     return jax.jit(look.network)

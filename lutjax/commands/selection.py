@@ -3,49 +3,19 @@
 import functools
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
 from lutjax import artefacts, assets, errors, files, systems
 from lutjax import config as config_lib
 from lutjax.codec import container, labels
-from lutjax.data import images, luts, ocio_files
-from lutjax.looks import decoding, inverse_lattice, round_trip, unit_cube
-from lutjax.lut import chain as chain_lib
-from lutjax.lut import lattice, tabulate
+from lutjax.commands import look_files
+from lutjax.looks import decoding, round_trip, unit_cube
+from lutjax.lut import lattice
 from lutjax.types import Array, Loaded, Model
 
 Kind = Literal['looks', 'restorer', 'grader']
-
-
-class Look(NamedTuple):
-  """A look that can be written or applied.
-
-  Attributes:
-    decode: `size -> Lut`, as a plain lattice of that many nodes per axis.
-    own: The LUT as its file has it; None for what a model holds.
-    network: `rgb [..., 3] -> [..., 3]` float32, what a model gives for each colour,
-      for the caller to jit; None for a file, and for looks run backwards.
-    title: Of the file.
-    comments: Of the file.
-    chain: The steps of a file or of a transform between colour spaces, where they are
-      more than one LUT; `own` is None then.
-  """
-
-  decode: Callable[[int], lattice.Lut]
-  own: lattice.Lut | None = None
-  network: Callable[[Array], Array] | None = None
-  title: str = ''
-  comments: tuple[str, ...] = ()
-  chain: chain_lib.Chain | None = None
-
-
-class Spaces(NamedTuple):
-  """The colour spaces of `--from` and `--to`, in the config that `--lut` names."""
-
-  source: str
-  target: str
 
 
 # Files that hold tables in published layouts.
@@ -174,10 +144,10 @@ def named_looks(
   look: str = '',
   blend: Sequence[str] = (),
   inverse: bool = False,
-  spaces: Spaces | None = None,
+  spaces: look_files.Spaces | None = None,
   layout: str | None = None,
   say: Callable[[str], None] = print,
-) -> Mapping[str, Look]:
+) -> Mapping[str, look_files.Look]:
   """Returns the looks that flags select, by their output names.
 
   Args:
@@ -199,17 +169,17 @@ def named_looks(
   if lut is not None and (blend or look not in ('', 'all')):
     raise errors.InputError('--look and --blend: found --lut, expected --model')
   if lut is not None:
-    found = _of_files([lut] if isinstance(lut, str) else lut, layout, spaces)
-    if not inverse:
-      return found
-    ((name, one),) = found.items()
-    return {f'{name}-inverse': _inverse_of_file(name, one, say)}
+    paths = [lut] if isinstance(lut, str) else lut
+    name, found = look_files.open_files(paths, layout, spaces)
+    if inverse:
+      return {f'{name}-inverse': look_files.inverse_of(name, found, say)}
+    return {name: found}
   opened = find_models(model or '')
   looks = [label for item in opened for label in item.loaded.config.looks]
   mixes = mix(looks, look=look, blend=blend)
   if not inverse:
     return {
-      name: Look(
+      name: look_files.Look(
         functools.partial(_mixed, opened, weights),
         network=functools.partial(_per_pixel, opened, weights),
       )
@@ -221,7 +191,9 @@ def named_looks(
     if np.any(share):
       decoding.check_invertible(item)
   return {
-    f'{name}-inverse': Look(functools.partial(_inverse_of, name, opened, weights, say))
+    f'{name}-inverse': look_files.Look(
+      functools.partial(_inverse_of, name, opened, weights, say)
+    )
     for name, weights in mixes.items()
   }
 
@@ -263,22 +235,6 @@ def mix(
     )
   index = labels.find(looks, look)
   return {looks[index].name: unit[index]}
-
-
-def of_lut(lut: lattice.Lut) -> Look:
-  """Returns the look of a LUT; other nodes are evaluated tetrahedrally."""
-  return Look(
-    lambda size: tabulate.bake(lut, size, method='tetrahedral'),
-    own=lut,
-  )
-
-
-def of_chain(chain: chain_lib.Chain) -> Look:
-  """Returns the look of a chain: of its one LUT where it is no more than that."""
-  lut = chain_lib.as_lut(chain)
-  if lut is not None:
-    return of_lut(lut)
-  return Look(functools.partial(chain_lib.bake, chain), chain=chain)
 
 
 def _find_one(path: str, kind: Kind) -> artefacts.Opened:
@@ -328,59 +284,6 @@ def _in_published_layout(where: pathlib.Path) -> Loaded | None:
   if (where / f'model{artefacts.SUFFIX}').is_file():
     return None
   return systems.load_folder(where)
-
-
-def _of_files(
-  names: Sequence[str], layout: str | None, spaces: Spaces | None
-) -> Mapping[str, Look]:
-  """Opens LUT files as one look."""
-  for lut in names:
-    if spaces is None and (lut.startswith('ocio://') or lut.endswith('.ocio')):
-      raise errors.InputError(
-        f'--lut={lut}: found a config, expected --from and --to beside it'
-      )
-  pictures = [
-    lut for lut in names if pathlib.Path(lut).suffix.lower() in images.EXTENSIONS
-  ]
-  if layout is not None and not pictures:
-    found = ', '.join(names)
-    raise errors.InputError(f'--layout={layout}: found {found}, expected a picture')
-  if spaces is not None:
-    if len(names) != 1:
-      raise errors.InputError(
-        f'--from and --to: found {len(names)} files in --lut, expected one config'
-      )
-    name = luts.file_name(f'{spaces.source} to {spaces.target}')
-    return {name: of_chain(ocio_files.between(names[0], *spaces))}
-  looks = [_of_file(lut, layout if lut in pictures else None) for lut in names]
-  name = '-then-'.join(pathlib.Path(lut).stem for lut in names)
-  if len(names) == 1:
-    return {name: looks[0]}
-  # Nothing is baked: the steps of all are one chain.
-  return {name: of_chain(sum(map(_steps, looks), ()))}
-
-
-def _steps(look: Look) -> chain_lib.Chain:
-  """Returns the look of a file as steps; the identity has none."""
-  if look.own is not None:
-    return chain_lib.of_lut(look.own)
-  return look.chain or ()
-
-
-def _of_file(lut: str, layout: str | None) -> Look:
-  """Opens a LUT file."""
-  if lut == 'identity':
-    return Look(lambda size: lattice.from_table(lattice.identity(size)))
-  if pathlib.Path(lut).suffix.lower() in (*ocio_files.EXTENSIONS, *ocio_files.NAMED):
-    content = files.read_bytes(lut, error=errors.LutError)
-    return of_chain(ocio_files.decode(content, lut))
-  looks, problems = luts.load([lut], layout=layout)
-  if problems:
-    raise errors.LutError(problems[0])
-  if len(looks) != 1:
-    raise errors.InputError(f'--lut={lut}: found {len(looks)} LUTs, expected one')
-  (found,) = looks
-  return of_lut(found.lut)._replace(title=found.title, comments=found.comments)
 
 
 def _shares(
@@ -439,32 +342,6 @@ def _inverse_of(
   forward = decoding.decode(item.loaded, share, size)
   say(f'{name}: {round_trip.statement(forward, back)}')
   return back
-
-
-def _inverse_of_file(name: str, look: Look, say: Callable[[str], None]) -> Look:
-  """Returns the inverse of a LUT file, which reports its error when it is made.
-
-  Curves alone become curves.
-  """
-  forward = look.own
-  if look.chain is not None:
-    raise errors.InputError(
-      f'--inverse: found {chain_lib.describe(look.chain)}, expected a file of one '
-      'lattice or of curves'
-    )
-  if forward is None:  # The identity, of any size.
-    return look
-
-  def decode(size: int) -> lattice.Lut:
-    baked = inverse_lattice.bake(forward, size)
-    say(f'{name}: {round_trip.file_statement(forward, baked)}')
-    return baked.lut
-
-  if not lattice.is_curves(forward):
-    return Look(decode)
-  curves = inverse_lattice.bake_curves(forward)
-  say(f'{name}: {round_trip.file_statement(forward, curves)}')
-  return Look(decode, own=curves.lut)
 
 
 def _named(item: str) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from lutjax import errors
-from lutjax.commands import apply, selection
+from lutjax.commands import apply, look_files
 from lutjax.data import images
 from lutjax.lut import lattice
 
@@ -24,7 +24,7 @@ class ApplyingTest(parameterized.TestCase):
 
   def apply(self, out, **options):
     return apply.apply_to_images(
-      selection.of_lut(INVERTED),
+      look_files.of_lut(INVERTED),
       [str(self.folder / 'in')],
       self.folder / out,
       say=lambda line: None,
@@ -75,7 +75,7 @@ class ApplyingTest(parameterized.TestCase):
     for name in ('in/a.png', 'more/a.png', 'out/b.png', 'in/b.png'):
       images.write(self.folder / name, images.Image(_image(np.uint8)))
     problems = apply.apply_to_images(
-      selection.of_lut(INVERTED),
+      look_files.of_lut(INVERTED),
       [str(self.folder / name) for name in ('in', 'more', 'out')],
       self.folder / 'out',
       overwrite=True,

@@ -7,7 +7,7 @@ from absl.testing import absltest, parameterized
 
 from lutjax import errors, files
 from lutjax.codec import labels
-from lutjax.commands import export, selection
+from lutjax.commands import export, look_files, selection
 from lutjax.lut import cube, hald, interpolate, lattice
 from lutjax.systems.nilut import model as nilut
 
@@ -48,7 +48,7 @@ class ExportingTest(parameterized.TestCase):
   def test_files_that_exist_are_found_before_anything_is_made(self):
     there = self.folder / 'out/b.cube'
     files.write_bytes(there, b'kept')
-    plain = selection.of_lut(lattice.from_table(lattice.identity(2)))
+    plain = look_files.of_lut(lattice.from_table(lattice.identity(2)))
     looks = {'a': plain, 'b': plain}
     with self.assertRaisesRegex(errors.InputError, 'b.cube: exists already'):
       list(export.write_all(looks, there.parent, ['cube']))
@@ -58,12 +58,12 @@ class ExportingTest(parameterized.TestCase):
     self.assertGreater(len(there.read_bytes()), 50)
 
   def test_one_look_that_cannot_be_made_leaves_the_others(self):
-    plain = selection.of_lut(lattice.from_table(lattice.identity(2)))
+    plain = look_files.of_lut(lattice.from_table(lattice.identity(2)))
 
     def broken(size):
       raise errors.InputError('b: squeezes colours')
 
-    looks = {'a': plain, 'b': selection.Look(broken), 'c': plain}
+    looks = {'a': plain, 'b': look_files.Look(broken), 'c': plain}
     problems = []
     written = list(
       export.write_all(looks, self.folder / 'o', ['cube'], problems=problems)
@@ -101,7 +101,7 @@ class ExportingTest(parameterized.TestCase):
     self.assertFalse((self.folder / out).exists())
 
   def test_a_name_leads_nowhere_else(self):
-    looks = {'../up': selection.of_lut(lattice.from_table(lattice.identity(2)))}
+    looks = {'../up': look_files.of_lut(lattice.from_table(lattice.identity(2)))}
     with self.assertRaisesRegex(errors.InputError, 'no file can be called'):
       list(export.write_all(looks, self.folder / 'out', ['cube']))
 

@@ -9,7 +9,7 @@ from absl.testing import absltest, parameterized
 
 from lutjax import errors
 from lutjax.color import difference, spaces
-from lutjax.commands import export, lattice_size, selection
+from lutjax.commands import export, lattice_size, look_files
 from lutjax.lut import cube, lattice, tabulate
 
 try:
@@ -48,7 +48,7 @@ class SmallestTest(parameterized.TestCase):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
 
-  def write(self, look: selection.Look, name: str, max_error: float) -> str:
+  def write(self, look: look_files.Look, name: str, max_error: float) -> str:
     lines = []
     options = export.Options(max_error=max_error)
     export.write(look, self.folder / name, 'cube', options, say=lines.append)
@@ -64,7 +64,7 @@ class SmallestTest(parameterized.TestCase):
       curves = lattice.Shaper(rows, np.float32([[0] * 3, [4] * 3]))
     lut = _lut(41, shaper=curves)
     (self.folder / 'fine.cube').write_bytes(cube.render(lut))
-    line = self.write(selection.of_lut(lut), 'small.cube', 0.15)
+    line = self.write(look_files.of_lut(lut), 'small.cube', 0.15)
     got = cube.read(self.folder / 'small.cube').lut
     size = len(got.table)
     self.assertIn(size, (17, 25, 33))
@@ -96,7 +96,7 @@ class SmallestTest(parameterized.TestCase):
 
   def test_the_nodes_of_the_file_hold_any_error(self):
     for size in (5, 20):
-      line = self.write(selection.of_lut(_lut(size)), f'{size}.cube', 1e-6)
+      line = self.write(look_files.of_lut(_lut(size)), f'{size}.cube', 1e-6)
       self.assertIn(f'{size}^3 nodes, those of the file: not off', line)
       got = cube.read(self.folder / f'{size}.cube').lut
       np.testing.assert_array_equal(got.table, _lut(size).table)
@@ -104,14 +104,14 @@ class SmallestTest(parameterized.TestCase):
   def test_curves_that_a_file_cannot_hold_are_baked(self):
     domain = np.float32([[0, 0, 0], [1, 1, 2]])
     curves = lattice.Shaper(np.tile(np.linspace(0, 1, 5)[:, None], 3), domain)
-    line = self.write(selection.of_lut(_lut(9, shaper=curves)), 'baked.cube', 5.0)
+    line = self.write(look_files.of_lut(_lut(9, shaper=curves)), 'baked.cube', 5.0)
     got = cube.read(self.folder / 'baked.cube').lut
     self.assertIsNone(got.shaper)
     np.testing.assert_array_equal(got.domain, domain)
     self.assertRegex(line, r'\^3 nodes: .* off at most')
 
   def test_a_model_is_measured_by_itself(self):
-    look = selection.Look(
+    look = look_files.Look(
       lambda size: lattice.from_table(tabulate.tabulate(_bent, size)), network=_bent
     )
     choice = lattice_size.smallest(look, 1.0)
@@ -128,7 +128,7 @@ class SmallestTest(parameterized.TestCase):
     self.assertFalse((self.folder / 'no.cube').exists())
 
   def test_an_inverse_is_measured_against_a_finer_one(self):
-    look = selection.Look(
+    look = look_files.Look(
       lambda size: lattice.from_table(_bent(lattice.identity(size)))
     )
     choice = lattice_size.smallest(look, 1.0)
@@ -138,7 +138,7 @@ class SmallestTest(parameterized.TestCase):
   @parameterized.parameters(0.0, -1.0, float('nan'), float('inf'))
   def test_refuses_other_numbers(self, wanted):
     with self.assertRaisesRegex(errors.InputError, '--max_error=.* a number above 0'):
-      self.write(selection.of_lut(_lut(2)), 'no.cube', wanted)
+      self.write(look_files.of_lut(_lut(2)), 'no.cube', wanted)
 
 
 if __name__ == '__main__':

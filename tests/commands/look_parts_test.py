@@ -8,7 +8,7 @@ import PIL.Image
 from absl.testing import absltest, parameterized
 
 from lutjax import errors
-from lutjax.commands import apply, grade, look_parts, selection
+from lutjax.commands import apply, grade, look_files, look_parts, selection
 from lutjax.data import images
 from lutjax.lut import chain, lattice
 from tests.launch import tiny_grader
@@ -59,11 +59,11 @@ class LookPartsTest(parameterized.TestCase):
   @parameterized.product(only=look_parts.PARTS, kind=('lut', 'chain', 'model'))
   def test_one_part_at_a_strength(self, only, kind):
     look = {
-      'lut': selection.of_lut(_LUT),
-      'chain': selection.Look(
+      'lut': look_files.of_lut(_LUT),
+      'chain': look_files.Look(
         lambda size: _LUT, chain=(chain.Matrix(_MATRIX, np.zeros(3)),)
       ),
-      'model': selection.Look(
+      'model': look_files.Look(
         lambda size: _LUT, network=lambda rgb: rgb @ jnp.asarray(_MATRIX.T, rgb.dtype)
       ),
     }[kind]
@@ -79,7 +79,7 @@ class LookPartsTest(parameterized.TestCase):
 
   def test_codes_are_clipped_alpha_is_kept_and_nothing_is_said_without_need(self):
     codes = _RNG.integers(20, 256, (5, 7, 4)).astype(np.uint8)
-    look = selection.of_lut(_LUT)
+    look = look_files.of_lut(_LUT)
     got = self.apply(look, 'a.png', codes, only='colour')
     want = _wanted(codes[..., :3] / 255.0, 1.0, 'colour').clip(0, 1) * 255
     np.testing.assert_allclose(got[..., :3], want, atol=0.51)

@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from lutjax import errors
-from lutjax.commands import apply, selection, video
+from lutjax.commands import apply, look_files, video
 from lutjax.lut import cube, lattice
 
 try:
@@ -43,7 +43,7 @@ class VideoTest(parameterized.TestCase):
     self.lut = f'{self.folder}/look.cube'
     with open(self.lut, 'wb') as file:
       file.write(cube.render(lut))
-    self.look = selection.of_lut(lut)
+    self.look = look_files.of_lut(lut)
 
   def make(self, name, *codec, pixels='yuv422p10le', tags=True):
     path = f'{self.folder}/{name}'
@@ -98,7 +98,7 @@ class VideoTest(parameterized.TestCase):
 
   def test_a_look_that_does_nothing_keeps_codes(self):
     source = self.make('g.mkv', '-c:v', 'ffv1', pixels='yuv444p10le')
-    plain = selection.of_lut(lattice.from_table(lattice.identity(2)))
+    plain = look_files.of_lut(lattice.from_table(lattice.identity(2)))
     out = self.apply(source, 'same.mkv', plain)
     codes = [
       np.frombuffer(_ffmpeg('-i', p, '-f', 'rawvideo', '-'), '<u2').astype(int)
