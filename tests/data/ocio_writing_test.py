@@ -37,6 +37,14 @@ class WritingTest(parameterized.TestCase):
     processor.getOptimizedCPUProcessor(ocio.OPTIMIZATION_NONE).applyRGB(got)
     return got
 
+  @parameterized.parameters(
+    lattice.from_table(_TABLE, knots=[[0, 0.1, 0.3, 0.6, 1]] * 3),
+    lattice.from_table(_TABLE[:, :3]),
+  )
+  def test_uneven_lattices_are_refused(self, *lut):
+    with self.assertRaisesRegex(errors.LutError, 'uneven knots or axes'):
+      ocio_writing.encode((lattice.Lut(*lut),), 'clf')
+
   def want(self, lut):
     """Returns what OpenColorIO makes of the numbers themselves."""
     group = ocio.GroupTransform()

@@ -93,10 +93,27 @@ class FormatsTest(parameterized.TestCase):
     graded = self.ffmpeg('-i', given['out'], '-pix_fmt', 'rgb24', '-f', 'rawvideo', '-')
     self.assertLen(graded, 3 * 64 * 16 * 3)
     np.testing.assert_allclose(np.frombuffer(graded, np.uint8), 155, atol=2)
+    given['overwrite'] = True
+    # Grey stays grey at its own luminance.
+    in_process.run('apply', **given, only='colour')
+    kept = self.ffmpeg('-i', given['out'], '-pix_fmt', 'rgb24', '-f', 'rawvideo', '-')
+    np.testing.assert_allclose(np.frombuffer(kept, np.uint8), 100, atol=2)
     with self.assertRaisesRegex(errors.InputError, '--bits: .* a video'):
       in_process.run('apply', **given, bits=8)
     with self.assertRaisesRegex(errors.InputError, 'expected one video alone'):
       in_process.run('apply', **{**given, 'images': f'{clip},{self.picture}'})
+
+  @unittest.skipIf(imageio_ffmpeg is None, 'needs imageio-ffmpeg')
+  def test_pixels_of_a_video_that_a_part_of_a_look_clips_are_counted(self):
+    clip = self.path('clip.mkv')
+    colour = ('-f', 'lavfi', '-i', 'color=c=0x2020e0:s=64x16:r=5', '-frames:v', '3')
+    self.ffmpeg(*colour, '-pix_fmt', 'yuv444p', '-c:v', 'ffv1', clip)
+    (self.folder / 'in.cube').write_bytes(
+      cube.render(lattice.from_table(1 - lattice.identity(2)))
+    )
+    given = {'lut': self.path('in.cube'), 'images': clip, 'out': self.path('o.mkv')}
+    _, told = in_process.run('apply', **given, only='luminance')
+    self.assertIn('3,072 of 3,072 pixels (100 %) leave 0 to 1 by --only=lum', told)
 
   @parameterized.parameters(
     ({'from': 'a'}, 'expected --from and --to together'),

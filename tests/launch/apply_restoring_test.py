@@ -237,6 +237,7 @@ class RestoringTest(parameterized.TestCase):
     ({'strength': '0.5', 'bits': '8'}, '--strength, --bits'),
     ({'interpolation': 'trilinear'}, '--interpolation'),
     ({'decode': 'exact'}, '--decode'),
+    ({'only': 'colour'}, '--only'),
     ({'space': 'rec2020'}, '--space'),
   )
   def test_refuses_flags_of_looks(self, given, names):

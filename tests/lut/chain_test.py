@@ -19,6 +19,16 @@ _POWER = chain.Power(
 _LOG = (3.0, 0.2, 0.15, 0.4, 0.05, 1.8, 0.2)
 
 
+class OfLutTest(absltest.TestCase):
+  def test_curves_alone_are_a_step_without_a_lattice(self):
+    shaper = lattice.Shaper(np.linspace(0, 1, 5)[:, None].repeat(3, 1) ** 0.5, _UNIT)
+    (step,) = chain.of_lut(lattice.from_shaper(shaper))
+    np.testing.assert_array_equal(step.table, shaper.table.astype('f4'))
+    both = lattice.from_table(_LUT.table, None, shaper)
+    self.assertIs(chain.of_lut(both)[0], both)
+    self.assertIs(chain.of_lut(_LUT)[0], _LUT)
+
+
 class StepsTest(parameterized.TestCase):
   def test_a_power_with_a_line_is_that_of_srgb(self):
     x = _RGB.astype(np.float64)
