@@ -187,6 +187,8 @@ def main() -> Sequence[str]:
     binary.refuse_beside('steps without a lattice', ['interpolation'])
   if any(map(video.is_video, _IMAGES.value)):
     return _grade_video(look)
+  if video.is_video(_OUT.value):
+    raise errors.InputError(f'--out={_OUT.value}: found no video in --images')
   return apply.apply_to_images(
     look,
     _IMAGES.value,

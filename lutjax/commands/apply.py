@@ -207,13 +207,17 @@ def apply_to_video(
   if direct is not None:
     video.grade(source, out, direct, overwrite=overwrite, say=say)
     return
-  function, _ = _functions(look, interpolation, strength, decode, only)
+  function, network = _functions(look, interpolation, strength, decode, only)
   outside = pixels = 0
 
   def change(frame: np.ndarray) -> np.ndarray:
-    nonlocal outside, pixels
+    nonlocal outside, pixels, network
     rgb = images.to_float(frame)
     graded = function(rgb)
+    if network is not None:
+      first = _decoding_error(images.Image(frame), graded, network)
+      say(f'{source}, first frame: {first}')
+      network = None
     if only is not None:
       outside += look_parts.outside(rgb, graded)
       pixels += rgb.size // 3

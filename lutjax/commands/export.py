@@ -158,7 +158,7 @@ def write(
   """
   _check([form], options)
   overwrite = options.overwrite
-  if form in ocio_writing.STEPS and look.chain is not None and options.size is None:
+  if form in ocio_writing.STEPS and look.chain is not None and _as_steps(options):
     try:
       content = ocio_writing.encode(look.chain, form)
     except errors.LutError as error:
@@ -166,7 +166,7 @@ def write(
     else:
       files.write_bytes(path, content, overwrite=overwrite)
       return
-  if look.chain is not None and options.max_error is not None and form != 'hald':
+  if look.chain is not None and (form == 'hald' or options.max_error is not None):
     look = _of_steps(look.chain, options)
   elif look.chain is not None:
     look = _of_chain(look.chain, path, options, say)
@@ -219,6 +219,12 @@ def _check(formats: Sequence[str], options: Options) -> None:
   wanted = options.max_error
   if wanted is not None and not 0.0 < wanted < math.inf:
     raise errors.InputError(f'--max_error={wanted:g}: expected a number above 0')
+  flat = [form for form in formats if form in ocio_writing.FORMATS]
+  flat = [f for f in flat if f not in (*ocio_writing.WITH_CURVES, *ocio_writing.STEPS)]
+  if flat and options.shaper != DEFAULTS.shaper:
+    raise errors.InputError(
+      f'--shaper={options.shaper}: found --format={flat[0]}, which holds no curves'
+    )
   if options.level not in hald.LEVELS:
     raise errors.InputError(f'--level={options.level}: expected 2 to {hald.LEVELS[-1]}')
   if options.bits not in (8, 16):
@@ -285,6 +291,12 @@ def _hald(
     say(f'{found}, cut to 0 to 1')
   picture = tiles.from_lattice(table.clip(0.0, 1.0), options.layout)
   return images.Image(images.from_float(picture, options.bits, source=str(path)))
+
+
+def _as_steps(options: Options) -> bool:
+  """Returns whether nothing asks for one lattice."""
+  usual = (DEFAULTS.size, DEFAULTS.domain, DEFAULTS.shaper)
+  return (options.size, options.domain, options.shaper) == usual
 
 
 def _of_steps(chain: chain_lib.Chain, options: Options) -> look_files.Look:

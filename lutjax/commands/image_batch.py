@@ -99,6 +99,11 @@ def check(item: Item, *, overwrite: bool = False) -> None:
     raise errors.InputError(
       f"{source}: {target} is another image's, expected a folder of its own"
     )
+  kind = images.EXTENSIONS.get(target.suffix.lower())
+  if kind is not None and kind not in images.BITS:
+    raise errors.ImageError(
+      f'{target}: {kind} is read but not written, expected {", ".join(images.BITS)}'
+    )
   for path in (target, item.beside):
     if path is not None and path.exists() and not overwrite:
       raise errors.InputError(f'{path}: exists already; --overwrite replaces it')

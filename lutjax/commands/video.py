@@ -39,6 +39,9 @@ _PIXELS = {
 _STREAM = re.compile(r'Stream #0:\d+.*?: Video: .*')
 _FORMAT = re.compile(r', (\w+)\(([^)]*)\)|, ((?:yuv|gbr|rgb|bgr|gray)\w+)')
 _HEADER = re.compile(rb'YUV4MPEG2 W(\d+) H(\d+) F(\d+:\d+)')
+_ASPECT = re.compile(r'\[SAR (\d+:\d+) ')
+_OTHERS = re.compile(r'Stream #0:\d+.*?: (Subtitle|Data|Attachment|Video): ')
+_INTERLACED = ('top first', 'bottom first', 'top coded first', 'bottom coded first')
 _DURATION = re.compile(r'Duration: (\d+):(\d+):([\d.]+)')
 # Rows of a matrix by ffmpeg's name of a colour space; `scale` knows it by another.
 _MATRICES = {
@@ -50,6 +53,16 @@ _MATRICES = {
   'smpte240m': 'smpte240m',
 }
 _HD_ROWS = 720
+# By formats with alpha, beside those of `yuva` and `gbrap`.
+_WITHOUT_ALPHA = {
+  'rgba': 'rgb24',
+  'bgra': 'bgr24',
+  'argb': 'rgb24',
+  'abgr': 'bgr24',
+  'rgba64le': 'rgb48le',
+  'rgba64be': 'rgb48le',
+  'ya8': 'gray',
+}
 
 
 class Stream(NamedTuple):
@@ -63,6 +76,8 @@ class Stream(NamedTuple):
     full: Whether codes use the full range.
     tags: ffmpeg's names of colour space, primaries and transfer; empty where unknown.
     frames: How many there are, about.
+    aspect: Width of a pixel to its height, as `1:1`.
+    others: Kinds of streams beside the first video and sound.
   """
 
   width: int
@@ -72,6 +87,8 @@ class Stream(NamedTuple):
   full: bool
   tags: tuple[str, str, str]
   frames: int
+  aspect: str = '1:1'
+  others: tuple[str, ...] = ()
 
 
 def is_video(path: str) -> bool:
@@ -113,7 +130,12 @@ def grade(
   stream = probe(source)
   if not stream.width * stream.height <= images.MAX_PIXELS:
     raise errors.InputError(f'{source}: found frames of {stream.width} pixels across')
-  pixels = _pixels(stream.pixels, suffix)
+  opaque = stream.pixels.replace('yuva', 'yuv').replace('gbrap', 'gbrp')
+  opaque = _WITHOUT_ALPHA.get(opaque, opaque)
+  dropped = [*stream.others, *(['alpha'] if opaque != stream.pixels else [])]
+  if dropped:
+    say(f'{source}: dropped: {", ".join(dropped)}')
+  pixels = _pixels(opaque, suffix)
   if pixels != stream.pixels:
     say(f'{source}: {stream.pixels}, written as {pixels}')
   matrix = _matrix(stream)
@@ -137,7 +159,8 @@ def grade(
   encode += ['-s', f'{stream.width}x{stream.height}', '-i', '-', '-i', source]
   encode += ['-map', '0:v:0', '-map', '1:a?', '-c:a', 'copy', '-map_metadata', '1']
   to_codes = f'scale=out_color_matrix={matrix}:out_range={span}:{precise}'
-  encode += ['-vf', f'{to_codes},format={pixels},{_tagged(stream)}']
+  shown = f'setsar={stream.aspect.replace(":", "/")}'
+  encode += ['-vf', f'{to_codes},format={pixels},{_tagged(stream)},{shown}']
   encode += EXTENSIONS[suffix]
   with files.replacing(target, overwrite=overwrite) as temporary:
     arguments = [*encode, '-y', str(temporary)]
@@ -148,8 +171,10 @@ def grade(
       frames = _frames(given, size_bytes, source)
       for frame in progress.bar(frames, total=stream.frames, unit='frame'):
         shaped = frame.reshape(stream.height, stream.width, 3)
-        with contextlib.suppress(BrokenPipeError):  # What it says comes at the end.
+        try:
           taken.write(np.ascontiguousarray(change(shaped), '<u2').data)
+        except BrokenPipeError:  # It says why when it is waited for.
+          break
 
 
 def probe(source: str) -> Stream:
@@ -179,6 +204,14 @@ def probe(source: str) -> Stream:
   pixels, notes = 'yuv420p', ''
   if found is not None:
     pixels, notes = found.group(1) or found.group(3), found.group(2) or ''
+  way = next((w for w in _INTERLACED if w in notes), None)
+  if way is not None:
+    raise errors.InputError(
+      f'{source}: found interlaced frames ({way}), expected progressive ones'
+    )
+  aspect = _ASPECT.search(line.group())
+  others = [kind.lower() for kind in _OTHERS.findall(text.partition('Output #')[0])]
+  others.remove('video')
   duration = _DURATION.search(text)
   frames = 0
   if duration is not None:
@@ -187,7 +220,15 @@ def probe(source: str) -> Stream:
     frames = round((3600 * hours + 60 * minutes + seconds) * number / max(base, 1))
   full = 'pc' in notes.split(', ')
   return Stream(
-    int(width), int(height), rate.decode(), pixels, full, _tags(notes), frames
+    int(width),
+    int(height),
+    rate.decode(),
+    pixels,
+    full,
+    _tags(notes),
+    frames,
+    aspect.group(1) if aspect else '1:1',
+    tuple(dict.fromkeys(others)),
   )
 
 
@@ -275,7 +316,7 @@ def _running(
     told.seek(0)
     text = told.read().decode('utf-8', 'replace')
     if code:
-      raise errors.InputError(f'{source}: ffmpeg failed: {_last(text)}')
+      raise errors.InputError(f'{source}: ffmpeg failed: {_first(text)}')
 
 
 def _frames(pipe: IO[bytes], size_bytes: int, source: str) -> Iterator[np.ndarray]:
@@ -289,6 +330,14 @@ def _frames(pipe: IO[bytes], size_bytes: int, source: str) -> Iterator[np.ndarra
     yield np.frombuffer(content, '<u2').astype(np.uint16)
 
 
+def _first(text: str) -> str:
+  return _line(text, 0)
+
+
 def _last(text: str) -> str:
+  return _line(text, -1)
+
+
+def _line(text: str, index: int) -> str:
   lines = [line for line in text.splitlines() if line.strip()]
-  return ' '.join(lines[-1].split())[:160] if lines else 'it says nothing'
+  return ' '.join(lines[index].split())[:160] if lines else 'it says nothing'

@@ -6,13 +6,22 @@ Half floats become float32. Files hold colours that are multiplied by their alph
 
 import pathlib
 import tempfile
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from lutjax import errors
+from lutjax.codec import annotations as annotations_lib
 from lutjax.data import decoders, encoders
 
+# Attributes of how a picture is stored and framed.
+_STORAGE = frozenset(
+  {'channels', 'chunkCount', 'compression', 'dataWindow', 'displayWindow', 'lineOrder'}
+  | {'maxSamplesPerPixel', 'name', 'pixelAspectRatio', 'screenWindowCenter', 'tiles'}
+  | {'screenWindowWidth', 'type', 'version', 'view', 'zipCompressionLevel'}
+  | {'dwaCompressionLevel'}
+)
 _NAMED = 6
 
 
@@ -49,10 +58,13 @@ def from_exr(content: bytes, source: str, say: decoders.Say) -> decoders.Decoded
         say(f'{source}: not read: {", ".join(left[:_NAMED])}{more}')
       names = 'RGBA' if 'A' in part.channels else 'RGB'
       planes = [np.array(part.channels[name].pixels, np.float32) for name in names]
+      lost = _lost(part.header)
   if len({plane.shape for plane in planes}) > 1:
     raise errors.ImageError(f'{source}: found channels of several sizes, expected one')
   colours = 'premultiplied' if len(names) == 4 else 'rgb'
-  return decoders.Decoded(np.stack(planes, axis=-1), colours, None, None, lossless=True)
+  annotations = annotations_lib.Annotations(lost=lost)
+  pixels = np.stack(planes, axis=-1)
+  return decoders.Decoded(pixels, colours, None, None, annotations, lossless=True)
 
 
 def to_exr(content: encoders.Content, quality: int, lossless: bool) -> bytes:
@@ -76,6 +88,17 @@ def to_exr(content: encoders.Content, quality: int, lossless: bool) -> bytes:
     with library.File(header, channels) as file:
       file.write(str(path))
     return path.read_bytes()
+
+
+def _lost(header: Mapping[str, Any]) -> tuple[str, ...]:
+  """Names what a header says beside the storage, none of which is written."""
+  lost = sorted(name for name in header if name not in _STORAGE)
+  windows = (header.get(name) for name in ('dataWindow', 'displayWindow'))
+  if len({str(np.asarray(window).tolist()) for window in windows}) > 1:
+    lost.append('display window')
+  if header.get('pixelAspectRatio', 1.0) != 1.0:
+    lost.append('pixel aspect ratio')
+  return tuple(f'EXR {name}' for name in lost)
 
 
 def _library(source: str) -> Any:

@@ -36,6 +36,7 @@ EXTENSIONS = {
   '.bmp': 'BMP',
   '.gif': 'GIF',
   '.ppm': 'PPM',
+  '.pgm': 'PPM',
 }
 MAX_PIXELS = decoders.MAX_PIXELS
 # Bits per channel that each format that is written holds; 32 is float.

@@ -41,7 +41,6 @@ class Look(NamedTuple):
     digest: SHA-256 of the file, or of the table where a file holds several.
     title: Of a `.cube`.
     comments: Of a `.cube`, those before its rows.
-    chain: The steps of a file that is more than one LUT, of which `lut` is made.
   """
 
   name: str
@@ -50,7 +49,6 @@ class Look(NamedTuple):
   digest: str
   title: str = ''
   comments: tuple[str, ...] = ()
-  chain: chain_lib.Chain | None = None
 
 
 class Loaded(NamedTuple):
@@ -224,7 +222,7 @@ def _from_chain(content: bytes, path: pathlib.Path, say: Say) -> Look:
     'nodes per axis from 0 to 1'
   )
   baked = chain_lib.bake(chain, _BAKED_SIZE)
-  return Look(path.stem, baked, str(path), digest, chain=chain)
+  return Look(path.stem, baked, str(path), digest)
 
 
 def _from_picture(

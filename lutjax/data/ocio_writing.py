@@ -28,6 +28,8 @@ FORMATS: Mapping[str, str] = {
 }
 # Those that hold a chain, and those that hold curves and a domain, too.
 STEPS = ('clf', 'ctf')
+# Entries of curves that are written, at least.
+_ENTRIES = 4096
 WITH_CURVES = ('csp', *STEPS)
 _UNIT = np.array([[0.0] * 3, [1.0] * 3])
 
@@ -88,7 +90,9 @@ def bake(lut: lattice.Lut, form: str) -> bytes:
   baker.setCubeSize(size)
   if form == 'csp' and not is_plain(lut):
     baker.setShaperSpace('curves')
-    baker.setShaperSize(2 if lut.shaper is None else len(lut.shaper.table))
+    # OpenColorIO reads few entries by a spline: 4 would be off by 15 codes.
+    entries = 0 if lut.shaper is None else len(lut.shaper.table)
+    baker.setShaperSize(max(entries, _ENTRIES) if entries else 2)
   try:
     return baker.bake().encode()
   except Exception as error:

@@ -10,7 +10,8 @@ from PIL import BmpImagePlugin, GifImagePlugin
 from lutjax import errors
 from lutjax.data import decoders
 
-_PPM = re.compile(rb'(P[56])(?:\s+(?:#[^\n]*\n\s*)*)(\d+)\s+(\d+)\s+(\d+)\s')
+_GAP = rb'(?:\s|#[^\n]*\n)+'
+_PPM = re.compile(_GAP.join([rb'(P[56])', rb'(\d+)', rb'(\d+)', rb'(\d+)\s']))
 
 
 def from_bmp(content: bytes, source: str, say: decoders.Say) -> decoders.Decoded:

@@ -55,8 +55,12 @@ def from_lattice(table: np.ndarray, layout: str) -> np.ndarray:
     if across * across != size:
       raise errors.LutError(
         f'found {size} nodes per axis, expected a square for tiles: 4, 9, 16, 25, 36, '
-        '49, 64, 81, 100, 121, 144'
+        '49, 64, 81, 100, 121'
       )
+  if size not in _SIZES:
+    raise errors.LutError(
+      f'found {size} nodes per axis, expected {_SIZES[0]} to {_SIZES[-1]} for a picture'
+    )
   if layout.endswith('_up'):
     table = table[:, ::-1]
   down = size // across

@@ -20,8 +20,8 @@ from lutjax.report import selection
 
 LIMIT_BYTES = 20_000_000
 
-# Pictures that are computed, drawn and encoded at a time.
-_WORKERS = min(4, os.cpu_count() or 1)
+# One picture is drawn while another is computed or encoded.
+_WORKERS = 2
 _THUMBNAIL_BYTES = 8_000
 # What the markup around one picture takes, generously.
 _MARKUP_BYTES = 4_000
