@@ -1,7 +1,7 @@
 """Lattices with even and with fitted knots, beside the cosine coder at equal bytes.
 
   python -m benchmarks.lut.irregular --looks=fine
-  python -m benchmarks.lut.irregular --looks=dev512 --every=16 [--plot=FILE.png]
+  python -m benchmarks.lut.irregular --looks=dev512 --every=32 [--plot=FILE.png]
 
 Reads `luts/dev8_size65.npz` (`fine`: 8 looks of 65 nodes) or every so many of
 `luts/dev512.npz` (33 nodes) under `LUTJAX_DATA`. First table: at 5, 9 and 17 nodes
@@ -46,7 +46,7 @@ from lutjax.report import plots
 from lutjax.types import Array, Key, PyTree
 
 _LOOKS = flags.DEFINE_enum('looks', 'fine', ['fine', 'dev512'], 'What is fitted.')
-_EVERY = flags.DEFINE_integer('every', 16, 'Of dev512, every so manyth look.')
+_EVERY = flags.DEFINE_integer('every', 32, 'Of dev512, every so manyth look.')
 _STEPS = flags.DEFINE_integer('steps', 1000, 'Of Adam, cosine to zero.')
 _BATCH = flags.DEFINE_integer('batch', 2048, 'Random colours a step.')
 _RATE = flags.DEFINE_float('rate', 2e-3, 'Of values.')
@@ -55,9 +55,9 @@ _SIZES = flags.DEFINE_list('sizes', ['5', '9', '17'], 'Nodes per axis.')
 _BUDGETS = flags.DEFINE_list(
   'budgets', ['300', '700', '1700', '4000'], 'Bytes; none: no coding.'
 )
+_READ = flags.DEFINE_list('read', ['trilinear', 'tetrahedral'], 'First table.')
 _PLOT = flags.DEFINE_string('plot', None, 'PNG of the second table.')
 
-_METHODS = ('trilinear', 'tetrahedral')
 # Cells of half that are still one step of a knot's byte.
 _LEAST = 1 / 128
 _CODES = 255
@@ -96,7 +96,7 @@ def main(argv: list[str]) -> None:
     even = np.broadcast_to(np.linspace(0.0, 1.0, size), (len(tables), 3, size))
     placed = _rounded(np.stack([place(table, size) for table in tables]))
     starts = {'even': _solved(tables, even), 'placed': _solved(tables, placed)}
-    for method in _METHODS:
+    for method in _READ.value:
       move = jax.jit(functools.partial(fit, method=method))
       kinds = {f'{name}, solved': (held, 0.0) for name, held in starts.items()}
       for name, start, rate in (
@@ -123,7 +123,7 @@ def main(argv: list[str]) -> None:
       if method == 'trilinear':
         coded[f'even {size}'] = kinds['even, fitted'][0]
         coded[f'knots {size}'] = kinds['fitted'][0]
-  if _BUDGETS.value:
+  if coded and _BUDGETS.value:
     _compare(tables, coded, rgb)
 
 
