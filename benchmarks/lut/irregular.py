@@ -64,6 +64,8 @@ _CODES = 255
 # As the cosine coder of `lutjax.baselines`: steps are 2^(-i / 16).
 _STEPS_PER_OCTAVE, _FINEST, _ROUNDING = 16, 192, 0.34
 _SLOPES = (0.2, 0.35, 0.6, 1.0)
+# Nodes of the cosine coder's own lattices, sampled from the looks.
+_SPECTRA = (33, 17)
 _GRIDS = (4, 5, 6, 7, 9, 11, 13, 15, 17)
 
 
@@ -123,7 +125,7 @@ def main(argv: list[str]) -> None:
       if method == 'trilinear':
         coded[f'even {size}'] = kinds['even, fitted'][0]
         coded[f'knots {size}'] = kinds['fitted'][0]
-  if coded and _BUDGETS.value:
+  if _BUDGETS.value:
     _compare(tables, coded, rgb)
 
 
@@ -245,12 +247,12 @@ def _compare(tables: np.ndarray, coded: Mapping[str, Held], rgb: Array) -> None:
   """Prints the second table, and draws it."""
   grids = [_baseline(tables, rgb, _as_grid(size)) for size in _GRIDS]
   print('\ngrid, 8 bits: ' + '; '.join(f'{b:,.0f} B {e:.3f}' for b, e, _ in grids))
-  names = ['DCT 33', *coded]
+  names = [*(f'DCT {size}' for size in _SPECTRA), *coded]
   series = {name: [] for name in names}
   print('\n| bytes | ' + ' | '.join(names) + ' | grid, between sizes |')
   print('|---' * (len(names) + 2) + '|', flush=True)
   for budget in map(int, _BUDGETS.value):
-    rows = [_baseline(tables, rgb, _as_dct(budget))]
+    rows = [_baseline(tables, rgb, _as_dct(size, budget)) for size in _SPECTRA]
     for held in coded.values():
       parts = [code(*look, budget) for look in zip(*held)]
       decoded = Held(*map(np.concatenate, zip(*(part for _, part in parts))))
@@ -352,8 +354,10 @@ def _as_grid(size: int) -> Callable[[np.ndarray], tuple[int, np.ndarray]]:
   return coded
 
 
-def _as_dct(size_bytes: int) -> Callable[[np.ndarray], tuple[int, np.ndarray]]:
-  config = dct.Config(size_bytes=size_bytes)
+def _as_dct(
+  size: int, size_bytes: int
+) -> Callable[[np.ndarray], tuple[int, np.ndarray]]:
+  config = dct.Config(size=size, size_bytes=size_bytes)
 
   def coded(table: np.ndarray) -> tuple[int, np.ndarray]:
     content = dct.export(config, dct.from_lattice(config, table))
