@@ -62,7 +62,7 @@ _PLOT = flags.DEFINE_string('plot', None, 'PNG of the second table.')
 _LEAST = 1 / 128
 _CODES = 255
 # As the cosine coder of `lutjax.baselines`: steps are 2^(-i / 16).
-_STEPS_PER_OCTAVE, _FINEST, _ROUNDING = 16, 192, 0.34
+_STEPS_PER_OCTAVE, _FINEST, _ROUNDING, _LARGEST = 16, 192, 0.34, 65_000
 _SLOPES = (0.2, 0.35, 0.6, 1.0)
 # Nodes of the cosine coder's own lattices, sampled from the looks.
 _SPECTRA = (33, 17)
@@ -223,7 +223,8 @@ def code(table: np.ndarray, axes: np.ndarray, size_bytes: int) -> tuple[int, Hel
 
   def at(index: int, slope: float) -> tuple[int, np.ndarray]:
     steps = cosines.steps(size, 2.0 ** (-index / _STEPS_PER_OCTAVE), slope)
-    codes = np.floor(np.abs(spectrum) / steps + _ROUNDING) * np.sign(spectrum)
+    sizes = np.minimum(np.floor(np.abs(spectrum) / steps + _ROUNDING), _LARGEST)
+    codes = sizes * np.sign(spectrum)
     content = np.frombuffer(cosines.pack(codes.astype(np.int64)), np.uint8)
     header = {'size': size, 'step': [index, round(100 * slope)]}
     packed = container.pack('dct', header, [content, *tensors])
