@@ -223,8 +223,7 @@ def code(table: np.ndarray, axes: np.ndarray, size_bytes: int) -> tuple[int, Hel
 
   def at(index: int, slope: float) -> tuple[int, np.ndarray]:
     steps = cosines.steps(size, 2.0 ** (-index / _STEPS_PER_OCTAVE), slope)
-    sizes = np.minimum(np.floor(np.abs(spectrum) / steps + _ROUNDING), _LARGEST)
-    codes = sizes * np.sign(spectrum)
+    codes = np.floor(np.abs(spectrum) / steps + _ROUNDING) * np.sign(spectrum)
     content = np.frombuffer(cosines.pack(codes.astype(np.int64)), np.uint8)
     header = {'size': size, 'step': [index, round(100 * slope)]}
     packed = container.pack('dct', header, [content, *tensors])
@@ -236,7 +235,9 @@ def code(table: np.ndarray, axes: np.ndarray, size_bytes: int) -> tuple[int, Hel
     low, high = 0, _FINEST
     while low < high:
       middle = (low + high + 1) // 2
-      fits = at(middle, slope)[0] <= size_bytes
+      finest = cosines.steps(size, 2.0 ** (-middle / _STEPS_PER_OCTAVE), slope)
+      fits = np.max(np.abs(spectrum) / finest) < _LARGEST
+      fits = fits and at(middle, slope)[0] <= size_bytes
       low, high = (middle, high) if fits else (low, middle - 1)
     taken, decoded = at(low, slope)
     found.append((float(np.mean((decoded - table) ** 2)), taken, decoded))
