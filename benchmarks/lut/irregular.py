@@ -1,7 +1,7 @@
 """Lattices with even and with fitted knots, beside the cosine coder at equal bytes.
 
   python -m benchmarks.lut.irregular --looks=fine
-  python -m benchmarks.lut.irregular --looks=dev512 --every=32 [--plot=FILE.png]
+  python -m benchmarks.lut.irregular --looks=dev512 --every=64 [--plot=FILE.png]
 
 Reads `luts/dev8_size65.npz` (`fine`: 8 looks of 65 nodes) or every so many of
 `luts/dev512.npz` (33 nodes) under `LUTJAX_DATA`. First table: at 5, 9 and 17 nodes
@@ -46,7 +46,7 @@ from lutjax.report import plots
 from lutjax.types import Array, Key, PyTree
 
 _LOOKS = flags.DEFINE_enum('looks', 'fine', ['fine', 'dev512'], 'What is fitted.')
-_EVERY = flags.DEFINE_integer('every', 32, 'Of dev512, every so manyth look.')
+_EVERY = flags.DEFINE_integer('every', 64, 'Of dev512, every so manyth look.')
 _STEPS = flags.DEFINE_integer('steps', 1000, 'Of Adam, cosine to zero.')
 _BATCH = flags.DEFINE_integer('batch', 2048, 'Random colours a step.')
 _RATE = flags.DEFINE_float('rate', 2e-3, 'Of values.')
