@@ -1,3 +1,5 @@
+import importlib
+
 from absl import flags
 from absl.testing import absltest, flagsaver, parameterized
 
@@ -9,6 +11,8 @@ class EvaluateTest(parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
+    # Of flags that share a name, the one defined last gives the default.
+    importlib.reload(evaluate)
     flags.FLAGS.mark_as_parsed()
 
   @parameterized.parameters(
