@@ -158,7 +158,7 @@ def main() -> Sequence[str]:
       overwrite=_OVERWRITE.value,
     )
   binary.refuse_beside('a look, but with --expand', ['space', 'on_mismatch'])
-  spaces = _spaces()
+  spaces = binary.colour_spaces(_FROM.value, _TO.value, _LUT.value)
   if not _LUT.value:
     binary.refuse_beside('--model', ['layout'])
   if _MODEL.value is not None:
@@ -223,17 +223,6 @@ def _grade_video(look: 'look_files.Look') -> Sequence[str]:
     overwrite=_OVERWRITE.value,
   )
   return []
-
-
-def _spaces() -> 'look_files.Spaces | None':
-  """Returns the colour spaces that a config is asked for."""
-  from lutjax.commands import look_files
-
-  if _FROM.value is None and _TO.value is None:
-    return None
-  if _FROM.value is None or _TO.value is None or not _LUT.value:
-    raise errors.InputError('expected --from and --to together, with --lut=CONFIG.ocio')
-  return look_files.Spaces(_FROM.value, _TO.value)
 
 
 def _grade(model: str) -> Sequence[str]:

@@ -6,11 +6,15 @@ import pathlib
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from absl import app, flags, logging
 
 from lutjax import errors
 from lutjax.data import listing
+
+if TYPE_CHECKING:
+  from lutjax.commands import look_files
 
 # glibc's number for the most heaps that threads spread over, and what suffices.
 _M_ARENA_MAX, _ARENAS = -8, 2
@@ -113,6 +117,28 @@ def refuse_beside(mode: str, names: Sequence[str]) -> None:
   given = [f'--{name}' for name in names if flags.FLAGS[name].present]
   if given:
     raise errors.InputError(f'{", ".join(given)}: nothing to do with {mode}')
+
+
+def colour_spaces(
+  source: str | None, target: str | None, luts: Sequence[str]
+) -> 'look_files.Spaces | None':
+  """Returns the colour spaces that an OCIO config is asked for, if it is.
+
+  Args:
+    source: Value of `--from`.
+    target: Of `--to`.
+    luts: Of `--lut`.
+
+  Raises:
+    InputError: on one without the others.
+  """
+  from lutjax.commands import look_files
+
+  if source is None and target is None:
+    return None
+  if source is None or target is None or not luts:
+    raise errors.InputError('expected --from and --to together, with --lut=CONFIG.ocio')
+  return look_files.Spaces(source, target)
 
 
 def start_jax() -> None:

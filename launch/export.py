@@ -23,7 +23,7 @@ from lutjax import errors
 from . import binary
 
 if TYPE_CHECKING:
-  from lutjax.commands import look_files
+  pass
 
 _MODEL = flags.DEFINE_string(
   'model',
@@ -125,7 +125,7 @@ def main() -> Sequence[str]:
   """Writes the files; returns what failed."""
   if (_MODEL.value is None) == (not _LUT.value):
     raise errors.InputError('expected one of --model and --lut')
-  spaces = _spaces()
+  spaces = binary.colour_spaces(_FROM.value, _TO.value, _LUT.value)
   if _INFO.value:
     writing = ['out', 'format', 'size', 'max_error', 'level', 'bits', 'clip', 'look']
     writing += ['blend', 'domain', 'shaper', 'layout']
@@ -209,17 +209,6 @@ def _domain(texts: Sequence[str]) -> tuple[float, float]:
       f'--domain={",".join(texts)}: expected two rising numbers'
     ) from error
   return low, high
-
-
-def _spaces() -> 'look_files.Spaces | None':
-  """Returns the colour spaces that a config is asked for."""
-  from lutjax.commands import look_files
-
-  if _FROM.value is None and _TO.value is None:
-    return None
-  if _FROM.value is None or _TO.value is None or not _LUT.value:
-    raise errors.InputError('expected --from and --to together, with --lut=CONFIG.ocio')
-  return look_files.Spaces(_FROM.value, _TO.value)
 
 
 def _export_tables(model: str, out: str) -> Sequence[str]:

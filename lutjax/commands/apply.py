@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lutjax import errors, systems
-from lutjax.commands import image_batch, look_files, look_parts, video
+from lutjax.commands import image_batch, look_files, look_parts, pixel_blocks, video
 from lutjax.data import images, transfer_characteristics
 from lutjax.fit import mesh
 from lutjax.looks import decoding
@@ -21,8 +21,6 @@ from lutjax.types import Array
 
 Mapped = Callable[[np.ndarray], np.ndarray]
 
-# Pixels per device program: one program for images of every size.
-_BLOCK = 1 << 19
 # Pixels of an image that a lattice is compared with its network on, about.
 _COLOURS = 1 << 16
 
@@ -87,16 +85,7 @@ def _in_blocks(block: Callable[[Any, Array], Array], strength: float) -> Mapped:
   """Returns what maps images of all sizes through one compiled program."""
   share = jnp.float32(strength)
 
-  def whole(rgb: np.ndarray) -> np.ndarray:
-    flat = np.ascontiguousarray(rgb, np.float32).reshape(-1, 3)
-    out = np.empty_like(flat)
-    for start in range(0, len(flat), _BLOCK):
-      part = flat[start : start + _BLOCK]
-      padded = np.pad(part, [(0, _BLOCK - len(part)), (0, 0)])
-      out[start : start + _BLOCK] = np.asarray(block(padded, share))[: len(part)]
-    return out.reshape(rgb.shape)
-
-  return whole
+  return lambda rgb: pixel_blocks.mapped(lambda part: block(part, share), rgb)
 
 
 def apply_to_images(

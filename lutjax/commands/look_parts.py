@@ -4,16 +4,14 @@ import pathlib
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from lutjax.color import luminance
+from lutjax.commands import pixel_blocks
 
 Mapped = Callable[[np.ndarray], np.ndarray]
 
 PARTS = ('luminance', 'colour')
-# Pixels per device program: one program for images of every size.
-_BLOCK = 1 << 19
 # Values this far outside of [0, 1] are the same codes of 16 bits.
 _HALF_A_CODE = 0.5 / 65535
 
@@ -41,15 +39,7 @@ def applier(function: Mapped, only: str | None) -> Mapped:
   def parted(rgb: np.ndarray) -> np.ndarray:
     graded = function(rgb)
     pair = (rgb, graded) if only == 'luminance' else (graded, rgb)
-    colours, others = (np.asarray(part, np.float32).reshape(-1, 3) for part in pair)
-    out = np.empty_like(colours)
-    for start in range(0, len(out), _BLOCK):
-      blocks = [part[start : start + _BLOCK] for part in (colours, others)]
-      count = len(blocks[0])
-      padded = [np.pad(block, [(0, _BLOCK - count), (0, 0)]) for block in blocks]
-      found = _with_luminance_of(*map(jnp.asarray, padded))
-      out[start : start + count] = np.asarray(found)[:count]
-    return out.reshape(rgb.shape)
+    return pixel_blocks.mapped(_with_luminance_of, *pair)
 
   return parted
 
