@@ -5,23 +5,31 @@ import hashlib
 import os
 import pathlib
 import secrets
+import shutil
+import threading
+import time
 from collections.abc import Iterator
 
 from lutjax import errors
 
-# Ends every temporary name, so that a reader of the folder can tell.
+# Ends the name of every temporary folder, so that a reader can tell.
 TEMPORARY_SUFFIX = '.lutjax-tmp'
 _unfinished: set[pathlib.Path] = set()
+# Held while a temporary folder is made; `remove_unfinished` keeps it for ever.
+_making = threading.Lock()
+_SECONDS = 1.0
 
 
 @contextlib.contextmanager
 def replacing(
   path: str | os.PathLike, *, overwrite: bool = True
 ) -> Iterator[pathlib.Path]:
-  """Gives a temporary path beside `path`, renamed onto it on success.
+  """Gives a temporary path, renamed onto `path` on success.
 
-  The content is flushed to the disk before the rename. If the block raises,
-  the temporary file is removed and `path` stays as it was.
+  It has the same name, in a folder of its own beside `path`: once that is removed, a
+  thread that has yet to open the file cannot make it any more. The content is flushed
+  to the disk before the rename. If the block raises, the temporary file is removed
+  and `path` stays as it was.
 
   Args:
     path: Where the file shall be; its folder is made when missing.
@@ -35,14 +43,15 @@ def replacing(
       cannot be made or written to.
   """
   path = pathlib.Path(path)
-  unique = f'.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}'
-  short = path.name.encode()[:200].decode(errors='ignore')
-  temporary = path.with_name(short + unique + path.suffix)
+  folder = path.with_name(f'.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}')
   try:
     if path.exists() and not overwrite:
       raise errors.InputError(f'{path}: exists already; --overwrite replaces it')
     path.parent.mkdir(parents=True, exist_ok=True)
-    _unfinished.add(temporary)
+    with _making:
+      folder.mkdir()
+      _unfinished.add(folder)
+    temporary = folder / path.name
     yield temporary
     with open(temporary, 'rb') as file:
       os.fsync(file.fileno())
@@ -52,17 +61,27 @@ def replacing(
       f'{path}: cannot be written: {error.strerror or error}'
     ) from error
   finally:
-    # Where the folder is none, there is nothing to remove.
-    with contextlib.suppress(OSError):
-      temporary.unlink()
-    _unfinished.discard(temporary)
+    shutil.rmtree(folder, ignore_errors=True)
+    _unfinished.discard(folder)
 
 
 def remove_unfinished() -> None:
-  """Removes what `replacing` is about to write, in a process that is about to end."""
-  for temporary in list(_unfinished):
-    with contextlib.suppress(OSError):
-      temporary.unlink()
+  """Removes what `replacing` is about to write, in a process that is about to end.
+
+  What other threads begin from now on is not written.
+  """
+  # A thread may hang on a disk that does not answer.
+  _making.acquire(timeout=_SECONDS)
+  end = time.monotonic() + _SECONDS
+  for folder in list(_unfinished):
+    # Another thread may make its file while the folder is being removed.
+    while folder.exists() and time.monotonic() < end:
+      shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_unfinished(path: str | os.PathLike) -> bool:
+  """Returns whether `replacing` has made this path, or a folder in it."""
+  return TEMPORARY_SUFFIX in str(path)
 
 
 def write_bytes(

@@ -1,5 +1,7 @@
 import os
 import pathlib
+import subprocess
+import sys
 
 from absl.testing import absltest
 
@@ -26,6 +28,34 @@ class FilesTest(absltest.TestCase):
       self.assertEqual(temporary.suffix, '.png')
       temporary.write_bytes(b'new')
     self.assertEqual(path.read_bytes(), b'new')
+
+  def test_a_thread_that_has_yet_to_open_its_file_leaves_none(self):
+    code = """
+import os, sys, threading
+from lutjax import files
+given, removed, ended = (threading.Event() for _ in range(3))
+def write(path):
+  try:
+    with files.replacing(path) as temporary:
+      given.set()
+      removed.wait()
+      temporary.write_bytes(b'half')
+  finally:
+    ended.set()
+threading.Thread(target=write, args=(sys.argv[1],), daemon=True).start()
+given.wait()
+files.remove_unfinished()
+removed.set()
+ended.wait()
+threading.Thread(target=files.write_bytes, args=(sys.argv[2], b''), daemon=True).start()
+os._exit(7)
+"""
+    paths = (str(self.folder / 'a.png'), str(self.folder / 'b.png'))
+    ended = subprocess.run(
+      [sys.executable, '-c', code, *paths], stderr=subprocess.PIPE, check=False
+    )
+    self.assertEqual(ended.returncode, 7, ended.stderr)
+    self.assertEmpty(list(self.folder.iterdir()))
 
   def test_does_not_overwrite_unless_asked(self):
     path = self.folder / 'a.bin'

@@ -145,7 +145,7 @@ def _partition(
 ) -> tuple[list[Found], list[pathlib.Path]]:
   listed, skipped = [], []
   for path in sorted(paths):
-    hidden = path.name.startswith('.') or files.TEMPORARY_SUFFIX in path.name
+    hidden = path.name.startswith('.') or files.is_unfinished(path.relative_to(root))
     if path.suffix.lower() in extensions and not hidden:
       listed.append(Found(path, path.relative_to(root)))
     else:

@@ -294,8 +294,8 @@ def _sweep(folder: pathlib.Path) -> None:
     search = (
       owned.glob if owned == folder or owned.name == 'checkpoints' else owned.rglob
     )
-    for path in search(f'*{files.TEMPORARY_SUFFIX}*'):
-      path.unlink(missing_ok=True)
+    for path in list(search(f'*{files.TEMPORARY_SUFFIX}')):
+      shutil.rmtree(path, ignore_errors=True)
 
 
 def _drop_partial_line(folder: pathlib.Path, say: Callable[[str], None]) -> None:
