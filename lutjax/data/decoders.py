@@ -161,7 +161,7 @@ def from_webp(content: bytes, source: str, say: Say) -> Decoded:
   if decoder.is_animated:
     say(f'{source}: animated, only the first frame is read')
   colours = _PILLOW_COLOURS.get(decoder.mode, decoder.mode)
-  icc, exif, annotations = _from_info(decoder.info)
+  icc, exif, annotations = from_info(decoder.info)
   chunks = metadata.webp_to_chunks(content, source)
   # A frame of an animation has a header of 16 bytes before its own chunks.
   kinds = [data[16:20] if kind == b'ANMF' else kind for kind, data in chunks]
@@ -183,7 +183,7 @@ def from_avif(content: bytes, source: str, say: Say) -> Decoded:
   if decoder.is_animated:
     say(f'{source}: animated, only the first frame is read')
   head = avif.read_head(content, source)
-  icc, exif, annotations = _from_info(decoder.info)
+  icc, exif, annotations = from_info(decoder.info)
   space = avif.space_of(head)
   if icc is None and space is None:
     say(
@@ -237,10 +237,14 @@ def to_rgb(found: Decoded, source: str, *, convert: bool, say: Say) -> Decoded:
   return found._replace(pixels=pixels, colours='rgb', icc=icc)
 
 
-def _from_info(
+def from_info(
   info: Mapping[str | tuple[int, int], Any],
 ) -> tuple[bytes | None, bytes | None, annotations_lib.Annotations]:
-  """Returns profile, EXIF and the rest of what Pillow hands out of WebP and AVIF."""
+  """Returns profile, EXIF and the rest of what Pillow hands out of a picture.
+
+  Args:
+    info: Of a decoder of Pillow.
+  """
   exif = info.get('exif', b'').removeprefix(b'Exif\0\0') or None
   resolution = resolution_lib.from_exif(exif or b'')
   annotations = annotations_lib.Annotations(resolution=resolution)

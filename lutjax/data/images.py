@@ -6,7 +6,7 @@ orientation (which is kept, so viewers still turn the picture).
 
 PNG pixels go through libpng (imagecodecs) and TIFF through tifffile, because
 Pillow drops 16-bit colour to 8 bits; JPEG and WebP go through Pillow, EXR through its
-own bindings. AVIF, BMP, GIF and PPM are read but not written.
+own bindings. AVIF, JPEG XL, BMP, GIF and PPM are read but not written.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from lutjax import errors, files
 from lutjax.codec import annotations as annotations_lib
 from lutjax.codec import exif as exif_codec
 from lutjax.codec import exif_cleaning, fields, payload
-from lutjax.data import decoders, encoders, exr, listing, plain_pictures
+from lutjax.data import decoders, encoders, exr, jxl, listing, plain_pictures
 
 # Format by extension.
 EXTENSIONS = {
@@ -32,6 +32,7 @@ EXTENSIONS = {
   '.jpeg': 'JPEG',
   '.webp': 'WebP',
   '.avif': 'AVIF',
+  '.jxl': 'JPEG XL',
   '.exr': 'OpenEXR',
   '.bmp': 'BMP',
   '.gif': 'GIF',
@@ -53,6 +54,7 @@ _DECODERS = {
   'JPEG': decoders.from_jpeg,
   'WebP': decoders.from_webp,
   'AVIF': decoders.from_avif,
+  'JPEG XL': jxl.from_jxl,
   'OpenEXR': exr.from_exr,
   'BMP': plain_pictures.from_bmp,
   'GIF': plain_pictures.from_gif,
@@ -81,6 +83,8 @@ _SIGNATURES = (
   (b'v/1\x01', 'OpenEXR'),
   (b'P5', 'PPM'),
   (b'P6', 'PPM'),
+  (jxl.CODESTREAM, 'JPEG XL'),
+  (jxl.CONTAINER, 'JPEG XL'),
 )
 
 
