@@ -15,13 +15,17 @@ import numpy as np
 
 from lutjax import config as config_lib
 from lutjax.color import difference, spaces
-from lutjax.lut import checks
+from lutjax.lut import checks, interpolate, inverse, lattice, lattice_search
 from lutjax.types import Array
 
 # Greys that neutral checks read: those of 8 bits.
 GREYS = 256
 
 _CODES = 255
+# Uniform colours per axis that go through a look and back, and how near they must
+# come, in codes.
+_COLOURS = 20
+_NEAR = 1.0
 _CHANNELS = ('red', 'green', 'blue')
 
 
@@ -35,6 +39,7 @@ class Limits:
     reversed: Share of tetrahedra of a negative determinant, in percent.
     fall: Of a channel along its own axis, in codes; half a code is not seen.
     clipped: Share of nodes, and of colours, in percent.
+    lost: Share of colours that the inverse does not lead back to, in percent.
     chroma: Of greys, CIE76.
     chroma_2000: Of greys, CIEDE2000.
     grey_fall: Of the lightness of greys, in L*.
@@ -49,6 +54,7 @@ class Limits:
   reversed: float = 0.1
   fall: float = 0.5
   clipped: float = 1.0
+  lost: float = 1.0
   chroma: float = 2.0
   chroma_2000: float = 2.0
   grey_fall: float = 0.1
@@ -113,6 +119,21 @@ def neutrals(greys: np.ndarray) -> Neutrals:
   )
 
 
+def lost_colours(table: np.ndarray) -> float:
+  """Returns the share of colours that the exact inverse does not lead back to.
+
+  Other colours have the same output, as where a look clips or folds.
+
+  Args:
+    table: `[N, N, N, 3]` float32.
+  """
+  prepared = lattice_search.prepare(lattice.from_table(table))
+  centres = (np.arange(_COLOURS, dtype=np.float32) + 0.5) / _COLOURS
+  rgb = np.stack(np.meshgrid(*[centres] * 3, indexing='ij'), axis=-1).reshape(-1, 3)
+  back = np.asarray(_there_and_back(prepared, rgb))
+  return float(np.mean(np.abs(back - rgb).max(axis=-1) > _NEAR / _CODES))
+
+
 def check(table: np.ndarray, greys: np.ndarray, limits: Limits) -> list[Check]:
   """Checks a look.
 
@@ -122,28 +143,29 @@ def check(table: np.ndarray, greys: np.ndarray, limits: Limits) -> list[Check]:
       to the lightest that it takes.
     limits: What is too much.
   """
-  lost = checks.folding(table)
+  folding = checks.folding(table)
   falls = checks.falls(table)
   clipped = checks.clipping(table)
   bends = checks.bends(table)
   neutral = neutrals(greys)
+  lost = 100 * lost_colours(table)
   low, high = float(np.min(table)), float(np.max(table))
   slope = _CODES / (len(table) - 1)
   found = [
     _check(
       'folding',
-      100 * (lost.reversed + lost.flat),
+      100 * (folding.reversed + folding.flat),
       '%',
       limits.folding,
-      f'{100 * (lost.reversed + lost.flat):.2f} % of the tetrahedra are flat or turned '
-      'over: their determinant is not positive',
+      f'{100 * (folding.reversed + folding.flat):.2f} % of the tetrahedra are flat or '
+      'turned over: their determinant is not positive',
     ),
     _check(
       'reversed',
-      100 * lost.reversed,
+      100 * folding.reversed,
       '%',
       limits.reversed,
-      f'{100 * lost.reversed:.2f} % of the tetrahedra are turned over: colours come '
+      f'{100 * folding.reversed:.2f} % of the tetrahedra are turned over: colours come '
       'out in mirrored order, as where a look folds',
     ),
   ]
@@ -175,6 +197,14 @@ def check(table: np.ndarray, greys: np.ndarray, limits: Limits) -> list[Check]:
       limits.clipped,
       f'{100 * clipped.colours:.2f} % of uniform colours have a channel at 0 or 1, or '
       'outside',
+    ),
+    _check(
+      'round_trip',
+      lost,
+      '%',
+      limits.lost,
+      f'{lost:.2f} % of uniform colours do not come back through the inverse to '
+      f'{_NEAR:g} code',
     ),
     _check(
       'neutral_cie76',
@@ -264,6 +294,11 @@ def _check(name: str, figure: float, unit: str, limit: float, sentence: str) -> 
   # What is no number passes nothing.
   passes = math.isfinite(figure) and figure <= limit
   return Check(name, figure, unit, limit, 'pass' if passes else 'warn', sentence)
+
+
+@jax.jit
+def _there_and_back(prepared: lattice_search.Prepared, rgb: Array) -> Array:
+  return inverse.invert(prepared, interpolate.tetrahedral(prepared.lut.table, rgb)).rgb
 
 
 @jax.jit

@@ -52,7 +52,7 @@ class ChecksTest(parameterized.TestCase):
       self.assertEqual(set(check), keys)
       self.assertEqual(check['verdict'] == 'pass', check['figure'] <= check['limit'])
     text = (out / 'evaluate.md').read_text()
-    self.assertIn('13 of 15 checks pass, 2 warn (its own nodes, 5 x 5 x 5)', text)
+    self.assertIn('14 of 16 checks pass, 2 warn (its own nodes, 5 x 5 x 5)', text)
     self.assertIn(text, printed)
     page = (out / 'report.html').read_text()
     self.assertIn('greys become coloured', page)
@@ -80,7 +80,7 @@ class ChecksTest(parameterized.TestCase):
       'evaluate', lut='identity', strict=True, set=['folding=0', 'clipped=0']
     )
     self.assertEmpty(problems)
-    self.assertIn('15 of 15 checks pass, 0 warn', printed)
+    self.assertIn('16 of 16 checks pass, 0 warn', printed)
 
   def test_curves_are_checked_as_one_lattice(self):
     _, printed = in_process.run('evaluate', lut=CASES / 'shaper_ranges.cube')
