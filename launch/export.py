@@ -79,9 +79,10 @@ _DOMAIN = flags.DEFINE_list(
 )
 _SHAPER = flags.DEFINE_string(
   'shaper',
-  'none',
+  None,
   'How the nodes of such a lattice are placed: none (evenly) or log (by a curve in '
-  'front, for scene-linear inputs).',
+  'front, for scene-linear inputs); by default none, or with --max_error whichever '
+  'takes fewer nodes.',
   allow_override=True,
 )
 _CLIP = flags.DEFINE_bool(

@@ -11,9 +11,9 @@ from lutjax import artefacts, errors, files, systems
 from lutjax import config as config_lib
 from lutjax.codec import container, labels
 from lutjax.commands import selection
-from lutjax.data import images, luts
+from lutjax.data import images, luts, ocio_files
 from lutjax.fit import runs
-from lutjax.lut import cube, lattice, split, tabulate
+from lutjax.lut import chain, cube, lattice, split, tabulate
 from lutjax.types import Model
 
 # Nodes per axis, at least, at which looks with curves are split.
@@ -45,9 +45,23 @@ def describe(path: str) -> Iterator[str]:
 def describe_lut(path: str) -> Iterator[str]:
   """Describes a LUT file in lines.
 
+  Args:
+    path: The file, or `identity`.
+
   Raises:
     InputError: where it cannot be read.
   """
+  if path == 'identity':
+    yield 'identity: gives every colour back, at any size'
+    return
+  if pathlib.Path(path).suffix.lower() in (*ocio_files.EXTENSIONS, *ocio_files.NAMED):
+    content = files.read_bytes(path, error=errors.LutError)
+    steps = ocio_files.decode(content, path)
+    yield f'{path}: {chain.describe(steps)}, sha256 {files.digest(content)}'
+    lut = chain.as_lut(steps)
+    if lut is not None:
+      yield from _lut(lut)
+    return
   notes: list[str] = []
   looks, problems = luts.load([path], say=notes.append)
   yield from notes
@@ -59,17 +73,21 @@ def describe_lut(path: str) -> Iterator[str]:
       held = cube.read(path)
       yield f'  .cube {held.kind}, title {held.title!r}'
       yield from (f'  # {comment}' for comment in held.comments)
-    if look.lut.shaper is not None:
-      curves, domain = look.lut.shaper
-      yield f'  curves of {len(curves)} nodes, domain {_spans(domain)}'
-    size = ' x '.join(map(str, look.lut.table.shape[:-1]))
-    yield f'  lattice of {size} nodes, domain {_spans(look.lut.domain)}'
-    if look.lut.knots is not None:
-      yield '  its nodes are not evenly spaced'
-    table = np.asarray(look.lut.table)
-    yield f'  values from {table.min():g} to {table.max():g}'
-    if table.ndim == 4 and table.shape[-1] == 3:
-      yield _parts(look.lut)
+    yield from _lut(look.lut)
+
+
+def _lut(lut: lattice.Lut) -> Iterator[str]:
+  if lut.shaper is not None:
+    curves, domain = lut.shaper
+    yield f'  curves of {len(curves)} nodes, domain {_spans(domain)}'
+  size = ' x '.join(map(str, lut.table.shape[:-1]))
+  yield f'  lattice of {size} nodes, domain {_spans(lut.domain)}'
+  if lut.knots is not None:
+    yield '  its nodes are not evenly spaced'
+  table = np.asarray(lut.table)
+  yield f'  values from {table.min():g} to {table.max():g}'
+  if table.ndim == 4 and table.shape[-1] == 3:
+    yield _parts(lut)
 
 
 def _parts(lut: lattice.Lut) -> str:

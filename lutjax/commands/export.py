@@ -50,7 +50,8 @@ class Options(NamedTuple):
     layout: Of pictures, one of `tiles.LAYOUTS`; strips have `size` nodes per axis.
     bits: Of Hald images, 8 or 16.
     domain: Inputs that lattices made of a chain of steps keep.
-    shaper: How their nodes are placed, see `chain.bake`.
+    shaper: How their nodes are placed, see `chain.bake`; None for `none`, or with
+      `max_error` for whichever takes fewest nodes.
     clip: Whether Hald images may cut values outside [0, 1].
     overwrite: Whether files that are there may be replaced.
     max_error: Instead of a size: the largest CIEDE2000 that `.cube` and `.npz` may be
@@ -62,7 +63,7 @@ class Options(NamedTuple):
   bits: int = 16
   layout: str = 'hald'
   domain: tuple[float, float] = (0.0, 1.0)
-  shaper: str = 'none'
+  shaper: str | None = None
   clip: bool = False
   overwrite: bool = False
   max_error: float | None = None
@@ -167,7 +168,8 @@ def write(
       files.write_bytes(path, content, overwrite=overwrite)
       return
   if look.chain is not None and (form == 'hald' or options.max_error is not None):
-    look = _of_steps(look.chain, options)
+    dense = options.shaper is None and form not in ('hald', *ocio_writing.FORMATS)
+    look = _of_steps(look.chain, options, dense=dense)
   elif look.chain is not None:
     look = _of_chain(look.chain, path, options, say)
   if form == 'hald':
@@ -212,7 +214,7 @@ def _check(formats: Sequence[str], options: Options) -> None:
   low, high = options.domain
   if not -np.inf < low < high < np.inf:
     raise errors.InputError(f'--domain={low:g},{high:g}: expected two rising numbers')
-  if options.shaper not in chain_lib.SHAPERS:
+  if options.shaper not in (None, *chain_lib.SHAPERS):
     raise errors.InputError(
       f'--shaper={options.shaper}: expected one of {", ".join(chain_lib.SHAPERS)}'
     )
@@ -221,7 +223,7 @@ def _check(formats: Sequence[str], options: Options) -> None:
     raise errors.InputError(f'--max_error={wanted:g}: expected a number above 0')
   flat = [form for form in formats if form in ocio_writing.FORMATS]
   flat = [f for f in flat if f not in (*ocio_writing.WITH_CURVES, *ocio_writing.STEPS)]
-  if flat and options.shaper != DEFAULTS.shaper:
+  if flat and options.shaper not in (None, 'none'):
     raise errors.InputError(
       f'--shaper={options.shaper}: found --format={flat[0]}, which holds no curves'
     )
@@ -299,12 +301,15 @@ def _as_steps(options: Options) -> bool:
   return (options.size, options.domain, options.shaper) == usual
 
 
-def _of_steps(chain: chain_lib.Chain, options: Options) -> look_files.Look:
+def _of_steps(
+  chain: chain_lib.Chain, options: Options, *, dense: bool
+) -> look_files.Look:
   """Returns a chain as a look that is baked to any size."""
-  domain, shaper = options.domain, options.shaper
+  bake = functools.partial(chain_lib.bake, chain, domain=options.domain)
   return look_files.Look(
-    functools.partial(chain_lib.bake, chain, domain=domain, shaper=shaper),
+    functools.partial(bake, shaper=options.shaper or 'none'),
     network=functools.partial(chain_lib.apply, chain),
+    dense=functools.partial(bake, shaper='log') if dense else None,
   )
 
 
@@ -313,7 +318,8 @@ def _of_chain(
 ) -> look_files.Look:
   """Returns a chain as a baked LUT, and reports the error between its nodes."""
   size = options.size or decoding.EXPORT_SIZE
-  lut = chain_lib.bake(chain, size, domain=options.domain, shaper=options.shaper)
+  shaper = options.shaper or 'none'
+  lut = chain_lib.bake(chain, size, domain=options.domain, shaper=shaper)
 
   def off(rgb: Array) -> Array:
     return np.abs(_read_steps(chain, rgb) - _read(lut, rgb)).max(axis=-1)

@@ -7,6 +7,8 @@ not those of the next: the sizes are tried from the smallest on.
 """
 
 import functools
+import itertools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -43,7 +45,8 @@ class Choice(NamedTuple):
     size = len(self.lut.table)
     if self.found is None:
       return f'{size}^3 nodes, those of the file: not off'
-    return f'{size}^3 nodes: {_describe(self.found, self.behind)}'
+    dense = ' behind a log curve' * (self.lut.shaper is not None and not self.behind)
+    return f'{size}^3 nodes{dense}: {_describe(self.found, self.behind)}'
 
 
 def smallest(
@@ -54,8 +57,9 @@ def smallest(
 ) -> Choice:
   """Returns the smallest lattice of a look that holds an error.
 
-  Curves in front of a lattice stay there, and only the lattice is made smaller. The
-  nodes of a file are tried too, where their number comes.
+  Curves in front of a lattice stay there, and only the lattice is made smaller. A look
+  that can be `dense` is tried with and without its curve at every size. The nodes of a
+  file are tried too, where their number comes.
 
   Args:
     look: A look of three channels.
@@ -73,11 +77,12 @@ def smallest(
     kept, curves, lut = len(own.table), own.shaper, own._replace(shaper=None)
     sizes.add(kept)
     decode = functools.partial(tabulate.bake, lut, method='tetrahedral')
-  truth, closest = _truth(look, lut), ''
-  for size in sorted(sizes):
+  truth, closest = _truth(look, lut), (math.inf, '')
+  ways = [decode] if look.dense is None else [decode, look.dense]
+  for size, bake in itertools.product(sorted(sizes), ways):
     if own is not None and size == kept:
       return Choice(own, None)
-    baked = decode(size)
+    baked = bake(size)
     found = tabulate.deviation(
       lambda rgb, baked=baked: _difference(truth(rgb), _read(baked, rgb)),
       baked,
@@ -87,10 +92,11 @@ def smallest(
       baked = baked._replace(shaper=curves)
     if found.largest <= max_error:
       return Choice(baked, found, curves is not None)
-    closest = f'{_describe(found, curves is not None)} at {size}^3 nodes'
+    words = f'{_describe(found, curves is not None)} at {size}^3 nodes'
+    closest = min(closest, (found.largest, words))
   raise errors.InputError(
-    f'--max_error={max_error:g}: found {closest}, the most that are '
-    'tried; expected a larger error, or --size'
+    f'--max_error={max_error:g}: found {closest[1]}, the closest that was tried; '
+    'expected a larger error, or --size'
   )
 
 

@@ -23,6 +23,7 @@ class Look(NamedTuple):
       for the caller to jit; None for a file, and for looks run backwards.
     title: Of the file.
     comments: Of the file.
+    dense: Like `decode`, with a curve in front that places nodes densely in the dark.
     chain: The steps of a file or of a transform between colour spaces, where they are
       more than one LUT; `own` is None then.
   """
@@ -32,6 +33,7 @@ class Look(NamedTuple):
   network: Callable[[Array], Array] | None = None
   title: str = ''
   comments: tuple[str, ...] = ()
+  dense: Callable[[int], lattice.Lut] | None = None
   chain: chain_lib.Chain | None = None
 
 

@@ -298,7 +298,7 @@ def _check(name: str, figure: float, unit: str, limit: float, sentence: str) -> 
 
 @jax.jit
 def _there_and_back(prepared: lattice_search.Prepared, rgb: Array) -> Array:
-  return inverse.invert(prepared, interpolate.tetrahedral(prepared.lut.table, rgb)).rgb
+  return inverse.invert(prepared, interpolate.sample(prepared.lut, rgb)).rgb
 
 
 @jax.jit

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import pathlib
+import unittest
 
 import jax
 import numpy as np
@@ -11,9 +12,16 @@ from lutjax.baselines.mulut import artefact, published
 from lutjax.baselines.mulut import model as mulut
 from lutjax.codec import labels
 from lutjax.commands import describe
+from lutjax.data import ocio_writing
 from lutjax.fit import runs
 from lutjax.looks import task as looks
+from lutjax.lut import chain, lattice
 from lutjax.systems.nilut import model as nilut
+
+try:
+  import PyOpenColorIO as ocio
+except ImportError:
+  ocio = None
 
 CASES = pathlib.Path(__file__).parent.parent / 'cases'
 _LABEL = labels.Label('film', ((0.0,) * 3, (4.0,) * 3), (0.0, 16.0))
@@ -91,6 +99,22 @@ class DescribingTest(absltest.TestCase):
     self.assertIn(hashlib.sha256(named.read_bytes()).hexdigest(), text)
     self.assertRegex(text, r'lattice of \d+ x \d+ x \d+ nodes, domain 0 to 1')
     self.assertIn('0x1A', next(describe.describe_lut(str(CASES / 'ctrl_z.cube'))))
+
+  @unittest.skipIf(ocio is None, 'needs opencolorio')
+  def test_steps_are_named_and_not_baked(self):
+    (line,) = describe.describe_lut('identity')
+    self.assertIn('gives every colour back', line)
+    steps = self.folder / 'a.clf'
+    matrix = chain.Matrix(2 * np.eye(3, dtype=np.float32), np.zeros(3, np.float32))
+    shaper = lattice.Shaper(np.ones((3, 3), np.float32), np.float32([[0] * 3, [1] * 3]))
+    for one, more in (
+      ((matrix,), []),
+      ((shaper,), ['curves', 'lattice', 'values', 'of']),
+    ):
+      steps.write_bytes(ocio_writing.encode(one, 'clf'))
+      first, *rest = describe.describe_lut(str(steps))
+      self.assertIn(f'{steps}: {chain.describe(one)}, sha256 ', first)
+      self.assertEqual([line.split()[0] for line in rest], more)
 
   def test_an_image_without_a_payload(self):
     text = '\n'.join(describe.describe(str(CASES / 'pair_after.png')))

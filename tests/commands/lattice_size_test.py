@@ -10,7 +10,7 @@ from absl.testing import absltest, parameterized
 from lutjax import errors
 from lutjax.color import difference, spaces
 from lutjax.commands import export, lattice_size, look_files
-from lutjax.lut import cube, lattice, tabulate
+from lutjax.lut import chain, cube, lattice, tabulate
 
 try:
   import PyOpenColorIO as ocio
@@ -122,10 +122,28 @@ class SmallestTest(parameterized.TestCase):
     with self.assertRaisesRegex(
       errors.InputError,
       r'no.cube: --max_error=0.001: found [\d.]+ CIEDE2000 off at most, at .* at 9\^3 '
-      'nodes, the most that are tried; expected a larger error, or --size$',
+      'nodes, the closest that was tried; expected a larger error, or --size$',
     ):
       self.write(look, 'no.cube', 0.001)
     self.assertFalse((self.folder / 'no.cube').exists())
+
+  def test_a_log_curve_in_front_is_taken_where_it_takes_fewer_nodes(self):
+    halved = chain.Matrix(np.eye(3, dtype=np.float32) / 2, np.zeros(3, np.float32))
+    # x^(1/3) of scene-linear light, straight below 0.001.
+    numbers = (1 / 3, 1.0, 0.0, 1.0, 0.0, 0.001, 100.0, 0.0)
+    dark = chain.Power(*(np.float32([number] * 3) for number in numbers))
+    found = {}
+    for name, steps in (('even', (halved,)), ('dark', (dark,))):
+      options = export.Options(max_error=2.0)
+      look = look_files.of_chain(steps)
+      lines = []
+      path = self.folder / f'{name}.cube'
+      export.write(look, path, 'cube', options, say=lines.append)
+      got = cube.read(path).lut
+      found[name] = got.shaper is not None
+    self.assertEqual(found, {'even': False, 'dark': True})
+    message = r'dark.cube: \d+\^3 nodes behind a log curve: .* off at most'
+    self.assertRegex(lines[-1], message)
 
   def test_an_inverse_is_measured_against_a_finer_one(self):
     look = look_files.Look(
