@@ -23,3 +23,12 @@ class ImageError(InputError):
 
 class ArtefactError(InputError):
   """An artefact that is cut short, altered, foreign or of a newer version."""
+
+
+def printable(name: bytes) -> str:
+  """Returns a name that a file has, for a message of one line.
+
+  Args:
+    name: Bytes of any kind, taken as Latin-1.
+  """
+  return ''.join(c if c.isprintable() else '?' for c in name.decode('latin-1'))

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lutjax import errors
 from lutjax.codec import metadata, photoshop
 from lutjax.codec import payload as payload_lib
 from lutjax.codec import resolution as resolution_lib
@@ -133,12 +134,7 @@ def with_size(annotations: Annotations, height: int, width: int) -> Annotations:
 
 def keyword(chunk: metadata.Chunk) -> str:
   """Returns the keyword of a text chunk, made printable."""
-  return printable(bytes(chunk.data[:80]).partition(b'\0')[0])
-
-
-def printable(name: bytes) -> str:
-  """Returns a name from a file, made printable."""
-  return ''.join(c if c.isprintable() else '?' for c in name.decode('latin-1'))
+  return errors.printable(bytes(chunk.data[:80]).partition(b'\0')[0])
 
 
 def listed(names: Sequence[str]) -> str:

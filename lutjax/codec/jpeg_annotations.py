@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lutjax import errors
 from lutjax.codec import annotations as annotations_lib
 from lutjax.codec import metadata, photoshop
 from lutjax.codec import resolution as resolution_lib
@@ -94,5 +95,5 @@ def _is_known(marker: int, data: bytes) -> bool:
 
 
 def _name(marker: int, data: bytes) -> str:
-  word = annotations_lib.printable(data[:32].partition(b'\0')[0])
+  word = errors.printable(data[:32].partition(b'\0')[0])
   return f'APP{marker - _APP0} {word}'.rstrip()

@@ -59,7 +59,7 @@ def png_to_chunks(content: bytes, source: str) -> list[Chunk]:
       )
     length, kind = struct.unpack_from('>I4s', content, offset)
     end = offset + 12 + length
-    name = kind.decode('ascii', 'backslashreplace')
+    name = errors.printable(kind)
     if end > len(content):
       raise errors.ImageError(
         f'{source}: found {len(content) - offset - 12} bytes of PNG chunk {name} '

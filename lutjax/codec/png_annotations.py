@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lutjax import errors
 from lutjax.codec import annotations as annotations_lib
 from lutjax.codec import carriers, metadata, photoshop
 from lutjax.codec import resolution as resolution_lib
@@ -69,7 +70,7 @@ def read(chunks: Sequence[metadata.Chunk], source: str) -> Found:
     elif kind == b'pHYs':
       resolution = resolution_lib.from_png(bytes(data))
     elif kind[:1].islower() and kind not in (*COLOUR, *_KNOWN):
-      lost.append(annotations_lib.printable(kind))
+      lost.append(errors.printable(kind))
   exif, xmp, resources, unread = _from_raw(raw, metadata.png_exif(chunks), xmp)
   icc = metadata.png_icc(chunks, source) or raw.get(b'icc') or raw.get(b'icm')
   annotations = annotations_lib.Annotations(
@@ -126,7 +127,7 @@ def _from_raw(
         found = photoshop.with_iptc((), data)
       resources += tuple(r for r in found if r not in resources)
     elif name not in (b'icc', b'icm') or not data:
-      unread.append(f'raw profile "{annotations_lib.printable(name)}"')
+      unread.append(f'raw profile "{errors.printable(name)}"')
   return exif, xmp, resources, unread
 
 

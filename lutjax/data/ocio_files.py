@@ -159,6 +159,8 @@ def _check_content(content: bytes, suffix: str, source: str) -> None:
       )
   if suffix == '.3dl':
     _check_3dl(content, source)
+  if suffix == '.csp':
+    _check_csp(content, source)
 
 
 def _check_3dl(content: bytes, source: str) -> None:
@@ -172,6 +174,20 @@ def _check_3dl(content: bytes, source: str) -> None:
           f'{source}: line {number}: found input codes that fall, expected rising ones'
         )
       return
+
+
+def _check_csp(content: bytes, source: str) -> None:
+  """Refuses metadata without an end, for which OpenColorIO looks for ever."""
+  start = 0
+  for number, row in enumerate(content.lower().split(b'\n'), 1):
+    if not start and row.startswith(b'begin metadata'):
+      start = number
+    elif start and row.startswith(b'end metadata'):
+      start = 0
+  if start:
+    raise errors.LutError(
+      f'{source}: line {start}: found no end of the metadata, expected END METADATA'
+    )
 
 
 @contextlib.contextmanager

@@ -53,6 +53,8 @@ class MetadataTest(absltest.TestCase):
     for content, message in (
       (bytes(flipped), 'wrong checksum in PNG chunk IDAT at byte 33: .*damaged'),
       (png[:-1], 'a.png: found the end of the file at byte .* cut short'),
+      (png[:34] + b'\n' + png[35:], 'found .* at byte 33'),
+      (png[:37] + b'\r\nAT' + png[41:], r'in PNG chunk \?\?AT at byte 33'),
       (png[:60], 'found 15 bytes of PNG chunk IDAT at byte 33, expected'),
     ):
       with self.assertRaisesRegex(errors.ImageError, message):

@@ -165,6 +165,11 @@ class DecodeTest(_OracleTest):
     ('a.spi1d', _SPI1D.replace('Length 4', 'Length 3'), 'Too many entries'),
     ('a.spi1d', _SPI1D.replace('.6', 'inf'), 'NaN or infinite'),
     ('a.csp', _CSP.replace('2\n0 1\n0 1\n' * 3, ''), 'Prelut'),
+    (
+      'a.csp',
+      _CSP.replace('3D\n', '3D\nBEGIN METADATA\na\rEND METADATA\n'),
+      'line 3: found no end of the metadata',
+    ),
     ('a.3dl', _3DL.replace('512', '128'), 'line 1: found input codes that fall'),
     ('a.3dl', _3DL[:-9], 'found what OpenColorIO cannot read, expected a .3dl LUT'),
     ('a.clf', '<!DOCTYPE a [<!ENTITY b "c">]>' + _CLF, 'found <!DOCTYPE, expected XML'),
