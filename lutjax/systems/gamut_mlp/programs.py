@@ -156,7 +156,7 @@ class Programs:
     full = devices.size * group_size
     filled = [*samples, *[samples[-1]] * (full - len(samples))]
     stacked = [np.stack(leaves) for leaves in zip(*filled)]
-    one = functools.partial(_solve, config, in_gamut)
+    one = functools.partial(solve_waves, config, in_gamut)
     many = mesh_lib.over_models(one, devices, group_size)
     placed = mesh_lib.place(stacked, devices)
     weights = np.asarray(self.call(('solve', config, in_gamut, full), many, *placed))
@@ -361,7 +361,19 @@ def inputs_of(codes: Array, where: Array) -> Array:
   return jnp.concatenate([where[:, :2], colour, where[:, 2:]], axis=-1)
 
 
-def _solve(config: seeded.Config, in_gamut: tuple[float, ...], *arrays: Array) -> Array:
+def solve_waves(
+  config: seeded.Config, in_gamut: tuple[float, ...], *arrays: Array
+) -> Array:
+  """Fits the seeded waves of one image.
+
+  Args:
+    config: Of the waves.
+    in_gamut: As `Programs.solve` takes them, K.
+    *arrays: What `samples_of` takes.
+
+  Returns:
+    Weights `[K, waves + 9, 3]`.
+  """
   samples, mixes = mixed(samples_of(*arrays), in_gamut)
   return seeded.solve(config, samples, mixes)
 
