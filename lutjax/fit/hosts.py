@@ -137,14 +137,19 @@ def count_all() -> int:
   return jax.process_count() if joined() else 1
 
 
+def index() -> int:
+  """Returns the number of this process, from 0."""
+  return jax.process_index() if joined() else 0
+
+
 def is_first() -> bool:
   """Returns whether this process writes and speaks."""
-  return not joined() or jax.process_index() == 0
+  return index() == 0
 
 
 def share(items: Sequence[_T]) -> Sequence[_T]:
   """Returns the items that this process does on its own: every n-th."""
-  return items[jax.process_index() :: count_all()] if joined() else items
+  return items[index() :: count_all()]
 
 
 def leave() -> None:
@@ -172,7 +177,7 @@ def fault_of(error: Exception) -> str:
     if any(word in str(error) for word in _LOST):
       return _Joined.fault
   traceback.print_exception(error)
-  return f'{type(error).__name__} in process {jax.process_index()}; see {_Joined.log}'
+  return f'{type(error).__name__} in process {index()}; see {_Joined.log}'
 
 
 def meet() -> None:
