@@ -119,7 +119,8 @@ def programs_for(
   group_size = group_size or mesh.default_group_size(devices)
   group_size = min(group_size, jobs)
   count = max(1, min(devices.size, jobs // group_size))
-  split = task.split and jobs == 1
+  far = hosts.joined() or devices.devices.flat[0].platform != 'cpu'
+  split = jobs == 1 and (task.split == 'all' or (task.split != 'none' and far))
   if split:
     batch, processes = experiment.fit.batch_size, hosts.count_all()
     if batch % processes:
