@@ -85,6 +85,13 @@ _PEER_SECONDS = flags.DEFINE_integer(
   lower_bound=1,
   allow_override=True,
 )
+_START_SECONDS = flags.DEFINE_integer(
+  'start_seconds',
+  300,
+  'For how long processes wait for all others to start; with --coordinator.',
+  lower_bound=1,
+  allow_override=True,
+)
 _SET = flags.DEFINE_multi_string(
   'set', [], 'Config field, as key=value; may be repeated.', allow_override=True
 )
@@ -136,9 +143,9 @@ def _join() -> None:
     _NUM_PROCESSES.value,
     _PROCESS_ID.value,
   )
-  counted = ['num_processes', 'process_id']
+  counted, waits = ['num_processes', 'process_id'], ['peer_seconds', 'start_seconds']
   if coordinator is None:
-    binary.refuse_beside('a fit without --coordinator', [*counted, 'peer_seconds'])
+    binary.refuse_beside('a fit without --coordinator', [*counted, *waits])
     return
   if coordinator == 'auto':
     binary.refuse_beside('--coordinator=auto', counted)
@@ -156,7 +163,12 @@ def _join() -> None:
         f'--process_id: found {index}, expected a number below --num_processes={count}'
       )
   hosts.join(
-    coordinator, count, index, out=_OUT.value, peer_seconds=_PEER_SECONDS.value
+    coordinator,
+    count,
+    index,
+    out=_OUT.value,
+    peer_seconds=_PEER_SECONDS.value,
+    start_seconds=_START_SECONDS.value,
   )
 
 

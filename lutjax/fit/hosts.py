@@ -17,6 +17,7 @@ import math
 import os
 import pathlib
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -60,7 +61,8 @@ def join(
   index: int | None,
   *,
   out: str | os.PathLike,
-  peer_seconds: int,
+  peer_seconds: int = 100,
+  start_seconds: int = 300,
 ) -> None:
   """Connects this process to the others of its command, before any device is used.
 
@@ -74,10 +76,14 @@ def join(
     index: Of this process, from 0; None with `auto`.
     out: The run folder, which all processes see.
     peer_seconds: After which a process that is silent counts as dead.
+    start_seconds: For which this process waits for the others to start.
 
   Raises:
-    InputError: where `auto` finds nothing.
+    InputError: where `auto` finds nothing, or the port cannot be had.
   """
+  automatic = coordinator == 'auto'
+  if index == 0 and not automatic:
+    _check_port(coordinator)
   folder = pathlib.Path(out).resolve() / FOLDER
   try:
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,26 +100,30 @@ def join(
   stdout = _turn_aside(log)
   _Joined.log = str(path)
   _Joined.fault = (
-    f'--coordinator={coordinator}: the processes did not find each other, or its port '
-    f'is taken; see {path}'
+    f'--coordinator={coordinator}: the processes did not find each other within '
+    f'{start_seconds} s; see {path}'
   )
-  automatic = coordinator == 'auto'
   try:
     jax.distributed.initialize(
       None if automatic else coordinator,
       count,
       index,
+      initialization_timeout=start_seconds,
       heartbeat_timeout_seconds=peer_seconds,
       # The others wait while process 0 writes the report.
       shutdown_timeout_seconds=_FOREVER,
       cluster_detection_method=None if automatic else 'deactivate',
     )
-  except ValueError as error:
+  except (ValueError, RuntimeError) as error:
     path.unlink()
     _Joined.log = ''
+    reason = str(error).partition('\n')[0]
+    wanted = (
+      'expected a SLURM, Open MPI, TPU pod or Kubernetes job that says which process '
+      'this is; see docs/hosts.md'
+    )
     raise errors.InputError(
-      f'--coordinator={coordinator}: found no SLURM, Open MPI, TPU pod or Kubernetes '
-      f'job here, expected one ({error}); see docs/hosts.md'
+      f'--coordinator={coordinator}: {reason}{f"; {wanted}" if automatic else ""}'
     ) from error
   _Joined.log = str(path.replace(folder / f'{jax.process_index()}.log'))
   _Joined.fault = (
@@ -308,6 +318,19 @@ def devices(most: int | None = None) -> list[jax.Device]:
   if most is not None:
     each = max(1, min(each, math.ceil(most / len(owned))))
   return [device for index in sorted(owned) for device in owned[index][:each]]
+
+
+def _check_port(coordinator: str) -> None:
+  """Refuses a port that is taken, which the runtime does not survive."""
+  port = int(coordinator.rpartition(':')[2])
+  try:
+    with socket.create_server(('', port)):
+      pass
+  except (OSError, OverflowError) as error:
+    reason = getattr(error, 'strerror', None) or error
+    raise errors.InputError(
+      f'--coordinator={coordinator}: port {port} cannot be had: {reason}'
+    ) from error
 
 
 def _same(tree: PyTree) -> PyTree:
