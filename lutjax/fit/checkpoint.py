@@ -97,15 +97,13 @@ def _read(folder: Any, like: _State) -> Any:
     primary_host=jax.process_index(), active_processes={jax.process_index()}
   )
   handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
-  with ocp.Checkpointer(handler, multiprocessing_options=alone) as reader:
-    saved = reader.metadata(folder).item_metadata.tree
-    rows = saved['step'].shape
+  rows = handler.metadata(folder).tree['step'].shape
 
-    def target(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
-      return np.zeros((*rows, *leaf.shape[len(rows) :]), leaf.dtype)
+  def target(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
+    return np.zeros((*rows, *leaf.shape[len(rows) :]), leaf.dtype)
 
-    wanted = jax.tree.map(target, jax.eval_shape(_raw, like))
-    return reader.restore(folder, args=ocp.args.StandardRestore(wanted))
+  wanted = jax.tree.map(target, jax.eval_shape(_raw, like))
+  return handler.restore(folder, args=ocp.args.StandardRestore(wanted))
 
 
 def _raw(state: _State) -> _State:

@@ -35,6 +35,11 @@ _FOREVER = 7 * 24 * 3600
 # Of errors of programs whose peers are gone.
 _LOST = ('Gloo', 'NCCL', 'coordination', 'UNAVAILABLE', 'heartbeat')
 
+_LOST_PEER = (
+  'another process of this run has ended, and so does this one; the same commands go '
+  'on from the last checkpoint; see {}'
+)
+
 _T = TypeVar('_T')
 _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int)
 
@@ -125,12 +130,9 @@ def join(
     raise errors.InputError(
       f'--coordinator={coordinator}: {reason}{f"; {wanted}" if automatic else ""}'
     ) from error
+  _Joined.fault = _LOST_PEER.format(path)
   _Joined.log = str(path.replace(folder / f'{jax.process_index()}.log'))
-  _Joined.fault = (
-    f'another process of this run has ended, and so does this one (process '
-    f'{jax.process_index()} of {count_all()}); the same commands go on from the last '
-    f'checkpoint; see {_Joined.log}'
-  )
+  _Joined.fault = _LOST_PEER.format(_Joined.log)
   if is_first():
     sys.stdout = stdout
   else:
@@ -183,9 +185,9 @@ def fault_of(error: Exception) -> str:
     error: That a peer's end may have caused; any other is a defect, and its traceback
       is printed.
   """
-  if isinstance(error, jax.errors.JaxRuntimeError):
-    if any(word in str(error) for word in _LOST):
-      return _Joined.fault
+  lost = any(word in str(error) for word in _LOST)
+  if lost and isinstance(error, jax.errors.JaxRuntimeError):
+    return _Joined.fault
   traceback.print_exception(error)
   return f'{type(error).__name__} in process {index()}; see {_Joined.log}'
 

@@ -174,9 +174,7 @@ def open_run(
   lock = hosts.by_first(opened, f'--out={folder}')
   try:
     run = Run(folder, lock, artefact_name)
-    hosts.agree(f'--out={folder}', sorted(run.done))
-    if hosts.joined():
-      hosts.agree(f'--out={folder}', read_record(folder))
+    hosts.agree(f'--out={folder}', [(folder / RECORD).exists(), *sorted(run.done)])
     return run
   except BaseException:
     if lock is not None:

@@ -20,13 +20,15 @@ from tests.launch import in_process
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 _SECONDS = 60  # For an end that was made.
-_QUICK = ('segment_steps=10', 'checkpoint_seconds=0', 'pictures=none', 'nodes=5')
+_QUICK = (
+  *('segment_steps=10', 'checkpoint_seconds=0', 'pictures=none', 'nodes=5'),
+  *('random_colours=64', 'photo_colours=64'),
+)
 _FLEET = ('widths=8', 'activations=relu', 'steps=120', *_QUICK)
 _TRAINING = (
   *('widths=(8,)', 'blocks=1', 'conditioned=(1,)', 'gains=()', 'activation=tanh'),
   *('turned=false', 'loss=l1', 'precision=fp32', 'mended=false', 'balance=0'),
-  *('batch_size=64', 'warmup_steps=0', 'random_colours=64', 'photo_colours=64'),
-  *('steps=80', *_QUICK),
+  *('batch_size=64', 'warmup_steps=0', 'steps=80', *_QUICK),
 )
 
 
@@ -36,7 +38,7 @@ class FitHostsTest(parameterized.TestCase):
     self.folder = pathlib.Path(self.create_tempdir().full_path)
     self.luts = self.folder / 'luts'
     self.luts.mkdir()
-    for gamma in (0.5, 0.7, 0.9, 1.2, 1.4):
+    for gamma in (0.7, 0.9, 1.2):
       lut = lattice.from_table(lattice.identity(5) ** gamma)
       (self.luts / f'{gamma}.cube').write_bytes(cube.render(lut))
 
@@ -126,7 +128,7 @@ class FitHostsTest(parameterized.TestCase):
     alone = self.folder / 'alone'
     self.in_process('nilut', _FLEET, alone)
     names = sorted(path.name for path in (alone / 'models').iterdir())
-    self.assertLen(names, 5)
+    self.assertLen(names, 3)
     for name in names:
       got, want = (run / 'models' / name for run in (out, alone))
       self.assertEqual(got.read_bytes(), want.read_bytes(), name)
