@@ -6,7 +6,7 @@ import pathlib
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from absl import app, flags, logging
 
@@ -195,7 +195,8 @@ def _together() -> bool:
   return hosts is not None and hosts.joined()
 
 
-def _exit(code: int) -> None:
+def _exit(code: int) -> NoReturn:
+  """Ends the command; of several processes at once, since others may wait."""
   if _together():
     from lutjax.fit import hosts
 
