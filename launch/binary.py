@@ -6,7 +6,7 @@ import pathlib
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from absl import app, flags, logging
 
@@ -49,15 +49,19 @@ def run(main: Callable[[], Sequence[str]]) -> None:
       failures = main()
       sys.stdout.flush()
     except errors.InputError as error:
-      sys.exit(_fail(2, [str(error)]))
+      _exit(_fail(2, [str(error)]))
     except BrokenPipeError:
       # Whoever read the output has seen enough, as `head` does.
       os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
       sys.exit(128 + signal.SIGPIPE)
-    except OSError as error:
-      if error.filename is None:
+    except Exception as error:
+      if isinstance(error, OSError) and error.filename is not None:
+        _exit(_fail(2, [f'{error.filename}: {error.strerror}']))
+      if not _together():
         raise
-      sys.exit(_fail(2, [f'{error.filename}: {error.strerror}']))
+      from lutjax.fit import hosts
+
+      _exit(_fail(1, [hosts.fault_of(error)]))
     if failures:
       sys.exit(_fail(1, [f'{len(failures)} failed:', *failures]))
 
@@ -144,7 +148,8 @@ def colour_spaces(
 def start_jax() -> None:
   """Sets JAX up for a launcher, before any device is started.
 
-  Every core becomes a device, since a network this small fills one, and
+  Every core becomes a device, since a network this small fills one, unless
+  `JAX_NUM_CPU_DEVICES` says otherwise, and
   compiled programs are kept under `LUTJAX_CACHE` (by default
   `~/.cache/lutjax`; `off` keeps none).
   """
@@ -154,7 +159,8 @@ def start_jax() -> None:
   from lutjax.fit import mesh
 
   logging.set_verbosity(logging.WARNING)
-  jax.config.update('jax_num_cpu_devices', mesh.host_cores())
+  if 'JAX_NUM_CPU_DEVICES' not in os.environ:
+    jax.config.update('jax_num_cpu_devices', mesh.host_cores())
   cache = os.environ.get('LUTJAX_CACHE', '~/.cache/lutjax')
   if cache != 'off':
     jax.config.update(
@@ -181,6 +187,21 @@ def _show_in_help(module: str) -> None:
   for flag in flags.FLAGS.get_flags_for_module(module):
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
   sys.modules['__main__'].__doc__ = sys.modules[module].__doc__
+
+
+def _together() -> bool:
+  """Returns whether this is one of several processes that wait for each other."""
+  hosts = sys.modules.get('lutjax.fit.hosts')
+  return hosts is not None and hosts.joined()
+
+
+def _exit(code: int) -> NoReturn:
+  """Ends the command; of several processes at once, since others may wait."""
+  if _together():
+    from lutjax.fit import hosts
+
+    hosts.end(code)
+  sys.exit(code)
 
 
 def _fail(code: int, lines: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ same command resumes a run that was stopped.
 """
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,6 +57,41 @@ _STRICT = flags.DEFINE_bool(
 _ALLOW_NONFINITE = flags.DEFINE_bool(
   'allow_nonfinite', False, 'Read LUTs with NaN or infinity.', allow_override=True
 )
+_COORDINATOR = flags.DEFINE_string(
+  'coordinator',
+  None,
+  'Of several processes that run this command together: HOST:PORT of process 0, or '
+  'auto, to ask SLURM, Open MPI, the TPU pod or Kubernetes.',
+  allow_override=True,
+)
+_NUM_PROCESSES = flags.DEFINE_integer(
+  'num_processes',
+  None,
+  'How many there are; with --coordinator=HOST:PORT.',
+  lower_bound=1,
+  allow_override=True,
+)
+_PROCESS_ID = flags.DEFINE_integer(
+  'process_id',
+  None,
+  'Which of them this is, from 0; with --coordinator=HOST:PORT.',
+  lower_bound=0,
+  allow_override=True,
+)
+_PEER_SECONDS = flags.DEFINE_integer(
+  'peer_seconds',
+  100,
+  'After which a process that is silent counts as dead; with --coordinator.',
+  lower_bound=1,
+  allow_override=True,
+)
+_START_SECONDS = flags.DEFINE_integer(
+  'start_seconds',
+  300,
+  'For how long processes wait for all others to start; with --coordinator.',
+  lower_bound=1,
+  allow_override=True,
+)
 _SET = flags.DEFINE_multi_string(
   'set', [], 'Config field, as key=value; may be repeated.', allow_override=True
 )
@@ -66,6 +102,7 @@ def main() -> Sequence[str]:
   # Here, not above: `--help` and refusals of flags need none of it.
   from lutjax import config, experiment, systems
   from lutjax.commands import fit
+  from lutjax.fit import hosts
   from lutjax.looks import pairs
 
   settings: experiment.Experiment = config.load(_CONFIG.value, [binary.CONFIGS])
@@ -76,6 +113,7 @@ def main() -> Sequence[str]:
   _refuse_idle_flags(settings.task)
   settings = config.override(settings, given, flag='--')
   settings = config.override(settings, _SET.value)
+  _join()
   sources = experiment.Sources(
     luts=_LUTS.value,
     images=_IMAGES.value,
@@ -83,13 +121,54 @@ def main() -> Sequence[str]:
     strict=_STRICT.value,
     allow_nonfinite=_ALLOW_NONFINITE.value,
   )
-  return fit.fit(
+  problems = fit.fit(
     settings,
     sources,
     _OUT.value,
     resume=_RESUME.value,
     overwrite=_OVERWRITE.value,
     group_size=_GROUP_SIZE.value,
+  )
+  hosts.leave()
+  return problems
+
+
+def _join() -> None:
+  """Connects this process to the others, if there are any."""
+  from lutjax import errors
+  from lutjax.fit import hosts
+
+  coordinator, count, index = (
+    _COORDINATOR.value,
+    _NUM_PROCESSES.value,
+    _PROCESS_ID.value,
+  )
+  counted, waits = ['num_processes', 'process_id'], ['peer_seconds', 'start_seconds']
+  if coordinator is None:
+    binary.refuse_beside('a fit without --coordinator', [*counted, *waits])
+    return
+  if coordinator == 'auto':
+    binary.refuse_beside('--coordinator=auto', counted)
+  else:
+    if not re.fullmatch(r'.+:\d{1,5}', coordinator):
+      raise errors.InputError(
+        f'--coordinator: found {coordinator!r}, expected HOST:PORT or auto'
+      )
+    if count is None or index is None:
+      raise errors.InputError(
+        '--coordinator=HOST:PORT: expected --num_processes and --process_id beside it'
+      )
+    if index >= count:
+      raise errors.InputError(
+        f'--process_id: found {index}, expected a number below --num_processes={count}'
+      )
+  hosts.join(
+    coordinator,
+    count,
+    index,
+    out=_OUT.value,
+    peer_seconds=_PEER_SECONDS.value,
+    start_seconds=_START_SECONDS.value,
   )
 
 

@@ -41,5 +41,6 @@ def _wait(watched: set[signal.Signals]) -> None:
   printed.join(_SECONDS)
   line = f'lutjax: {_WORDS[signal.Signals(number)]}; what was finished is kept\n'
   # A bar on a terminal has left its line open.
-  os.write(2, ('\n' * os.isatty(2) + line).encode())
+  terminal = sys.stderr.fileno()
+  os.write(terminal, ('\n' * os.isatty(terminal) + line).encode())
   os._exit(128 + number)

@@ -12,6 +12,13 @@ _SECONDS = 5.0
 
 # What `bar` returns.
 Bar = tqdm.tqdm
+_silent = False
+
+
+def silence() -> None:
+  """Makes bars show nothing from now on, in a process that leaves it to another."""
+  global _silent
+  _silent = True
 
 
 def bar(*args: Any, **options: Any) -> Bar:
@@ -24,8 +31,8 @@ def bar(*args: Any, **options: Any) -> Bar:
     *args: Of `tqdm.tqdm`: what is gone through, if anything.
     **options: Of `tqdm.tqdm`.
   """
-  if sys.stderr.isatty():
-    return tqdm.tqdm(*args, **options)
+  if _silent or sys.stderr.isatty():
+    return tqdm.tqdm(*args, **options | {'disable': _silent})
   return _Lines(*args, **options)
 
 

@@ -7,7 +7,7 @@ samples and scores. An optional part is None where a system does not have it.
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 
@@ -244,7 +244,8 @@ class Task(NamedTuple):
     verify: `(config, gathered, trained, shipped) -> figures`, of a model as it was
       fitted and as its artefact has it, both `Loaded`.
     solve: `(config, gathered, say) -> (artefact, seconds, figures)`, instead of steps.
-    split: Whether several devices may share the batch of one model.
+    split: Which devices share the batch of one model: `none`, `accelerators` and
+      devices of several processes, or `all`, the cores of a CPU among them.
     run: Does it all; see `commands.fit.fit`.
     evaluate: `(model, config, sources, say) -> (figures, problems)`.
     render: `figures -> Markdown`, of what `evaluate` gives.
@@ -265,7 +266,7 @@ class Task(NamedTuple):
   finish: Callable[..., tuple[Variables, Mapping[str, Any]]] | None = None
   verify: Callable[[Any, Any, Loaded, Loaded], Mapping[str, Any]] | None = None
   solve: Callable[..., tuple[bytes, float, dict[str, Any]]] | None = None
-  split: bool = False
+  split: Literal['none', 'accelerators', 'all'] = 'none'
   run: Callable[..., Sequence[str]] | None = None
   evaluate: Callable[..., tuple[dict[str, Any], Sequence[str]]] | None = None
   render: Callable[[Mapping[str, Any]], str] | None = None

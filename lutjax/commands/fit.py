@@ -16,7 +16,7 @@ import numpy as np
 from lutjax import errors, progress, systems
 from lutjax import experiment as experiment_lib
 from lutjax.commands import describe
-from lutjax.fit import fleet, loop, mesh, methods, runs
+from lutjax.fit import fleet, hosts, loop, mesh, methods, runs
 from lutjax.report import plots
 from lutjax.types import Loaded, Variables
 
@@ -85,6 +85,8 @@ def fit(
   try:
     problems = [*gathered.problems]
     problems += _fit_pending(experiment, gathered, run, group_size, say)
+    if not hosts.is_first():
+      return []
     records = [run.done[job.name] for job in gathered.jobs if job.name in run.done]
     finished = experiment_lib.Finished(
       experiment, run.folder, records, gathered, problems, systems.load
@@ -113,14 +115,20 @@ def programs_for(
     start: What models start from, instead of random draws.
   """
   task = systems.task_of(experiment.task)
-  devices = mesh.make_mesh()
+  devices = mesh.make_mesh(hosts.devices())
   group_size = group_size or mesh.default_group_size(devices)
   group_size = min(group_size, jobs)
   count = max(1, min(devices.size, jobs // group_size))
-  split = task.split and jobs == 1
+  far = hosts.joined() or devices.devices.flat[0].platform != 'cpu'
+  split = jobs == 1 and (task.split == 'all' or (task.split != 'none' and far))
   if split:
-    count = math.gcd(devices.size, experiment.fit.batch_size)
-  devices = mesh.make_mesh(list(devices.devices.flat)[:count])
+    batch, processes = experiment.fit.batch_size, hosts.count_all()
+    if batch % processes:
+      raise errors.InputError(
+        f'batch_size: found {batch}, expected a multiple of the {processes} processes'
+      )
+    count = math.gcd(devices.size, batch)
+  devices = mesh.make_mesh(hosts.devices(count))
   model = systems.model_of(experiment.model)
   system = model.make(experiment.model)
   if start is not None:
@@ -203,7 +211,7 @@ def _fit_pending(
   programs = programs_for(experiment, len(jobs), group_size, start)
   size = 1
   if not programs.split:
-    size = fleet.block_size(len(jobs), programs.mesh, programs.group_size)
+    size = _block_size(run, len(jobs), programs)
   shapes = fleet.largest_shapes(jobs)
   if task.scorer is None:
     raise ValueError(f'Expected a task that scores, got {task.name}.')
@@ -211,30 +219,37 @@ def _fit_pending(
   failed = []
   steps = experiment.fit.steps
   told = _Told(run.folder / 'progress')
+  filled = size
+  if not programs.split:
+    filled = fleet.filled_size(size, programs.mesh, programs.group_size)
   with progress.bar(total=len(pending) * steps, unit='step', unit_scale=True) as bar:
     for block in fleet.blocks(jobs, size):
       if all(job.name in run.done for job in block):
         continue
       bar.set_description(block[0].name[:24])
+      on_segment = _progress(bar, run, block, steps, programs.probe, told)
       results = fleet.fit_block(
         programs,
         block,
-        size,
+        filled,
         seed=experiment.seed,
         shapes=shapes,
         folder=run.folder / 'checkpoints',
-        on_segment=_progress(bar, run, block, steps, programs.probe, told),
+        on_segment=on_segment,
         say=say,
       )
       for result in results:
-        if result.job.name not in run.done:
+        if result.job.name not in run.done and hosts.is_first():
           failed += _commit(experiment, gathered, run, result, score, say)
+  if not hosts.is_first():
+    return []
   shared = (
     'sharing each batch' if programs.split else f'{programs.group_size} at a time'
   )
+  of = f' of {hosts.count_all()} processes' if hosts.joined() else ''
   say(
     f'{len(pending) - len(failed)} models fitted on {programs.mesh.size} '
-    f'device(s), {shared}; {programs.compilations} programs of the fit compiled in '
+    f'device(s){of}, {shared}; {programs.compilations} programs of the fit compiled in '
     f'{programs.compile_seconds:.1f} s'
   )
   if programs.probe is not None:
@@ -247,6 +262,20 @@ def _fit_pending(
     )
   run.log('compiled', programs=programs.compilations, seconds=programs.compile_seconds)
   return failed
+
+
+def _block_size(run: runs.Run, jobs: int, programs: fleet.Programs) -> int:
+  """Returns how many models are fitted together, as when the run began.
+
+  Their checkpoints then serve on any number of devices.
+  """
+  begun = [e['size'] for e in runs.read_events(run.folder) if e['event'] == 'blocks']
+  if begun:
+    return begun[0]
+  size = fleet.block_size(jobs, programs.mesh, programs.group_size)
+  if hosts.is_first():
+    run.log('blocks', size=size)
+  return size
 
 
 class _Told:
@@ -286,6 +315,8 @@ def _progress(
 
   def on_segment(segment: fleet.Segment) -> None:
     nonlocal shown
+    if not hosts.is_first():
+      return
     pending = sum(job.name not in run.done for job in block)
     bar.update((segment.step - shown) * pending)
     shown = segment.step

@@ -1,8 +1,9 @@
 """Checkpoints of whole fit states, through Orbax.
 
 A state is a named tuple with a typed `key` and an int32 `step` among its fields,
-such as `loop.State`. States are stored as host arrays, keys as their words, so
-that a fit resumes on another number or kind of devices.
+such as `loop.State`. Keys are stored as their words. Each of several processes writes
+what its devices hold, and all read the whole as host arrays, so that a fit resumes on
+another number or kind of devices, and in another number of processes.
 """
 
 import contextlib
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
 import numpy as np
+
+from lutjax.fit import hosts
 
 # Orbax takes a quarter of a second to load: who saves nothing does not wait for it.
 if TYPE_CHECKING:
@@ -50,10 +53,11 @@ def save(opened: 'ocp.CheckpointManager', state: _State) -> None:
   """
   import orbax.checkpoint as ocp
 
-  host = _to_host(state)
-  step = int(np.max(host.step))
+  raw = _raw(state)
+  step = int(np.max(hosts.whole(raw.step)))
   if step not in opened.all_steps():
-    opened.save(step, args=ocp.args.StandardSave(host))
+    stored = raw if hosts.joined() else jax.device_get(raw)
+    opened.save(step, args=ocp.args.StandardSave(stored))
 
 
 def restore(
@@ -67,27 +71,40 @@ def restore(
     say: Told of each checkpoint that cannot be read.
 
   Returns:
-    The state as host arrays with typed keys, or None when there is none.
+    The state as host arrays with typed keys, or None when there is none. It has as
+    many models as were saved.
   """
-  import orbax.checkpoint as ocp
-
-  target = jax.tree.map(
-    lambda leaf: np.zeros(leaf.shape, leaf.dtype), jax.eval_shape(_raw, like)
-  )
-  for step in sorted(opened.all_steps(), reverse=True):
+  steps = sorted(opened.all_steps(), reverse=True)
+  hosts.agree(f'{opened.directory}: checkpoints', steps)
+  for step in steps:
+    host, reason = None, ''
     try:
-      host: Any = opened.restore(step, args=ocp.args.StandardRestore(target))
+      host = _read(opened.directory / str(step) / 'default', like)
     except (ValueError, OSError, KeyError) as error:
       reason = str(error).partition('\n')[0][:200]
-      say(f'{opened.directory}: checkpoint {step} cannot be read: {reason}')
-      continue
-    return host._replace(key=jax.random.wrap_key_data(host.key))
+    if hosts.all_say(host is not None) and host is not None:
+      return host._replace(key=jax.random.wrap_key_data(host.key))
+    reason = reason or 'another process cannot read it'
+    say(f'{opened.directory}: checkpoint {step} cannot be read: {reason}')
   return None
+
+
+def _read(folder: Any, like: _State) -> Any:
+  """Reads a state as host arrays, in this process alone."""
+  import orbax.checkpoint as ocp
+
+  alone = ocp.options.MultiprocessingOptions(
+    primary_host=jax.process_index(), active_processes={jax.process_index()}
+  )
+  handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
+  rows = handler.metadata(folder).tree['step'].shape
+
+  def target(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
+    return np.zeros((*rows, *leaf.shape[len(rows) :]), leaf.dtype)
+
+  wanted = jax.tree.map(target, jax.eval_shape(_raw, like))
+  return handler.restore(folder, args=ocp.args.StandardRestore(wanted))
 
 
 def _raw(state: _State) -> _State:
   return state._replace(key=jax.random.key_data(state.key))
-
-
-def _to_host(state: _State) -> _State:
-  return jax.device_get(_raw(state))

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lutjax.fit import checkpoint, loop, mesh
+from lutjax.fit import checkpoint, hosts, loop, mesh
 from lutjax.types import PyTree, System, Variables
 
 _CPU_BLOCK = 16
@@ -153,7 +153,7 @@ class Programs:
     if self.probe is None:
       return {}
     args = (state.variables, data)
-    return jax.device_get(self._call('probe', self.probe.measure, args, donate=False))
+    return hosts.whole(self._call('probe', self.probe.measure, args, donate=False))
 
   def draw(self, state: loop.State, data: PyTree) -> np.ndarray | None:
     """Returns the pictures `[M, H, W, 3]` of the probe, None where it draws none.
@@ -165,7 +165,7 @@ class Programs:
     if self.probe is None or self.probe.draw is None:
       return None
     args = (state.variables, data)
-    return np.asarray(self._call('draw', self.probe.draw, args, donate=False))
+    return hosts.whole(self._call('draw', self.probe.draw, args, donate=False))
 
   def place(self, stacked: PyTree) -> PyTree:
     """Puts stacked leaves `[M, ...]` where the programs want them."""
@@ -187,6 +187,8 @@ class Programs:
       self._compiled[made] = jitted.lower(*args).compile()
       self.compilations += 1
       self.compile_seconds += time.perf_counter() - began
+      # Some find it in the cache, while others compile.
+      hosts.meet()
     return self._compiled[made](*args)
 
 
@@ -206,6 +208,18 @@ def block_size(jobs: int, devices: jax.sharding.Mesh, group_size: int) -> int:
   units = math.ceil(jobs / unit)
   most = max(1, _CPU_BLOCK // unit)
   return unit * math.ceil(units / math.ceil(units / most))
+
+
+def filled_size(size: int, devices: jax.sharding.Mesh, group_size: int) -> int:
+  """Returns the models of the device program that fits blocks of `size`.
+
+  Args:
+    size: Models of a block, which a run keeps on any number of devices.
+    devices: The mesh.
+    group_size: Models vmapped together on each device.
+  """
+  unit = devices.size * group_size
+  return unit * math.ceil(size / unit)
 
 
 def blocks(jobs: Sequence[Job], size: int) -> list[Sequence[Job]]:
@@ -281,6 +295,8 @@ def fit_block(
   filled = [*block, *[block[-1]] * (size - len(block))]
 
   place = programs.place
+  # Process 0 has committed what came before.
+  hosts.meet()
   keys = place(jnp.stack([model_key(seed, job.name) for job in filled]))
 
   def stack(shape: np.ndarray, *leaves: np.ndarray) -> np.ndarray:
@@ -292,18 +308,20 @@ def fit_block(
   config = programs.config
   seconds = 0.0
   with checkpoint.manager(folder / _block_name(block)) as saved:
-    state = programs.init(keys)
+    state, done = programs.init(keys), 0
     restored = checkpoint.restore(saved, state, say)
     if restored is not None:
-      state = place(restored)
-    done = int(jax.device_get(state.step)[0])
+      # On other devices other repeats filled the block.
+      rows = np.minimum(np.arange(size), len(block) - 1)
+      state = place(jax.tree.map(lambda leaf: leaf[rows], restored))
+      done = int(restored.step[0])
     last_save = time.monotonic()
     while done < config.steps:
       compiling = programs.compile_seconds
       began = time.perf_counter()
       steps = min(config.segment_steps, config.steps - done)
       state, mean_losses = programs.advance(state, data, steps)
-      losses = np.asarray(mean_losses)[: len(block)]
+      losses = hosts.whole(mean_losses)[: len(block)]
       took = time.perf_counter() - began - (programs.compile_seconds - compiling)
       seconds += took
       done += steps
@@ -311,12 +329,11 @@ def fit_block(
       figures = {name: values[: len(block)] for name, values in measured.items()}
       pictures = programs.draw(state, data)
       on_segment(Segment(done, steps, losses, took, figures, pictures))
-      if done == config.steps or (
-        time.monotonic() - last_save >= config.checkpoint_seconds
-      ):
+      late = time.monotonic() - last_save >= config.checkpoint_seconds
+      if done == config.steps or hosts.first_says(late):
         checkpoint.save(saved, state)
         last_save = time.monotonic()
-  variables, losses = jax.device_get((state.variables, state.loss))
+  variables, losses = hosts.whole((state.variables, state.loss))
   for i, job in enumerate(block):
     model = jax.tree.map(lambda leaf: leaf[i], variables)  # noqa: B023
     numbers = [losses[i], *jax.tree.leaves(model)]

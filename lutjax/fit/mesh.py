@@ -23,9 +23,8 @@ def make_mesh(devices: Sequence[jax.Device] | None = None) -> jax.sharding.Mesh:
   """Returns a mesh with one axis, over which models are spread.
 
   Args:
-    devices: Devices of this process; all of them by default. In a
-      multi-process run each process fits its own share of the models, so a
-      mesh never spans processes.
+    devices: All of this process by default; `hosts.devices` gives those of all
+      processes.
 
   Returns:
     A mesh whose only axis, `model`, is Auto.
@@ -93,9 +92,22 @@ def place(stacked: PyTree, mesh: jax.sharding.Mesh, *, whole: bool = False) -> P
     stacked: Leaves `[M, ...]`, M a multiple of the devices unless `whole`.
     mesh: From `make_mesh`.
     whole: Whether each device gets all models, to share the batch of one.
+
+  Returns:
+    The same on the devices. Where they are of several processes, each has the same
+    leaves and hands in the part of its own devices.
   """
-  spec = jax.P() if whole else jax.P(MODEL_AXIS)
-  return jax.device_put(stacked, jax.NamedSharding(mesh, spec))
+  sharding = jax.NamedSharding(mesh, jax.P() if whole else jax.P(MODEL_AXIS))
+  if sharding.is_fully_addressable:
+    return jax.device_put(stacked, sharding)
+
+  def across(leaf: jax.Array | np.ndarray) -> jax.Array:
+    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+      return jax.random.wrap_key_data(across(jax.random.key_data(leaf)))
+    host = np.asarray(leaf)
+    return jax.make_array_from_callback(host.shape, sharding, host.__getitem__)
+
+  return jax.tree.map(across, stacked)
 
 
 def default_group_size(mesh: jax.sharding.Mesh) -> int:

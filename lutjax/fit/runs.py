@@ -3,7 +3,8 @@
 `run.json` holds the config and the digests of the inputs, `metrics.jsonl`
 one line per event, `models/NAME.lutjax` (or `model.lutjax`) the artefacts. A
 model counts as done once its line stands in `metrics.jsonl`, which is written
-after its artefact has its name.
+after its artefact has its name. Of several processes (`hosts`), number I writes the
+lines of what it does on its own into `metrics-I.jsonl`.
 """
 
 import fcntl
@@ -17,9 +18,11 @@ from typing import Any
 
 from lutjax import config as config_lib
 from lutjax import errors, files
+from lutjax.fit import hosts
 
 RECORD = 'run.json'
 METRICS = 'metrics.jsonl'
+_OTHERS = 'metrics-*.jsonl'
 # Of checkpoints that are not whole.
 _ORBAX_SUFFIX = '.orbax-checkpoint-tmp'
 _OWNED = (METRICS, 'model.lutjax', 'report.html', 'manifest.json')
@@ -50,7 +53,7 @@ class Records(Mapping[str, dict[str, Any]]):
 
 
 class Run:
-  """A run folder that this process alone writes to.
+  """A run folder that this process alone writes to, or this and those beside it.
 
   Attributes:
     folder: Absolute path.
@@ -58,14 +61,21 @@ class Run:
   """
 
   def __init__(
-    self, folder: pathlib.Path, lock: int, artefact_name: Callable[[str], str]
+    self, folder: pathlib.Path, lock: int | None, artefact_name: Callable[[str], str]
   ):
     self.folder = folder
     self.done = Records()
     self._lock = lock
     self._artefact_name = artefact_name
-    for event in read_events(folder):
-      if event.get('event') == 'model':
+    self._metrics = folder / (
+      METRICS if hosts.is_first() else _OTHERS.replace('*', str(hosts.index()))
+    )
+    self.refresh()
+
+  def refresh(self) -> None:
+    """Takes in what other processes have done."""
+    for event in read_events(self.folder):
+      if event.get('event') == 'model' and event['name'] not in self.done:
         path = self.artefact_path(event['name'])
         if path.is_file() and files.digest(path.read_bytes()) == event['digest']:
           self.done.add(event)
@@ -85,7 +95,7 @@ class Run:
       InputError: if it cannot be written, for instance because the disk is full.
     """
     line = json.dumps({'event': event, **fields}, ensure_ascii=False)
-    path = self.folder / METRICS
+    path = self._metrics
     try:
       with open(path, 'a', encoding='utf-8') as file:
         file.write(line + '\n')
@@ -110,7 +120,8 @@ class Run:
 
   def close(self) -> None:
     """Lets other processes write to the folder."""
-    os.close(self._lock)
+    if self._lock is not None:
+      os.close(self._lock)
 
 
 def open_run(
@@ -125,6 +136,8 @@ def open_run(
   say: Callable[[str], None] = print,
 ) -> Run:
   """Opens a new run folder, or one that was begun with the same request.
+
+  Of several processes the first opens it, and the others find the same.
 
   Args:
     folder: Made when missing.
@@ -147,6 +160,37 @@ def open_run(
       be written to.
   """
   folder = pathlib.Path(folder).resolve()
+  if artefact_name is None:
+    artefact_name = _single_name if single else _own_name
+  record = {
+    'config': json.loads(json.dumps(config_lib.to_dict(config))),
+    'inputs': dict(inputs),
+  }
+  hosts.agree('flags and inputs', record)
+
+  def opened() -> int:
+    return _open(folder, record, resume=resume, overwrite=overwrite, say=say)
+
+  lock = hosts.by_first(opened, f'--out={folder}')
+  try:
+    run = Run(folder, lock, artefact_name)
+    hosts.agree(f'--out={folder}', [(folder / RECORD).exists(), *sorted(run.done)])
+    return run
+  except BaseException:
+    if lock is not None:
+      os.close(lock)
+    raise
+
+
+def _open(
+  folder: pathlib.Path,
+  record: dict[str, Any],
+  *,
+  resume: bool,
+  overwrite: bool,
+  say: Callable[[str], None],
+) -> int:
+  """Makes a folder this process's own; returns the lock."""
   try:
     folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder, os.O_RDONLY)
@@ -161,17 +205,12 @@ def open_run(
     raise errors.InputError(
       f'--out={folder}: another process is writing there'
     ) from error
-  record = {
-    'config': json.loads(json.dumps(config_lib.to_dict(config))),
-    'inputs': dict(inputs),
-  }
   try:
     _admit(folder, record, resume=resume, overwrite=overwrite)
-    _drop_partial_line(folder, say)
+    for path in _metrics_of(folder):
+      _drop_partial_line(path, say)
     _sweep(folder)
-    if artefact_name is None:
-      artefact_name = _single_name if single else _own_name
-    return Run(folder, lock, artefact_name)
+    return lock
   except BaseException:
     os.close(lock)
     raise
@@ -196,16 +235,18 @@ def read_record(folder: str | os.PathLike) -> dict[str, Any]:
 
 
 def read_events(folder: str | os.PathLike) -> list[dict[str, Any]]:
-  """Returns the whole lines of `metrics.jsonl`, none when it is missing.
+  """Returns the whole lines of `metrics.jsonl`, and those of other processes.
 
   Raises:
     InputError: when a line is damaged.
   """
-  path = pathlib.Path(folder) / METRICS
-  if not path.is_file():
-    return []
-  lines = path.read_bytes().split(b'\n')[:-1]
-  return [_event(line, f'{path}: line {i + 1}') for i, line in enumerate(lines) if line]
+  events = []
+  for path in _metrics_of(pathlib.Path(folder)):
+    lines = path.read_bytes().split(b'\n')[:-1]
+    events += [
+      _event(line, f'{path}: line {i + 1}') for i, line in enumerate(lines) if line
+    ]
+  return events
 
 
 def read_segments(folder: str | os.PathLike) -> list[dict[str, Any]]:
@@ -236,6 +277,11 @@ def points(
   return [(step, math.nan if value is None else value) for step, value in values]
 
 
+def _metrics_of(folder: pathlib.Path) -> list[pathlib.Path]:
+  own = folder / METRICS
+  return [own] * own.is_file() + sorted(folder.glob(_OTHERS))
+
+
 def _event(line: bytes, source: str) -> dict[str, Any]:
   try:
     event = json.loads(line)
@@ -253,8 +299,8 @@ def _admit(
 ) -> None:
   path = folder / RECORD
   if path.exists() and overwrite:
-    for name in _OWNED:
-      (folder / name).unlink(missing_ok=True)
+    for owned in (*(folder / name for name in _OWNED), *folder.glob(_OTHERS)):
+      owned.unlink(missing_ok=True)
     for name in _OWNED_FOLDERS:
       if (folder / name).is_dir():
         shutil.rmtree(folder / name)
@@ -298,10 +344,7 @@ def _sweep(folder: pathlib.Path) -> None:
       shutil.rmtree(path, ignore_errors=True)
 
 
-def _drop_partial_line(folder: pathlib.Path, say: Callable[[str], None]) -> None:
-  path = folder / METRICS
-  if not path.is_file():
-    return
+def _drop_partial_line(path: pathlib.Path, say: Callable[[str], None]) -> None:
   content = path.read_bytes()
   whole = content[: content.rfind(b'\n') + 1]
   if whole != content:

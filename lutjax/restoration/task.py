@@ -249,6 +249,7 @@ TASK = Task(
   complete=complete,
   probe=probe,
   verify=verify,
+  split='accelerators',
 )
 
 

@@ -156,6 +156,38 @@ class FleetTest(parameterized.TestCase):
     for a, b in zip(got, want, strict=True):
       jax.tree.map(np.testing.assert_array_equal, a.variables, b.variables)
 
+  def test_a_block_goes_on_where_there_are_other_devices(self):
+    jobs = _jobs(5)
+    want = self.fit(jobs, 1, 1)
+    folder = self.create_tempdir().full_path
+    for devices, last in ((8, 20), (1, 30), (8, 40)):
+      seen = []
+
+      def stop(segment, seen=seen, last=last):
+        seen.append(segment.step)
+        if segment.step == last != 40:
+          raise KeyboardInterrupt
+
+      programs = _programs(devices, 1)
+      fitted = fleet.fit_block(
+        programs,
+        jobs,
+        fleet.filled_size(5, programs.mesh, 1),
+        seed=3,
+        shapes=fleet.largest_shapes(jobs),
+        folder=pathlib.Path(folder),
+        on_segment=stop,
+        say=self.fail,
+      )
+      if last == 40:
+        got = list(fitted)
+      else:
+        self.assertRaises(KeyboardInterrupt, list, fitted)
+      # The segment that was stopped has no checkpoint yet.
+      self.assertEqual(seen, {20: [10, 20], 30: [20, 30], 40: [30, 40]}[last])
+    for a, b in zip(got, want, strict=True):
+      jax.tree.map(np.testing.assert_array_equal, a.variables, b.variables)
+
   def test_a_survey_changes_what_is_drawn(self):
     (plain,) = self.fit(_jobs(1), 1, 1)
     (surveyed,) = self.fit(_jobs(1), 1, 1, survey=_survey)

@@ -182,7 +182,7 @@ TASK = Task(
   config=Config,
   sources=('images',),
   scored=('images',),
-  idle_flags=('group_size',),
+  idle_flags=('group_size', 'coordinator'),
   run=run,
 )
 

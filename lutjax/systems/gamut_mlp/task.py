@@ -2,7 +2,8 @@
 
 Each output carries a payload that gives the wide-gamut colours back. Images
 are read and written by threads while a device fits others; nothing holds more
-than a few of them at a time.
+than a few of them at a time. Of several processes each takes every n-th image, and
+they meet in the end.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ from typing import Any, Literal
 from lutjax import errors, files
 from lutjax import experiment as experiment_lib
 from lutjax.data import images
-from lutjax.fit import mesh, runs
+from lutjax.fit import hosts, mesh, runs
 from lutjax.systems.gamut_mlp import fleet as gamut_fleet
 from lutjax.systems.gamut_mlp import recovery
 from lutjax.systems.gamut_mlp import report as gamut_report
@@ -95,7 +96,7 @@ def run(
   task = experiment.task
   if not sources.images:
     raise errors.InputError('--images: expected wide-gamut images to fit')
-  jobs, problems = _jobs(sources.images, SUFFIXES[task.format], say)
+  jobs, unlisted = _jobs(sources.images, SUFFIXES[task.format], say)
   suffix = SUFFIXES[task.format]
   opened = runs.open_run(
     out,
@@ -108,9 +109,10 @@ def run(
   )
   try:
     pending = [job for job in jobs if job.name not in opened.done]
-    problems += _changed(jobs, opened)
+    problems = _changed(hosts.share(jobs), opened)
     if len(pending) < len(jobs):
       say(f'{opened.folder}: {len(jobs) - len(pending)} of {len(jobs)} images are done')
+    pending = hosts.share(pending)
     if pending:
       devices = mesh.make_mesh()
       group_size = min(group_size or mesh.default_group_size(devices), len(pending))
@@ -120,6 +122,10 @@ def run(
         experiment, _KINDS[task.format], opened, devices, group_size, say
       )
       problems += fleet.run(pending)
+    problems = [*unlisted, *hosts.collect(problems)]
+    if not hosts.is_first():
+      return []
+    opened.refresh()
     records = [opened.done[job.name] for job in jobs if job.name in opened.done]
     missing = [job.name for job in jobs if job.name not in opened.done]
     page = gamut_report.write(experiment, opened.folder, records, missing, problems)

@@ -326,7 +326,7 @@ TASK = Task(
   complete=complete,
   probe=probe,
   verify=verify,
-  split=True,
+  split='all',
 )
 
 

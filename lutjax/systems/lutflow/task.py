@@ -207,6 +207,7 @@ TASK = looks.TASK._replace(
   sampler=sampler,
   survey=survey,
   finish=finish,
+  split='accelerators',
   report=report,
 )
 
