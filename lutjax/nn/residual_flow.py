@@ -23,11 +23,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lutjax.lut import lattice
 from lutjax.types import Array, Key, PyTree
 
 # 2 a (rgb - 0.5) stays within +-0.83, so that atanh stays finite.
 REACH = 0.83
+# Beside a colour: lattices have 5 axes at most.
+_MOST_SETTINGS = 2
 # What a number of a matrix in a code is worth: as much as a bias, about.
 _TURN = 0.3
 
@@ -87,10 +88,8 @@ class Shape:
       )
     if not 0.01 <= self.stretch <= 100.0:
       raise ValueError(f'Expected a stretch of 0.01 to 100, got {self.stretch}.')
-    if not 0 <= self.settings <= lattice.MAX_DIMENSIONS - 3:
-      raise ValueError(
-        f'Expected 0 to {lattice.MAX_DIMENSIONS - 3} settings, got {self.settings}.'
-      )
+    if not 0 <= self.settings <= _MOST_SETTINGS:
+      raise ValueError(f'Expected 0 to {_MOST_SETTINGS} settings, got {self.settings}.')
     layers = range(1, len(self.widths) + 1)
     steered = {*self.conditioned, *self.gains}
     if self.blocks < 1 or not self.conditioned or steered - {*layers}:

@@ -90,7 +90,7 @@ class SettingsTest(parameterized.TestCase):
     got = settings.to_lattice(nilut.MODEL, loaded.config, loaded.variables, sizes)
     identity = lattice.nodes(sizes)[..., :3]
     off = np.abs(got.table - table).mean()
-    self.assertLess(off, 0.25 * np.abs(identity - table).mean())
+    self.assertLess(off, 0.5 * np.abs(identity - table).mean())
 
   def test_the_engine_fits_one_lutflow_to_lattices_of_4_axes(self):
     sizes = (5, 5, 5, 3)

@@ -30,7 +30,7 @@ def flow_to_header(shape: residual_flow.Shape) -> dict[str, Any]:
   Args:
     shape: The form.
   """
-  fields = dataclasses.asdict(shape)
+  fields: dict[str, Any] = {**dataclasses.asdict(shape)}
   if not shape.settings:
     # So artefacts are what they were before there were settings.
     del fields['settings']
@@ -46,7 +46,7 @@ def flow_from_header(header: Any) -> residual_flow.Shape:
   Raises:
     ValueError: on a value that no form has; TypeError on another name.
   """
-  fields = {
+  fields: dict[str, Any] = {
     name: tuple(value) if isinstance(value, list) else value
     for name, value in dict(header).items()
   }
