@@ -48,8 +48,8 @@ from lutjax.systems.nilut import model as nilut
 from lutjax.types import Array, Batch, Key, Loaded, PyTree
 
 _MAPS = flags.DEFINE_integer('maps', 4, 'How many maps of each dimension.')
-_STEPS = flags.DEFINE_integer('steps', 4000, 'Of each NILUT, 256 places a step.')
-_FLOW_STEPS = flags.DEFINE_integer('flow_steps', 4000, 'Of each LutFlow.')
+_STEPS = flags.DEFINE_integer('steps', 3000, 'Of each NILUT, 256 places a step.')
+_FLOW_STEPS = flags.DEFINE_integer('flow_steps', 3000, 'Of each LutFlow.')
 _FLOW_BATCH = flags.DEFINE_integer('flow_batch', 1024, 'Places a step.')
 _DIMENSIONS = flags.DEFINE_list('dimensions', ['3', '4', '5'], 'Of the maps.')
 _PLOT = flags.DEFINE_string('plot', None, 'PNG of errors against bytes.')
