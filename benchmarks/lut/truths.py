@@ -142,7 +142,7 @@ def _fitted_lattices(tables: np.ndarray, way: str) -> np.ndarray:
     gap = difference.delta_e_76(spaces.srgb_to_lab(got), spaces.srgb_to_lab(want))
     return gap.mean(), (stats, {})
 
-  config = loop.Config(steps=1500, batch_size=2048, learning_rate=5e-3)
+  config = loop.Config(steps=1000, batch_size=1024, learning_rate=5e-3)
   system = System(
     init=lambda key: Variables({'table': start}),
     apply=lambda variables, batch: _WAYS[way](variables.params['table'], batch['rgb']),
