@@ -99,6 +99,9 @@ def main(argv: list[str]) -> None:
     for rows in (_lattices, _spectra, _networks, _shared_networks):
       for row in rows(dimensions, tables):
         _print(dimensions, row)
+        if row.kind == 'simplex':
+          # The same lattices as those read multilinearly.
+          continue
         point = plots.Point(row.size_bytes, float(row.errors[0]))
         series.setdefault(f'{dimensions}D {row.kind}', []).append(point)
   print(f'\n{head}\n' + '|---' * 7 + '|')
@@ -227,9 +230,9 @@ def _networks(dimensions: int, tables: np.ndarray) -> Iterator[Row]:
   for width in _WIDTHS:
     config = loop.Config(steps=_STEPS.value, learning_rate=5e-3)
     model = nilut.Config(widths=(width, width), settings=dimensions - 3)
-    loaded, sizes, seconds = fitted.fit(model, config, sample, jobs)
+    loaded, sizes = fitted.fit(model, config, sample, jobs)
     errors = _errors_of_models(dimensions, [(one, {}) for one in loaded], tables)
-    name = f'{width}-{width}, {seconds / len(jobs):.1f} s'
+    name = f'{width}-{width}'
     samples = config.steps * config.batch_size
     yield Row('NILUT', name, float(np.mean(sizes)), samples, errors)
 
@@ -255,10 +258,10 @@ def _shared_networks(dimensions: int, tables: np.ndarray) -> Iterator[Row]:
       settings=dimensions - 3,
     )
     model = lutflow.Config(flow=flow, precision='int8', mended=False, looks=names)
-    (loaded,), (size,), seconds = fitted.fit(model, config, sample, [job])
+    (loaded,), (size,) = fitted.fit(model, config, sample, [job])
     held = [(loaded, {'lut': np.int32(i)}) for i in range(len(tables))]
     errors = _errors_of_models(dimensions, held, tables)
-    name = f'{blocks} of {width}-{width}, {seconds / len(tables):.1f} s'
+    name = f'{blocks} of {width}-{width}'
     samples = config.steps * config.batch_size // len(tables)
     yield Row('LutFlow', name, size / len(tables), samples, errors)
 
@@ -284,7 +287,7 @@ def _pooled_networks(dimensions: int, tables: np.ndarray) -> Iterator[Row]:
     for pool in _POOLS
     for i, target in enumerate(asked)
   ]
-  loaded, sizes, _ = fitted.fit(model, config, sample, jobs)
+  loaded, sizes = fitted.fit(model, config, sample, jobs)
   for i, pool in enumerate(_POOLS):
     own = slice(i * len(tables), (i + 1) * len(tables))
     held = [(one, {}) for one in loaded[own]]

@@ -12,7 +12,7 @@ from lutjax.types import Loaded
 
 def fit(
   model: Any, config: loop.Config, sample: loop.Sampler, jobs: Sequence[fleet.Job]
-) -> tuple[list[Loaded], list[int], float]:
+) -> tuple[list[Loaded], list[int]]:
   """Fits a model to each job, all of one shape.
 
   Args:
@@ -22,8 +22,7 @@ def fit(
     jobs: What is fitted; one program runs them one after the other.
 
   Returns:
-    The models as their artefacts hold them, the bytes of these, and the seconds of
-    all fits without compiling.
+    The models as their artefacts hold them, and the bytes of these.
   """
   form = systems.model_of(model)
   system = form.make(model)
@@ -43,5 +42,4 @@ def fit(
       )
     )
   contents = [system.export(one.variables) for one in done]
-  seconds = sum(one.seconds for one in done)
-  return [systems.load(content) for content in contents], [*map(len, contents)], seconds
+  return [systems.load(content) for content in contents], [*map(len, contents)]

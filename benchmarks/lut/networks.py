@@ -59,7 +59,7 @@ def niluts(tables: np.ndarray, size_bytes: int, rgb: Array) -> Score:
     # Far too small: not worth a fit.
     if 0.75 * count + 130 < 0.6 * size_bytes:
       continue
-    loaded, sizes, _ = fitted.fit(model, config, settings.sampler(0), jobs)
+    loaded, sizes = fitted.fit(model, config, settings.sampler(0), jobs)
     if np.mean(sizes) > size_bytes:
       break
     best = _score([(one, {}) for one in loaded], float(np.mean(sizes)), tables, rgb)
@@ -89,7 +89,7 @@ def flow(tables: np.ndarray, size_bytes: int, rgb: Array) -> Score:
   sizes = np.full(len(tables), tables.shape[1], np.int32)
   job = fleet.Job('all', {'table': tables, 'size': sizes})
   task = lutflow_task.Config()
-  (loaded,), _, _ = fitted.fit(model, config, lutflow_task.sampler(task), [job])
+  (loaded,), _ = fitted.fit(model, config, lutflow_task.sampler(task), [job])
   # An artefact does not say what it was meant to take.
   wanted = dataclasses.replace(loaded.config, budget_bytes=total)
   loaded = loaded._replace(config=wanted)

@@ -180,8 +180,8 @@ def _niluts(
     for i, table in enumerate(tables)
   ]
   sample = settings.sampler(0, truth(way))
-  loaded, sizes, seconds = fitted.fit(nilut.Config(), config, sample, jobs)
-  print(f'NILUT, {way}: {np.mean(sizes):,.0f} B a look, {seconds:.0f} s', flush=True)
+  loaded, sizes = fitted.fit(nilut.Config(), config, sample, jobs)
+  print(f'NILUT, {way}: {np.mean(sizes):,.0f} B a look', flush=True)
   return [(one, {}) for one in loaded]
 
 
@@ -202,9 +202,9 @@ def _lutflow(
   sample = settings.several(0, truth(way))
   parts = np.split(tables, _SEEDS.value)
   jobs = [fleet.Job(f'{i}', {'table': part}) for i, part in enumerate(parts)]
-  loaded, sizes, seconds = fitted.fit(model, config, sample, jobs)
+  loaded, sizes = fitted.fit(model, config, sample, jobs)
   each = np.mean(sizes) / len(names)
-  print(f'LutFlow, {way}: {each:,.0f} B a look, {seconds:.0f} s', flush=True)
+  print(f'LutFlow, {way}: {each:,.0f} B a look', flush=True)
   return [(one, {'lut': np.int32(i)}) for one in loaded for i in range(len(names))]
 
 
