@@ -8,7 +8,8 @@ Reads `luts/dev512.npz` under `LUTJAX_DATA`. Of each of some looks three maps ar
 * 4D: the same after an exposure of -2 to 2 stops in linear light, clipped at white;
 * 5D: after that exposure a cross-fade through three looks, linear in the style.
 
-First table: lattices (nodes sampled, 16 bits, read multilinearly and by simplices),
+First table: lattices (nodes sampled, 16 bits, read multilinearly and by simplices,
+whose diagonal runs along equal brightness where exposure is reversed),
 the largest of them as cosine spectra, NILUTs of a map each and one LutFlow for all,
 by bytes of a map and places at which the map was asked. Second table: NILUTs that see
 a fixed number of places only, beside lattices of about as many nodes. Errors are means
@@ -59,7 +60,12 @@ _STOPS = 2.0
 # Nodes of colour axes, and of exposure: the style has a node for each of its looks.
 _SIZES = ((5, 5), (9, 5), (9, 9), (17, 9), (25, 9))
 _CODED = (17, 9)
-_METHODS = ('trilinear', 'tetrahedral')
+# How lattices are read, and the axes that are reversed before.
+_READ = {
+  'multilinear': ('trilinear', ()),
+  'simplex': ('tetrahedral', ()),
+  'simplex, exposure reversed': ('tetrahedral', (3,)),
+}
 # Of the rounding of spectra: steps of the mean, growth with frequency, dead zone.
 _ROUNDED, _SLOPE, _DEAD = (1.0, 0.3, 0.1, 0.03, 0.01), 0.35, 0.34
 _WIDTHS = (16, 32, 64, 128)
@@ -99,7 +105,7 @@ def main(argv: list[str]) -> None:
     for rows in (_lattices, _spectra, _networks, _shared_networks):
       for row in rows(dimensions, tables):
         _print(dimensions, row)
-        if row.kind == 'simplex':
+        if row.kind.startswith('simplex'):
           # The same lattices as those read multilinearly.
           continue
         point = plots.Point(row.size_bytes, float(row.errors[0]))
@@ -172,10 +178,10 @@ def _lattices(dimensions: int, tables: np.ndarray) -> Iterator[Row]:
     done.add(sizes)
     held = np.round(65_535 * _sampled(dimensions, sizes, tables)) / 65_535
     name, count = ' x '.join(map(str, sizes)), math.prod(sizes)
-    for method in _METHODS:
-      kind = 'multilinear' if method == 'trilinear' else 'simplex'
-      errors = _errors_of_lattices(dimensions, held, tables, method)
-      yield Row(kind, name, 6 * count, count, errors)
+    for kind, (method, turned) in _READ.items():
+      if max(turned, default=0) < dimensions:
+        errors = _errors_of_lattices(dimensions, held, tables, method, turned)
+        yield Row(kind, name, 6 * count, count, errors)
 
 
 def _spectra(dimensions: int, tables: np.ndarray) -> Iterator[Row]:
@@ -304,9 +310,16 @@ def _sampled(dimensions: int, sizes: Sequence[int], tables: np.ndarray) -> np.nd
 
 
 def _errors_of_lattices(
-  dimensions: int, held: np.ndarray, tables: np.ndarray, method: str
+  dimensions: int,
+  held: np.ndarray,
+  tables: np.ndarray,
+  method: str,
+  turned: Sequence[int] = (),
 ) -> np.ndarray:
-  places = _places(dimensions)
+  places = _places(dimensions).copy()
+  for axis in turned:
+    places[:, axis] = 1.0 - places[:, axis]
+    held = np.flip(held, axis + 1)
   read = jax.jit(interpolate.METHODS[method])
   got = [read(one, places) for one in held.astype(np.float32)]
   return _errors(dimensions, got, tables)
