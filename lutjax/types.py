@@ -183,6 +183,8 @@ class Model(NamedTuple):
       artefact, which `source` names in errors.
     grader: What it does with pictures, where it predicts lattices.
     library: `(config, variables) -> LookLibrary`, of a model of looks.
+    settings: `config -> int`, numbers in [0, 1] that the batch has beside colours, as
+      `settings` `[..., K]`.
     complete: `(config, open_artefact) -> config`, with what the config needs of another
       artefact; `open_artefact` is `(content, source) -> Loaded`.
   """
@@ -204,6 +206,7 @@ class Model(NamedTuple):
   start: Callable[[Any, 'Loaded', str], Variables] | None = None
   grader: Grader | None = None
   library: Callable[[Any, Variables], LookLibrary] | None = None
+  settings: Callable[[Any], int] | None = None
   complete: Callable[[Any, Callable[[bytes, str], 'Loaded']], Any] | None = None
 
 

@@ -13,7 +13,9 @@ per axis, trilinear and tetrahedral (the truth is read in the same way),
 * fitted: knots and values moved together by the same Adam, from the placed ones.
 
 Second table (trilinear): the fitted ones as cosine spectra, entropy coded with their
-knots, within budgets of whole artefacts, beside the coders of `lutjax.baselines`.
+knots, within budgets of whole artefacts, beside the coders of `lutjax.baselines`, and
+with `--networks` beside NILUTs and a LutFlow (`benchmarks.lut.networks`). `--sizes=`
+leaves out all lattices.
 
 Values may lie beyond [0, 1], what is read is clamped: a look that clips has its edge
 between nodes. A knot between the ends is one byte; the fit knows (it is rounded going
@@ -36,6 +38,7 @@ import optax
 from absl import app, flags
 
 from benchmarks import processor
+from benchmarks.lut import networks
 from lutjax import metrics
 from lutjax.baselines import dct, grid
 from lutjax.codec import container, cosines
@@ -56,6 +59,7 @@ _BUDGETS = flags.DEFINE_list(
   'budgets', ['300', '700', '1700', '4000'], 'Bytes; none: no coding.'
 )
 _READ = flags.DEFINE_list('read', ['trilinear', 'tetrahedral'], 'First table.')
+_NETWORKS = flags.DEFINE_bool('networks', False, 'NILUT and LutFlow in the second.')
 _PLOT = flags.DEFINE_string('plot', None, 'PNG of the second table.')
 
 # Cells of half that are still one step of a knot's byte.
@@ -250,6 +254,8 @@ def _compare(tables: np.ndarray, coded: Mapping[str, Held], rgb: Array) -> None:
   grids = [_baseline(tables, rgb, _as_grid(size)) for size in _GRIDS]
   print('\ngrid, 8 bits: ' + '; '.join(f'{b:,.0f} B {e:.3f}' for b, e, _ in grids))
   names = [*(f'DCT {size}' for size in _SPECTRA), *coded]
+  if _NETWORKS.value:
+    names += ['NILUT', 'LutFlow']
   series = {name: [] for name in names}
   print('\n| bytes | ' + ' | '.join(names) + ' | grid, between sizes |')
   print('|---' * (len(names) + 2) + '|', flush=True)
@@ -262,6 +268,8 @@ def _compare(tables: np.ndarray, coded: Mapping[str, Held], rgb: Array) -> None:
       means = errors.cie76.mean(axis=-1)
       size = float(np.mean([size for size, _ in parts]))
       rows.append((size, float(means.mean()), float(means.max())))
+    if _NETWORKS.value:
+      rows += [fit(tables, budget, rgb) for fit in (networks.niluts, networks.flow)]
     cells = [f'{mean:.3f} / {worst:.2f} ({b:,.0f} B)' for b, mean, worst in rows]
     sizes, values = np.log([row[:2] for row in grids]).T
     between = np.exp(np.interp(np.log(budget), sizes, values, np.nan, np.nan))

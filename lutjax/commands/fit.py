@@ -17,6 +17,7 @@ from lutjax import errors, progress, systems
 from lutjax import experiment as experiment_lib
 from lutjax.commands import describe
 from lutjax.fit import fleet, hosts, loop, mesh, methods, runs
+from lutjax.looks import decoding
 from lutjax.report import plots
 from lutjax.types import Loaded, Variables
 
@@ -71,7 +72,10 @@ def fit(
     model = systems.model_of(experiment.model)
     completed = task.complete(experiment.task, model, experiment.model)
     experiment = dataclasses.replace(experiment, task=completed)
-  name = systems.model_of(experiment.model).name
+  form = systems.model_of(experiment.model)
+  # Files hold lattices of colours, and no task draws settings.
+  decoding.check_colours_alone(form, experiment.model)
+  name = form.name
   gathered = task.gather(experiment.task, sources, say)._replace(system=name)
   run = runs.open_run(
     out,

@@ -33,10 +33,27 @@ def query(model: Model, config: Any, rgb: Array, weights: Array) -> Batch:
 
   Raises:
     ValueError: if the model holds no looks.
+    InputError: if the model takes settings beside colours.
   """
   if model.query is None:
     raise ValueError(f'Expected a model of looks, got {model.name}.')
+  check_colours_alone(model, config)
   return model.query(config, rgb, weights)
+
+
+def check_colours_alone(model: Model, config: Any) -> None:
+  """Raises an `InputError` where a model takes settings beside colours.
+
+  Args:
+    model: What the model offers.
+    config: The model's.
+  """
+  count = 0 if model.settings is None else model.settings(config)
+  if count:
+    raise errors.InputError(
+      f'{model.name}: found settings={count} beside the colour, expected a model of '
+      'colours alone'
+    )
 
 
 def decoder(
@@ -52,7 +69,11 @@ def decoder(
   Returns:
     The function. `weights` `[L]` float32 mix the looks of the model; the
     lattice is `[size, size, size, 3]` float32 on the unit cube.
+
+  Raises:
+    InputError: if the model takes settings beside colours.
   """
+  check_colours_alone(model, config)
   if model.tabulate is not None:
     quick = model.tabulate
     return lambda variables, weights: quick(config, variables, weights, size)

@@ -6,7 +6,8 @@ Tables" (arXiv 2412.15438): colours in (0, 1) become `z = atanh(2 a (rgb -
 A code holds, block by block and layer by layer, the biases that a look adds and
 the gains that it scales units by, then the gate of each block where there is one,
 and optionally two matrices that multiply `z` before the first block and after the
-last. It is gathered by index, not multiplied by a one-hot.
+last. Settings of a look, such as exposure, enter every block beside `z`. A code is
+gathered by index, not multiplied by a one-hot.
 
 Parameters are a dict: `weights`, per block a list of `[fan_in, fan_out]`;
 `scales` `[D, 3]`; `bias` `[T]`, shared by all looks, where there is one. The
@@ -26,6 +27,8 @@ from lutjax.types import Array, Key, PyTree
 
 # 2 a (rgb - 0.5) stays within +-0.83, so that atanh stays finite.
 REACH = 0.83
+# Beside a colour: lattices have 5 axes at most.
+_MOST_SETTINGS = 2
 # What a number of a matrix in a code is worth: as much as a bias, about.
 _TURN = 0.3
 
@@ -56,6 +59,7 @@ class Shape:
       shared, as in the paper.
     turned: Whether a code holds matrices: greys, mixed channels and saturation
       are cheap to say so, and dear to say in biases.
+    settings: Numbers in [0, 1] that enter every block beside the colour.
   """
 
   blocks: int = 3
@@ -70,6 +74,7 @@ class Shape:
   gated: bool = False
   small: bool = False
   turned: bool = False
+  settings: int = 0
 
   def __post_init__(self):
     if self.activation not in ACTIVATIONS:
@@ -83,6 +88,8 @@ class Shape:
       )
     if not 0.01 <= self.stretch <= 100.0:
       raise ValueError(f'Expected a stretch of 0.01 to 100, got {self.stretch}.')
+    if not 0 <= self.settings <= _MOST_SETTINGS:
+      raise ValueError(f'Expected 0 to {_MOST_SETTINGS} settings, got {self.settings}.')
     layers = range(1, len(self.widths) + 1)
     steered = {*self.conditioned, *self.gains}
     if self.blocks < 1 or not self.conditioned or steered - {*layers}:
@@ -94,7 +101,7 @@ class Shape:
   @property
   def fans(self) -> list[tuple[int, int]]:
     """Inputs and outputs of each layer of a block."""
-    return list(itertools.pairwise((3, *self.widths, 3)))
+    return list(itertools.pairwise((3 + self.settings, *self.widths, 3)))
 
   @property
   def code_size(self) -> int:
@@ -179,6 +186,7 @@ def apply(
   rgb: Array,
   code: Array,
   look: Array | None = None,
+  settings: Array | None = None,
 ) -> Array:
   """Moves colours.
 
@@ -189,6 +197,8 @@ def apply(
     code: `[..., T]`, of the same leading axes as `rgb` or fewer.
     look: `[...]`, of the axes of `rgb`: `code` is a table `[L, T]`, and this is the
       row of each colour. Slopes cost less than those of a code gathered before.
+    settings: `[..., K]` float32 in [0, 1], of the axes of `rgb`, where the form has
+      some.
 
   Returns:
     `[..., 3]` float32, not clamped; within about +-0.1 of [0, 1] when
@@ -202,6 +212,9 @@ def apply(
       f'Expected colours [..., 3] and codes [..., {shape.code_size}], got '
       f'{rgb.shape} and {code.shape}.'
     )
+  given = 0 if settings is None else settings.shape[-1]
+  if given != shape.settings:
+    raise ValueError(f'Expected {shape.settings} settings, got {given}.')
   state = to_state(shape, rgb)
   sizes = _steered(shape)
   # Cut once: the slope of every slice would be an array of the whole code.
@@ -217,7 +230,7 @@ def apply(
   if shape.turned:
     state = _turn(state, matrices[0])
   for block, steered in enumerate(steering):
-    moved = _delta(shape, params, block, state, steered)
+    moved = _delta(shape, params, block, state, steered, settings)
     state = state + moved if shape.residual else moved
   if shape.turned:
     state = _turn(state, matrices[1])
@@ -330,12 +343,19 @@ def _biased(params: PyTree, code: Array) -> Array:
 
 
 def _delta(
-  shape: Shape, params: PyTree, block: int, state: Array, steered: Sequence[Array]
+  shape: Shape,
+  params: PyTree,
+  block: int,
+  state: Array,
+  steered: Sequence[Array],
+  settings: Array | None = None,
 ) -> Array:
   """Returns what a block adds, of the pieces of a code that are its own."""
   pieces = iter(steered)
   activation = ACTIVATIONS[shape.activation]
   hidden = state
+  if settings is not None:
+    hidden = jnp.concatenate([state, 2.0 * settings - 1.0], axis=-1)
   layers = params['weights'][block]
   for i, weight in enumerate(layers):
     hidden = jnp.matmul(hidden, weight, precision='highest')

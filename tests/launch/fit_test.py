@@ -207,6 +207,23 @@ class FlagsTest(parameterized.TestCase):
     ):
       fit.main()
 
+  @parameterized.parameters(('nilut', 'settings=1'), ('cnilut', 'settings=2'))
+  def test_refuses_settings_that_no_task_draws(self, config, assignment):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    (folder / 'a.cube').write_bytes(
+      cube.render(lattice.from_table(lattice.identity(2)))
+    )
+    out = folder / 'run'
+    flagged = flagsaver.as_parsed(
+      config=config, luts=str(folder), out=str(out), set=[assignment]
+    )
+    with (
+      flagged,
+      self.assertRaisesRegex(errors.InputError, f'^nilut: found {assignment}'),
+    ):
+      fit.main()
+    self.assertFalse(out.exists())
+
   @parameterized.parameters(
     ('nilut', 'learning_rate=-1', 'learning_rate'),
     ('nilut', 'learning_rate=0', 'learning_rate'),

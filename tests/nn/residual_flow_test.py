@@ -130,6 +130,23 @@ class ResidualFlowTest(parameterized.TestCase):
     got = residual_flow.apply(shape, params, _RGB, code)
     np.testing.assert_allclose(got, want, atol=2e-6)
 
+  def test_settings_are_biases_that_every_block_sees(self):
+    shape = residual_flow.Shape(conditioned=(1,), settings=2)
+    params = residual_flow.init(jax.random.key(1), shape)
+    code = jax.random.normal(jax.random.key(2), (shape.code_size,))
+    at = np.float32([0.2, 0.9])
+    plain = residual_flow.Shape(conditioned=(1,))
+    layers = [[w[0][:3], *w[1:]] for w in params['weights']]
+    added = [(2 * at - 1) @ np.asarray(w[0][3:]) for w in params['weights']]
+    steered = code + params['bias'] + np.concatenate(added)
+    held = {'weights': layers, 'scales': params['scales']}
+    want = residual_flow.apply(plain, held, _RGB, steered)
+    settings = np.broadcast_to(at, (64, 2))
+    got = residual_flow.apply(shape, params, _RGB, code, settings=settings)
+    np.testing.assert_allclose(got, want, atol=2e-6)
+    with self.assertRaisesRegex(ValueError, '2 settings, got 0'):
+      residual_flow.apply(shape, params, _RGB, code)
+
   def test_reenters_where_it_left(self):
     shape = residual_flow.Shape(stretch=2.0)
     state = np.random.default_rng(0).uniform(-2, 2, (50, 3)).astype(np.float32)
@@ -163,6 +180,7 @@ class ResidualFlowTest(parameterized.TestCase):
     ({'conditioned': (4,)}, 'conditioned'),
     ({'stretch': 0.0}, 'stretch'),
     ({'gains': (0,)}, 'gains'),
+    ({'settings': 3}, 'settings'),
   )
   def test_refuses_forms(self, fields, message):
     with self.assertRaisesRegex(ValueError, message):

@@ -6,6 +6,7 @@ codes of the looks, spectra of the residual correction. Decoding uses only integ
 products and tables, so that weights are bit for bit the same everywhere.
 """
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,11 +16,41 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
+from lutjax import config as config_lib
 from lutjax import errors
 from lutjax.codec import entropy, spectrum
 from lutjax.nn import residual_flow, rounding
 from lutjax.systems.lutflow import residual_correction
 from lutjax.types import PyTree
+
+
+def flow_to_header(shape: residual_flow.Shape) -> dict[str, Any]:
+  """Returns a flow's form as JSON takes it; without settings where there are none.
+
+  Args:
+    shape: The form.
+  """
+  fields: dict[str, Any] = {**dataclasses.asdict(shape)}
+  if not shape.settings:
+    # So artefacts are what they were before there were settings.
+    del fields['settings']
+  return fields
+
+
+def flow_from_header(header: Any) -> residual_flow.Shape:
+  """Reads what `flow_to_header` gave.
+
+  Args:
+    header: Untrusted.
+
+  Raises:
+    ValueError: on a value that no form has; TypeError on another name.
+  """
+  fields: dict[str, Any] = {
+    name: tuple(value) if isinstance(value, list) else value
+    for name, value in dict(header).items()
+  }
+  return config_lib.checked(residual_flow.Shape(**fields))
 
 
 def to_tensors(precision: str, params: PyTree, stats: PyTree) -> list[np.ndarray]:

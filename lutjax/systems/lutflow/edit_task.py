@@ -14,6 +14,7 @@ from lutjax import artefacts, errors, experiment, files
 from lutjax import config as config_lib
 from lutjax.codec import labels
 from lutjax.fit import fleet
+from lutjax.looks import decoding
 from lutjax.looks import task as looks
 from lutjax.lut import interpolate, lattice
 from lutjax.nn import residual_flow, rounding
@@ -197,7 +198,9 @@ def _open(config: Config) -> Loaded:
   if len(found) != 1:
     raise errors.InputError(f'--set base={config.base}: expected one LutFlow artefact')
   content = files.read_bytes(found[0], error=errors.ArtefactError)
-  return artefacts.load_as(lutflow.MODEL, content, str(found[0]))
+  loaded = artefacts.load_as(lutflow.MODEL, content, str(found[0]))
+  decoding.check_colours_alone(lutflow.MODEL, loaded.config)
+  return loaded
 
 
 def _kept(config: Config, model: lutflow.Config) -> list[int]:

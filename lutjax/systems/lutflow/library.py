@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from lutjax.looks import unit_cube
+from lutjax.looks import decoding, unit_cube
 from lutjax.nn import residual_flow
 from lutjax.systems.lutflow import model
 from lutjax.types import Array, LookLibrary, Variables
@@ -28,6 +28,7 @@ def library(config: model.Config, variables: Variables) -> LookLibrary:
   Raises:
     InputError: when a look is not of plain colours in [0, 1].
   """
+  decoding.check_colours_alone(model.MODEL, config)
   unit_cube.check_plain(config.looks)
   flow, codes = model.codes_of(config, variables)
   held = np.asarray(codes)

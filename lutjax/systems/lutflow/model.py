@@ -15,7 +15,7 @@ import json
 import lzma
 import typing
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -105,6 +105,8 @@ class Config:
         )
     if self.coefficient and (self.flow.turned or self.flow.gains):
       raise ValueError('Expected no coefficient where codes turn or scale: no bound.')
+    if self.flow.settings and (self.coefficient or self.mended):
+      raise ValueError('Expected no coefficient and no mending with flow.settings.')
 
   @property
   def total_bytes(self) -> int:
@@ -163,17 +165,18 @@ def apply(config: Config, variables: Variables, batch: Batch) -> Array:
     config: The model's.
     variables: The model, rounded or as trained.
     batch: `rgb` `[..., 3]`, and either `lut`, indices `[...]` (or one for
-      all), or `weights` `[L]`, the shares of a mix: outputs are mixed.
+      all), or `weights` `[L]`, the shares of a mix: outputs are mixed; and
+      `settings` `[..., K]` where the flow has some.
 
   Returns:
     `[..., 3]` float32 in [0, 1].
   """
   flow, codes, _ = _shipped(config, variables.params, variables.stats)
   if 'weights' not in batch:
-    return _look(config, variables, flow, codes, batch['rgb'], batch['lut'])
+    return _look(config, variables, flow, codes, batch, batch['lut'])
 
   def one(index: Array) -> Array:
-    return _look(config, variables, flow, codes, batch['rgb'], index)
+    return _look(config, variables, flow, codes, batch, index)
 
   return _mixed(one, batch['weights'], batch['rgb'])
 
@@ -197,7 +200,8 @@ def loss(
     config: The model's.
     params: The model.
     stats: Power-iteration vectors and the price.
-    batch: `rgb` and `target` `[B, 3]`, `lut` `[B]` int32.
+    batch: `rgb` and `target` `[B, 3]`, `lut` `[B]` int32, and `settings` `[B, K]`
+      where there are some.
     key: Picks the looks whose codes are surveyed.
 
   Returns:
@@ -208,7 +212,9 @@ def loss(
   if config.coefficient:
     stats['vectors'] = spectral.iterate(stats['vectors'], params['flow']['weights'])
   flow, codes, bits = _shipped(config, params, stats, key)
-  raw = residual_flow.apply(config.flow, flow, batch['rgb'], codes, batch['lut'])
+  raw = residual_flow.apply(
+    config.flow, flow, batch['rgb'], codes, batch['lut'], batch.get('settings')
+  )
   error = jnp.mean(_differences(config, _within(raw, batch['target']), batch['target']))
   metrics = {'error': error}
   if config.precision != 'learned':
@@ -295,7 +301,7 @@ def export(config: Config, variables: Variables) -> bytes:
   params = {**variables.params, 'flow': flow, 'codes': codes}
   names = json.dumps(labels.to_header(config.looks), ensure_ascii=False).encode()
   header = {
-    'flow': dataclasses.asdict(config.flow),
+    'flow': artefact_lib.flow_to_header(config.flow),
     'coefficient': config.coefficient,
     'precision': config.precision,
     'looks': len(config.looks),
@@ -351,11 +357,9 @@ def config_of(artefact: container.Artefact, source: str) -> Config:
   """
   header = artefact.header
   try:
-    flow = dict(header['flow'])
-    flow = {name: _tupled(value) for name, value in flow.items()}
     names = lzma.decompress(artefact.tensors[0].tobytes(), lzma.FORMAT_ALONE)
     config = Config(
-      flow=config_lib.checked(residual_flow.Shape(**flow)),
+      flow=artefact_lib.flow_from_header(header['flow']),
       coefficient=float(header['coefficient']),
       precision=header['precision'],
       aware=False,
@@ -394,6 +398,7 @@ MODEL = Model(
   names_bytes=names_bytes,
   invertible=invertible,
   inverse_lattice=inverse_lattice,
+  settings=lambda config: config.flow.settings,
 )
 
 
@@ -425,10 +430,11 @@ def _look(
   variables: Variables,
   flow: PyTree,
   codes: Array,
-  rgb: Array,
+  batch: Batch,
   index: Array,
 ) -> Array:
-  raw = residual_flow.apply(config.flow, flow, rgb, codes[index])
+  rgb, settings = batch['rgb'], batch.get('settings')
+  raw = residual_flow.apply(config.flow, flow, rgb, codes[index], settings=settings)
   if 'correction' in variables.stats:
     raw = raw + residual_correction.at(variables.stats['correction'], rgb, index)
   return jnp.clip(raw, 0.0, 1.0)
@@ -489,7 +495,3 @@ def _differences(config: Config, got: Array, want: Array) -> Array:
     'ciede2000': difference.delta_e_2000,
   }[config.loss]
   return measure(spaces.srgb_to_lab(got), spaces.srgb_to_lab(want))
-
-
-def _tupled(value: Any) -> Any:
-  return tuple(value) if isinstance(value, list) else value

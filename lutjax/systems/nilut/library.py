@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lutjax import errors
-from lutjax.looks import unit_cube
+from lutjax.looks import decoding, unit_cube
 from lutjax.systems.nilut import model
 from lutjax.types import Array, LookLibrary, Variables
 
@@ -29,6 +29,7 @@ def library(config: model.Config, variables: Variables) -> LookLibrary:
       f'found a nilut of {count} look, expected several styles, as configs/cnilut.py '
       'fits them'
     )
+  decoding.check_colours_alone(model.MODEL, config)
   unit_cube.check_plain(config.looks)
   placed = jax.tree.map(jnp.asarray, variables)
 

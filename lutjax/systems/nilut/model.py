@@ -6,6 +6,10 @@ colour and gives what is added to it. Several looks may share one network, as
 styles that are asked for one at a time or mixed. Colours are `[..., 3]`
 float32 in the unit cube, which stands for the domain of the LUT; outputs
 likewise stand for its range (`codec.labels.Label`).
+
+A LUT of 4 or 5 dimensions has settings beside the colour, such as exposure. The
+network takes them as further inputs; where they are fixed, it is a NILUT of
+colours again (`fix`).
 """
 
 import dataclasses
@@ -19,6 +23,7 @@ import numpy as np
 from lutjax import config as config_lib
 from lutjax import errors
 from lutjax.codec import container, labels, quantize
+from lutjax.lut import lattice
 from lutjax.nn import encodings, mlp, siren
 from lutjax.types import (
   Array,
@@ -59,6 +64,7 @@ class Config:
     start: Layers are drawn by `mlp.init_gain` (zero last layer), by
       `mlp.init_uniform`, as published, or by `siren.init`.
     omega: Frequency of a `siren` start.
+    settings: Numbers in [0, 1] that enter beside the colour.
     styles: Several looks in one network: `heads`, a last layer for each, the
       outputs of which are mixed; `inputs`, style weights that enter beside the
       colour, as published; `one` look only.
@@ -77,6 +83,7 @@ class Config:
   spread: float = 3.0
   start: Literal['gain', 'uniform', 'siren'] = 'gain'
   omega: float = 4.0
+  settings: int = 0
   styles: Literal['one', 'heads', 'inputs'] = 'one'
   loss: Literal['hinge', 'clamped'] = 'hinge'
   precision: Precision = 'int8'
@@ -85,8 +92,16 @@ class Config:
 
   def __post_init__(self):
     config_lib.check_ranges(
-      self, features='[1, 4096]', spread='(0, inf)', omega='(0, inf)'
+      self,
+      features='[1, 4096]',
+      spread='(0, inf)',
+      omega='(0, inf)',
+      settings=f'[0, {lattice.MAX_DIMENSIONS - 3}]',
     )
+    if self.settings and self.encoding not in ('unit', 'centred'):
+      raise ValueError(
+        f'Expected an encoding unit or centred with settings, got {self.encoding!r}.'
+      )
     if len(self.widths) != len(self.activations) or not self.widths:
       raise ValueError(
         f'Expected one activation per hidden layer, got widths {self.widths} and '
@@ -109,7 +124,8 @@ class Config:
     """Units per layer, inputs first."""
     count = max(1, len(self.looks))
     waves = {'fourier': self.features, 'frequency': 6 * self.features}
-    inputs = 3 + waves.get(self.encoding, 0) + (count if self.styles == 'inputs' else 0)
+    inputs = 3 + self.settings + waves.get(self.encoding, 0)
+    inputs += count if self.styles == 'inputs' else 0
     return inputs, *self.widths, 3 * (count if self.styles == 'heads' else 1)
 
 
@@ -155,7 +171,7 @@ def apply(config: Config, variables: Variables, batch: Batch) -> Array:
     config: The network's.
     variables: The network.
     batch: `rgb` `[..., 3]` float32 in the unit cube; with several styles
-      `style` `[..., S]`, weights of sum 1.
+      `style` `[..., S]`, weights of sum 1; with settings `settings` `[..., K]`.
 
   Returns:
     `[..., 3]` float32, clamped to [0, 1].
@@ -181,6 +197,40 @@ def query(config: Config, rgb: Array, weights: Array) -> Batch:
   return {'rgb': rgb, 'style': style}
 
 
+def fix(
+  config: Config, variables: Variables, settings: Array | np.ndarray
+) -> tuple[Config, Variables]:
+  """Returns the NILUT of colours that one with settings is where these are fixed.
+
+  What settings add to the first layer is the same for all colours, so it goes into
+  the bias. An artefact of the result rounds that bias, as it does others.
+
+  Args:
+    config: The network's.
+    variables: The network.
+    settings: `[K]` in [0, 1].
+
+  Returns:
+    The config, of no settings, and the network.
+
+  Raises:
+    ValueError: on another number of settings.
+  """
+  settings = jnp.asarray(settings, jnp.float32)
+  if settings.shape != (config.settings,):
+    raise ValueError(f'Expected settings [{config.settings}], got {settings.shape}.')
+  first, *others = variables.params
+  colour, rest = jnp.split(first['weight'], [3])
+  own, styles = jnp.split(rest, [config.settings])
+  added = jnp.matmul(_scaled(config, settings), own, precision='highest')
+  first = {
+    'weight': jnp.concatenate([colour, styles]),
+    'bias': first['bias'] + added,
+  }
+  fixed = dataclasses.replace(config, settings=0)
+  return fixed, variables._replace(params=[first, *others])
+
+
 def loss(
   config: Config, params: PyTree, stats: PyTree, batch: Batch, key: Key
 ) -> tuple[Array, tuple[PyTree, Batch]]:
@@ -195,7 +245,8 @@ def loss(
     params: Its layers.
     stats: Unused, handed on.
     batch: `rgb` and `target`, `[B, 3]` each; `target` `[B, S, 3]` of all
-      styles with `heads`, and `style` `[B, S]` beside it with `inputs`.
+      styles with `heads`, and `style` `[B, S]` beside it with `inputs`;
+      `settings` `[B, K]` where there are some.
     key: Unused.
 
   Returns:
@@ -274,6 +325,9 @@ def export(config: Config, variables: Variables) -> bytes:
     'precision': config.precision,
     'looks': labels.to_header(config.looks),
   }
+  if config.settings:
+    # Else artefacts are what they were before there were settings.
+    header['settings'] = config.settings
   return container.pack('nilut', header, tensors)
 
 
@@ -318,6 +372,7 @@ def config_of(artefact: container.Artefact, source: str) -> Config:
         widths=tuple(shape[1] for shape in shapes[:-1]),
         activations=tuple(_CODES[code] for code in header['activations']),
         **_encoding_from_header(header['encoding']),
+        settings=header.get('settings', 0),
         styles=header['styles'],
         precision=precision,
         looks=labels.from_header(header['looks'], source),
@@ -343,7 +398,15 @@ def make(config: Config) -> System:
 
 
 MODEL = Model(
-  'nilut', Config, make, apply, config_of, restore, query, linearize=linearize
+  'nilut',
+  Config,
+  make,
+  apply,
+  config_of,
+  restore,
+  query,
+  linearize=linearize,
+  settings=lambda config: config.settings,
 )
 
 
@@ -365,8 +428,10 @@ def _encoding_from_header(value: Any) -> dict[str, Any]:
 
 
 def _encode(config: Config, batch: Batch) -> Array:
-  rgb = batch['rgb']
-  seen = rgb if config.encoding == 'unit' else 2.0 * rgb - 1.0
+  seen = _scaled(config, batch['rgb'])
+  if config.settings:
+    settings = _scaled(config, batch['settings'])
+    seen = jnp.concatenate([seen, settings], axis=-1)
   if config.encoding == 'fourier':
     drawn = encodings.draw_waves(_SEED, config.features, (config.spread,) * 3)
     seen = jnp.concatenate([seen, encodings.waves(drawn, seen)], axis=-1)
@@ -376,6 +441,10 @@ def _encode(config: Config, batch: Batch) -> Array:
   if config.styles == 'inputs':
     return jnp.concatenate([seen, batch['style']], axis=-1)
   return seen
+
+
+def _scaled(config: Config, inputs: Array) -> Array:
+  return inputs if config.encoding == 'unit' else 2.0 * inputs - 1.0
 
 
 def _raw(config: Config, params: PyTree, batch: Batch) -> Array:

@@ -234,6 +234,8 @@ class DamagedTest(parameterized.TestCase):
     ({'coefficient': 1.5}, 'coefficient'),
     ({'flow': {'blocks': 0}}, 'header that does not fit'),
     ({'flow': {'blocks': 10**9}}, 'header that does not fit|tensors'),
+    ({'flow': {'settings': 3}}, 'header that does not fit'),
+    ({'flow': {'settings': 1.0}}, 'header that does not fit'),
   )
   def test_headers_that_do_not_fit(self, fields, message):
     artefact = container.unpack(lutflow.export(_CONFIG, _model(_CONFIG)))
@@ -242,6 +244,25 @@ class DamagedTest(parameterized.TestCase):
     content = container.pack('lutflow', header, artefact.tensors)
     with self.assertRaisesRegex(errors.ArtefactError, message):
       systems.load(content)
+
+  def test_an_artefact_holds_how_many_settings_there_are(self):
+    flow = dataclasses.replace(_STEERED, settings=1)
+    config = dataclasses.replace(_CONFIG, flow=flow)
+    variables = _model(config)
+    content = lutflow.export(config, variables)
+    loaded = systems.load(content)
+    self.assertEqual(loaded.config.flow, flow)
+    at = np.random.default_rng(3).uniform(size=(300, 1)).astype(np.float32)
+    batch = {'rgb': _RGB, 'lut': jnp.int32(2), 'settings': at}
+    want = _apply(config, variables, batch)
+    got = _apply(loaded.config, loaded.variables, batch)
+    np.testing.assert_allclose(got, want, atol=1e-5)
+    other = _apply(config, variables, {**batch, 'settings': 1 - at})
+    self.assertGreater(float(jnp.abs(other - want).max()), 0.01)
+    plain = container.unpack(lutflow.export(_CONFIG, _model(_CONFIG)))
+    self.assertNotIn('settings', plain.header['flow'])
+    with self.assertRaisesRegex(ValueError, 'no mending with flow.settings'):
+      dataclasses.replace(config, mended=True)
 
   def test_tensors_that_do_not_fit(self):
     artefact = container.unpack(lutflow.export(_CONFIG, _model(_CONFIG)))

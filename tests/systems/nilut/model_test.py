@@ -210,6 +210,54 @@ class StylesTest(parameterized.TestCase):
       nilut.Config(looks=NAMED)
 
 
+class SettingsTest(parameterized.TestCase):
+  @parameterized.product(encoding=('unit', 'centred'), styles=('one', 'inputs'))
+  def test_fixed_settings_leave_a_network_of_colours(self, encoding, styles):
+    looks = LOOKS if styles == 'one' else NAMED
+    config = nilut.Config(
+      widths=(8, 8), encoding=encoding, styles=styles, settings=2, looks=looks
+    )
+    variables = _lively(config)
+    self.assertLen(variables.params[0]['weight'], 5 + (3 if styles == 'inputs' else 0))
+    at = np.float32([0.3, 0.8])
+    weights = np.float32([0.2, 0.5, 0.3])
+    fixed, held = nilut.fix(config, variables, at)
+    self.assertEqual(fixed.settings, 0)
+    batch = nilut.query(fixed, BATCH['rgb'], weights)
+    got = nilut.apply(fixed, held, batch)
+    settings = np.broadcast_to(at, (64, 2))
+    want = nilut.apply(config, variables, {**batch, 'settings': settings})
+    np.testing.assert_allclose(got, want, atol=1e-6)
+    other = nilut.apply(config, variables, {**batch, 'settings': 1 - settings})
+    self.assertGreater(float(jnp.abs(other - want).max()), 0.05)
+    with self.assertRaisesRegex(ValueError, r'settings \[2\], got \(3,\)'):
+      nilut.fix(config, variables, jnp.ones(3))
+
+  @parameterized.parameters('fp32', 'int8')
+  def test_an_artefact_holds_how_many_settings_there_are(self, precision):
+    config = nilut.Config(widths=(8, 8), settings=1, precision=precision, looks=LOOKS)
+    content = nilut.export(config, _lively(config))
+    loaded = systems.load(content)
+    self.assertEqual(loaded.config, config)
+    self.assertEqual(nilut.export(loaded.config, loaded.variables), content)
+    plain = container.unpack(nilut.export(CONFIG, _trained()))
+    self.assertNotIn('settings', plain.header)
+
+  @parameterized.parameters(0, 2, 3, -1, 1.0, True, 'a', None)
+  def test_refuses_headers_of_other_settings(self, count):
+    config = nilut.Config(widths=(8, 8), settings=1, looks=LOOKS)
+    artefact = container.unpack(nilut.export(config, _lively(config)))
+    header = {**artefact.header, 'settings': count}
+    with self.assertRaises(errors.ArtefactError):
+      systems.load(container.pack('nilut', header, artefact.tensors), 'a.lutjax')
+
+  def test_refuses_settings_that_it_cannot_take(self):
+    with self.assertRaisesRegex(ValueError, r'settings in \[0, 2\], got 3'):
+      nilut.Config(settings=3)
+    with self.assertRaisesRegex(ValueError, "with settings, got 'fourier'"):
+      nilut.Config(settings=1, encoding='fourier')
+
+
 class RegistryTest(absltest.TestCase):
   def test_refuses_a_system_that_it_does_not_know(self):
     content = container.pack('spline', {}, [])
