@@ -5,9 +5,10 @@
 A fleet (the network of `configs/nilut.py`, made-up looks) in fits of 6,000 steps per
 second, and a training that shares its batches (`configs/lutflow.py`, 16 looks) in steps
 and colours per second: on 1 to 8 forced CPU devices of one process, and the same in
-two; within one process a training on a CPU uses one device. Wall seconds after compiling. `busy` is the share of the machine's cores that the
-processes kept at work: where it is near 1, cores are what limits; where it is not,
-devices wait for each other.
+two; within one process a training on a CPU uses one device. Wall seconds after
+compiling. `busy` is the share of the machine's cores that the processes kept at work:
+where it is near 1, cores are what limits; where it is not, devices wait for each other,
+or other programs have the cores.
 """
 
 import dataclasses

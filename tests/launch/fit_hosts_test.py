@@ -83,7 +83,7 @@ class FitHostsTest(parameterized.TestCase):
     *before, last = stderr.splitlines()
     self.assertRegex(
       last,
-      '^lutjax: another process of this run has ended, and so does this one .* go on '
+      '^lutjax: another process of this run has ended, and so does this one; .* go on '
       f'from the last checkpoint; see .*/processes/{1 - victim}.log$',
     )
     for line in before:
