@@ -171,7 +171,9 @@
       inner *= axes[axis].length;
     }
     for (let at = 0; at < values.length; at += 3) {
-      const [grey, second, third] = values.subarray(at, at + 3);
+      const grey = values[at];
+      const second = values[at + 1];
+      const third = values[at + 2];
       for (let c = 0; c < 3; c++) {
         values[at + c] =
           grey * OPPONENT[c] + second * OPPONENT[3 + c] + third * OPPONENT[6 + c];
