@@ -31,6 +31,7 @@ ALLOWED = {
   'assets': {'artefacts'},
   'fit': SECOND,
   'report': SECOND,
+  'viewer': FIRST,
   'experiment': THIRD,
   'looks': THIRD | {'experiment'},
   'restoration': THIRD | {'experiment'},
