@@ -34,8 +34,12 @@ DECODERS: tuple[str, ...] = (
   'baselines.js',
   'lattices.js',
   'artefact.js',
+  'piecewise.js',
+  'tinylut.js',
+  'restoration.js',
 )
-SYSTEMS = ('nilut', 'lutflow', 'dct', 'grid')
+# Those of looks, which `lutjax.artefact.read` takes, and `lutjax.tinylut.read`'s.
+SYSTEMS = ('nilut', 'lutflow', 'dct', 'grid', 'tinylut')
 
 
 def for_page(content: bytes, source: str = 'artefact') -> bytes:
