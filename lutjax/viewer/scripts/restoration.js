@@ -7,14 +7,16 @@
   const OFFSET = 128;
   // Pixels to a side of a tile without its margin: its levels stay in memory of a core.
   const TILE = 96;
+  // Where the rows of a pixel's channels begin; at most 64 of them.
+  const STARTS = new Int32Array(64);
 
-  /** Rounds a quotient, halves to even. */
-  const divided = (total, count) => lutjax.piecewise.rint(total / count);
+  /** Returns the pairs that hold so many entries, in whole fours. */
+  const halves = count => Math.ceil(count / 8) * 4;
 
   /**
    * Restores a picture.
    * @param {Structure} structure
-   * @param {Object} held Tables, from `tinylut`.
+   * @param {Object} held Tables, from `prepare`.
    * @param {Uint8ClampedArray} pixels `[H, W, 4]`.
    * @param {number} width
    * @param {number} height
@@ -142,53 +144,95 @@
   }
 
   /**
+   * Makes tables ready to be summed: two entries of a row in one integer of 32 bits,
+   * 128 added to each, so that one sum is two.
+   * @param {Structure} structure
+   * @param {Object} held From `tinylut`.
+   * @return {Object} By branch `{spatial, layers}`, with packed rows.
+   */
+  function prepare(structure, held) {
+    const {channels, kernel, chained, branches, fused} = structure;
+    const prepared = {};
+    for (const branch of branches) {
+      const layers = held[branch].layers.map(layer => {
+        const depthwise = layer.kind === 'depthwise';
+        const terms = depthwise ? kernel ** 2 : channels;
+        const rows = depthwise ? layer.rows : packed(layer.rows, layer.outputs);
+        return {...layer, rows, mean: means(terms, terms)};
+      });
+      prepared[branch] = {spatial: packed(held[branch].spatial, channels), layers};
+    }
+    const terms = kernel ** 2 * (fused ? branches.length : 1);
+    for (const branch of chained) prepared[branch].mean = means(terms, kernel ** 2);
+    return prepared;
+  }
+
+  /** Packs rows of `count` int8 in pairs. @return {Int32Array} */
+  function packed(rows, count) {
+    const half = halves(count);
+    const pairs = new Int32Array(rows.length / count * half);
+    for (let at = 0; at < rows.length; at++) {
+      const column = at % count;
+      const to = Math.floor(at / count) * half + (column >> 1);
+      pairs[to] += rows[at] + 128 << 16 * (column & 1);
+    }
+    return pairs;
+  }
+
+  /** Returns the rounded mean, halves to even, of every sum of terms with 128 added. */
+  function means(terms, count) {
+    return Int16Array.from({length: 255 * terms + 1}, (_, sum) =>
+      lutjax.piecewise.rint((sum - 128 * terms) / count));
+  }
+
+  /**
    * Returns what one rotation adds, `[N, outputs]`.
    * @param {{height: number, width: number, values: Uint8Array}} plane
    */
-  function quarter(structure, held, plane) {
+  function quarter(structure, prepared, plane) {
     const {branches, chained, fused, msbBits} = structure;
     const step = 2 ** (8 - msbBits);
     const planes = {};
-    for (const branch of branches) {
-      planes[branch] = Int16Array.from(plane.values, pixel => {
-        const high = Math.floor((pixel - OFFSET) / step);
-        return branch === 'high' ? high : pixel - OFFSET - step * high;
-      });
-    }
     const sums = {};
     for (const branch of branches) {
-      sums[branch] = spatial(structure, branch, held[branch].spatial, planes[branch], plane);
+      const levels = new Int16Array(plane.values.length);
+      for (let i = 0; i < levels.length; i++) {
+        const high = Math.floor((plane.values[i] - OFFSET) / step);
+        levels[i] = branch === 'high' ? high : plane.values[i] - OFFSET - step * high;
+      }
+      planes[branch] = levels;
+      sums[branch] = spatial(structure, branch, prepared[branch].spatial, levels, plane);
     }
     if (fused && sums.low) {
       for (let i = 0; i < sums.high.length; i++) sums.high[i] += sums.low[i];
     }
     let total = null;
     for (const branch of chained) {
-      let state = entered(structure, branch, sums[branch], planes[branch], plane);
-      for (const layer of held[branch].layers) {
-        state = layered(structure, branch, layer, state);
-      }
+      const {mean, layers} = prepared[branch];
+      let state = entered(structure, branch, sums[branch], mean, planes[branch], plane);
+      for (const layer of layers) state = layered(structure, branch, layer, state);
       if (!total) total = state.values;
       else for (let i = 0; i < total.length; i++) total[i] += state.values[i];
     }
     return total.map(value => Math.min(Math.max(value, -128), 127));
   }
 
-  /** Returns the sums of a spatial layer, `[height - reach, width - reach, C]`. */
+  /** Returns the packed sums of a spatial layer, `[height - reach, width - reach, C]`. */
   function spatial(structure, branch, table, levels, {height, width}) {
     const {kernel, channels} = structure;
     const [low, high] = lutjax.tinylut.levelRange(structure, branch);
     const reach = kernel - 1;
-    const count = high - low + 1;
+    const half = halves(channels);
     const wide = width - reach;
-    const sums = new Int16Array((height - reach) * wide * channels);
-    for (let y = 0; y < height - reach; y++) {
-      for (let x = 0; x < wide; x++) {
-        const to = (y * wide + x) * channels;
-        for (let k = 0; k < kernel ** 2; k++) {
-          const at = (y + Math.floor(k / kernel)) * width + x + k % kernel;
-          const row = (k * count + levels[at] - low) * channels;
-          for (let c = 0; c < channels; c++) sums[to + c] += table[row + c];
+    const sums = new Int32Array((height - reach) * wide * half);
+    for (let k = 0; k < kernel ** 2; k++) {
+      const first = k * (high - low + 1) - low;
+      for (let y = 0; y < height - reach; y++) {
+        const from = (y + Math.floor(k / kernel)) * width + k % kernel;
+        for (let x = 0; x < wide; x++) {
+          const row = (first + levels[from + x]) * half;
+          const to = (y * wide + x) * half;
+          for (let h = 0; h < half; h++) sums[to + h] += table[row + h];
         }
       }
     }
@@ -196,73 +240,117 @@
   }
 
   /** Returns the levels behind the spatial layer: its mean, and the pixel itself. */
-  function entered(structure, branch, sums, levels, {height, width}) {
+  function entered(structure, branch, sums, mean, levels, {height, width}) {
     const {kernel, channels} = structure;
     const [low, high] = lutjax.tinylut.levelRange(structure, branch);
     const reach = kernel - 1;
+    const half = halves(channels);
     const wide = width - reach;
-    const values = new Int16Array(sums.length);
-    for (let i = 0; i < sums.length; i++) {
-      const pixel = Math.floor(i / channels);
-      const at = (Math.floor(pixel / wide) + reach) * width + pixel % wide + reach;
-      const value = divided(sums[i], kernel ** 2) + levels[at];
-      values[i] = Math.min(Math.max(value, low), high);
+    const values = new Int16Array((height - reach) * wide * channels);
+    for (let y = 0; y < height - reach; y++) {
+      for (let x = 0; x < wide; x++) {
+        const from = (y * wide + x) * half;
+        const to = (y * wide + x) * channels;
+        const own = levels[(y + reach) * width + x + reach];
+        for (let c = 0; c < channels; c++) {
+          const value = mean[sums[from + (c >> 1)] >>> 16 * (c & 1) & 0xffff] + own;
+          values[to + c] = value < low ? low : value > high ? high : value;
+        }
+      }
     }
     return {height: height - reach, width: wide, values};
   }
 
-  /** Applies a layer and the skip around it. */
+  /** Applies a layer and the skip around it to levels `[height, width, C]`. */
   function layered(structure, branch, layer, state) {
     const {channels, kernel, radius, headroom} = structure;
     const [low, high] = lutjax.tinylut.levelRange(structure, branch);
-    const count = high - low + 1;
     const first = low - headroom;
-    const {height, width, values} = state;
-    const scaled = new Int16Array(values.length);
-    for (let i = 0; i < values.length; i++) {
-      scaled[i] = layer.levels[i % channels * count + values[i] - low];
-    }
+    const {height, width} = state;
+    const seen = scaled(layer.levels, channels, low, high, state.values);
     const depthwise = layer.kind === 'depthwise';
     const reach = depthwise ? kernel - 1 : 2 * radius;
     // Where the pixel itself is in what is seen.
-    const centre = depthwise ? reach : radius;
+    const centre = (depthwise ? reach : radius) * (width + 1);
     const places = depthwise ?
-      Array.from({length: kernel ** 2}, (_, k) => Math.floor(k / kernel) * width + k % kernel) :
-      Array.from({length: channels}, (_, c) =>
-        (radius + layer.shift[2 * c]) * width + radius + layer.shift[2 * c + 1]);
-    const {rows, all, outputs, last} = layer;
-    const [least, most] = last ? [-128, 127] : [low, high];
+      Int32Array.from(
+        {length: kernel ** 2}, (_, k) => Math.floor(k / kernel) * width + k % kernel) :
+      Int32Array.from(
+        {length: channels},
+        (_, c) => layer.shift[2 * c] * width + layer.shift[2 * c + 1] + centre);
+    const [least, most] = layer.last ? [-128, 127] : [low, high];
     const wide = width - reach;
-    const result = new Int16Array((height - reach) * wide * outputs);
-    const sums = new Int32Array(outputs);
+    const {mean, outputs} = layer;
+    const values = new Int16Array((height - reach) * wide * outputs);
+    const sums = new Int32Array(2 * halves(outputs));
     for (let y = 0; y < height - reach; y++) {
       for (let x = 0; x < wide; x++) {
         const from = y * width + x;
-        sums.fill(0);
-        if (depthwise) {
-          for (let k = 0; k < places.length; k++) {
-            const at = (from + places[k]) * channels;
-            for (let c = 0; c < channels; c++) {
-              const row = c * all + scaled[at + c] - first;
-              sums[c] += rows[row * places.length + k];
-            }
-          }
-        } else {
-          for (let c = 0; c < channels; c++) {
-            const level = scaled[(from + places[c]) * channels + c];
-            const row = (c * all + level - first) * outputs;
-            for (let o = 0; o < outputs; o++) sums[o] += rows[row + o];
-          }
-        }
-        const own = (from + centre * (width + 1)) * channels;
+        if (depthwise) byChannel(layer, channels, first, seen, from, places, sums);
+        else byRow(layer, channels, first, seen, from, places, sums);
+        const own = (from + centre) * channels;
         const to = (y * wide + x) * outputs;
         for (let o = 0; o < outputs; o++) {
-          const value = divided(sums[o], places.length) + scaled[own + o];
-          result[to + o] = Math.min(Math.max(value, least), most);
+          const value = mean[sums[o]] + seen[own + o];
+          values[to + o] = value < least ? least : value > most ? most : value;
         }
       }
     }
-    return {height: height - reach, width: wide, values: result};
+    return {height: height - reach, width: wide, values};
+  }
+
+  /** Returns what the scales of channels make of levels. */
+  function scaled(levels, channels, low, high, values) {
+    const count = high - low + 1;
+    const result = new Int16Array(values.length);
+    for (let start = 0; start < values.length; start += channels) {
+      for (let c = 0; c < channels; c++) {
+        result[start + c] = levels[c * count + values[start + c] - low];
+      }
+    }
+    return result;
+  }
+
+  /** Sums a row of each channel's table, 128 added to every entry. */
+  function byRow({rows, all, outputs}, channels, first, seen, from, places, sums) {
+    const half = halves(outputs);
+    const starts = STARTS;
+    for (let c = 0; c < channels; c++) {
+      const level = seen[(from + places[c]) * channels + c];
+      starts[c] = (c * all + level - first) * half;
+    }
+    for (let h = 0; h < half; h += 4) {
+      let pair0 = 0, pair1 = 0, pair2 = 0, pair3 = 0;
+      for (let c = 0; c < channels; c++) {
+        const at = starts[c] + h;
+        pair0 += rows[at];
+        pair1 += rows[at + 1];
+        pair2 += rows[at + 2];
+        pair3 += rows[at + 3];
+      }
+      const to = 2 * h;
+      sums[to] = pair0 & 0xffff;
+      sums[to + 1] = pair0 >>> 16;
+      sums[to + 2] = pair1 & 0xffff;
+      sums[to + 3] = pair1 >>> 16;
+      sums[to + 4] = pair2 & 0xffff;
+      sums[to + 5] = pair2 >>> 16;
+      sums[to + 6] = pair3 & 0xffff;
+      sums[to + 7] = pair3 >>> 16;
+    }
+  }
+
+  /** Sums an entry of each position's table for each channel, likewise. */
+  function byChannel({rows, all}, channels, first, seen, from, places, sums) {
+    const count = places.length;
+    for (let c = 0; c < channels; c++) {
+      let sum = 128 * count;
+      for (let k = 0; k < count; k++) {
+        const level = seen[(from + places[k]) * channels + c];
+        sum += rows[(c * all + level - first) * count + k];
+      }
+      sums[c] = sum;
+    }
   }
 
   /** Enlarges the alpha of a picture by the cubic kernel of `data.resize`. */
@@ -320,5 +408,5 @@
     return m < 2 * n ? -(m ** 3) + 5 * m ** 2 * n - 8 * m * n ** 2 + 4 * n ** 3 : 0;
   }
 
-  lutjax.restoration = {upscale};
+  lutjax.restoration = {prepare, upscale};
 })();

@@ -44,7 +44,8 @@
     const {system, header, tensors} = await lutjax.container.unpack(content);
     lutjax.looks.check(system === 'tinylut', 'tinylut', `system ${system.slice(0, 40)}`);
     const structure = structureFrom(header);
-    const held = entriesFrom(structure, header.lines, tensors);
+    const entries = entriesFrom(structure, header.lines, tensors);
+    const held = lutjax.restoration.prepare(structure, entries);
     const bytes = header.for_page ?? content.length;
     const [kind, strength] = header.restores;
     return {
