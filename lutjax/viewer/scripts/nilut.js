@@ -74,7 +74,7 @@
   /**
    * Reads the encoding of colours.
    * @return {{centred: boolean, count: number, waves: function(Float64Array, number)}}
-   *     Whether colours enter in [-1, 1]; how many waves there are beside them; and what
+   *     Whether colours enter in [-1, 1]; how many waves there are beside them; what
    *     fills these in behind colours `[3, CHUNK]`.
    */
   function encodingFrom(value, check) {

@@ -201,7 +201,8 @@
         levels[i] = branch === 'high' ? high : plane.values[i] - OFFSET - step * high;
       }
       planes[branch] = levels;
-      sums[branch] = spatial(structure, branch, prepared[branch].spatial, levels, plane);
+      const table = prepared[branch].spatial;
+      sums[branch] = spatial(structure, branch, table, levels, plane);
     }
     if (fused && sums.low) {
       for (let i = 0; i < sums.high.length; i++) sums.high[i] += sums.low[i];
@@ -217,7 +218,7 @@
     return total.map(value => Math.min(Math.max(value, -128), 127));
   }
 
-  /** Returns the packed sums of a spatial layer, `[height - reach, width - reach, C]`. */
+  /** Returns packed sums of a spatial layer, `[height - reach, width - reach, C]`. */
   function spatial(structure, branch, table, levels, {height, width}) {
     const {kernel, channels} = structure;
     const [low, high] = lutjax.tinylut.levelRange(structure, branch);

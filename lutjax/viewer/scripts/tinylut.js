@@ -42,7 +42,8 @@
    */
   async function read(content) {
     const {system, header, tensors} = await lutjax.container.unpack(content);
-    lutjax.looks.check(system === 'tinylut', 'tinylut', `system ${system.slice(0, 40)}`);
+    const found = `system ${system.slice(0, 40)}`;
+    lutjax.looks.check(system === 'tinylut', 'tinylut', found);
     const structure = structureFrom(header);
     const entries = entriesFrom(structure, header.lines, tensors);
     const held = lutjax.restoration.prepare(structure, entries);
@@ -134,7 +135,8 @@
     branches.forEach((branch, b) => {
       const [low, high] = levelRange(structure, branch);
       if (lines[b] === null) {
-        sizes.push(...Array.from({length: kernel ** 2}, () => [high - low + 1, channels]));
+        const size = [high - low + 1, channels];
+        sizes.push(...Array.from({length: kernel ** 2}, () => size));
       }
     });
     const count = sizes.reduce((sum, [rows, columns]) => sum + rows * columns, 0);
@@ -224,7 +226,8 @@
   /** Returns the shifts `[layers, C, 2]`: all 0 where none are stored. */
   function shiftsFrom({dtype, shape, data}, count, {channels, radius}) {
     const none = String(shape) === String([0, channels, 2]);
-    const fits = dtype === 'int8' && (none || String(shape) === String([count, channels, 2]));
+    const whole = String(shape) === String([count, channels, 2]);
+    const fits = dtype === 'int8' && (none || whole);
     if (!fits || !data.every(shift => Math.abs(shift) <= radius)) {
       throw new Error('tinylut tensors: found no shifts within the radius');
     }
