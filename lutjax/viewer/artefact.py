@@ -27,6 +27,7 @@ DECODERS: tuple[str, ...] = (
   'cosines.js',
   'labels.js',
   'dense.js',
+  'waves.js',
   'interpolate.js',
   'looks.js',
   'nilut.js',
