@@ -38,6 +38,9 @@ DECODERS: tuple[str, ...] = (
   'piecewise.js',
   'tinylut.js',
   'restoration.js',
+  'payload.js',
+  'gamut_codecs.js',
+  'gamut.js',
 )
 # Those of looks, which `lutjax.artefact.read` takes, and `lutjax.tinylut.read`'s.
 SYSTEMS = ('nilut', 'lutflow', 'dct', 'grid', 'tinylut')

@@ -89,7 +89,9 @@
     if (Array.isArray(value)) {
       const drawn = draw(SEED, features, [spread, spread, spread]);
       return {
-        centred: true, count: features, waves: seen => seeded(drawn, seen, behind(seen)),
+        centred: true,
+        count: features,
+        waves: seen => seeded(drawn, seen, behind(seen)),
       };
     }
     return {

@@ -120,5 +120,5 @@
     return values;
   }
 
-  lutjax.tensors = {FLOATS, readSpec, fromBytes};
+  lutjax.tensors = {FLOATS, brain, fromBytes, half, readSpec};
 })();
