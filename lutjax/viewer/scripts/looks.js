@@ -34,7 +34,8 @@
    * @return {Model}
    */
   function model(system, bytes, decoder) {
-    const {labels, lookBytes = null} = decoder;
+    const {labels} = decoder;
+    const lookBytes = decoder.lookBytes ?? (labels.length === 1 ? [bytes] : null);
     const names = labels.map(label => label.name);
 
     function lattice(index, size = 33) {
