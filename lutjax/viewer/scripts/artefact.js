@@ -25,7 +25,10 @@
     }
     const bytes = header.for_page ?? content.length;
     lutjax.looks.check(Number.isInteger(bytes), system, 'no size');
-    return lutjax.looks.model(system, bytes, DECODERS[system](artefact));
+    const decoder = DECODERS[system](artefact);
+    // A look that is alone is all of its artefact.
+    if (decoder.labels.length === 1) decoder.lookBytes ??= [bytes];
+    return lutjax.looks.model(system, bytes, decoder);
   }
 
   lutjax.artefact = {read};

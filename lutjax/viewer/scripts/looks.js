@@ -34,8 +34,7 @@
    * @return {Model}
    */
   function model(system, bytes, decoder) {
-    const {labels} = decoder;
-    const lookBytes = decoder.lookBytes ?? (labels.length === 1 ? [bytes] : null);
+    const {labels, lookBytes = null} = decoder;
     const names = labels.map(label => label.name);
 
     function lattice(index, size = 33) {
