@@ -1,4 +1,2 @@
-'use strict';
-
-/** Everything that the scripts of the page share; each of them adds one object. */
+// The one global of the page; every other script adds one object to it.
 const lutjax = {};

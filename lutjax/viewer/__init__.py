@@ -1,0 +1,1 @@
+"""A page that shows looks live in a browser: decoded, blended, tried on a photo."""

@@ -1,0 +1,171 @@
+"""The page: looks, photos, and the scripts that show them, in one HTML file.
+
+Nothing is fetched, and nothing that the file does not bring runs in it: its Content
+Security Policy names the digest of each script and of the style.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import NamedTuple
+
+import lutjax
+from lutjax import files
+from lutjax.viewer import artefact
+
+# In the order in which they run; the decoders come after the first.
+_SCRIPTS = (
+  'colour',
+  'lattice',
+  'shading',
+  'cube',
+  'library',
+  'photo',
+  'gpu',
+  'plain',
+  'stage',
+  'gallery',
+  'scopes',
+  'blend',
+  'saving',
+  'address',
+  'files',
+  'readout',
+  'app',
+)
+_SHADERS = ('picture.vert', 'picture.frag')
+
+
+class Model(NamedTuple):
+  """Looks of the page.
+
+  Attributes:
+    content: As `artefact.for_page` or `artefact.lattices` makes it.
+    errors: By the names of looks: `cie76` and `ciede2000`, means over uniform colours.
+  """
+
+  content: bytes
+  errors: Mapping[str, Mapping[str, float]] = {}
+
+
+class Photo(NamedTuple):
+  """A photo of the page.
+
+  Attributes:
+    name: Any text.
+    kind: Such as `image/jpeg`.
+    content: The file.
+  """
+
+  name: str
+  kind: str
+  content: bytes
+
+
+def write(
+  path: str | os.PathLike,
+  title: str,
+  models: Sequence[Model],
+  photos: Sequence[Photo],
+  *,
+  overwrite: bool = True,
+) -> pathlib.Path:
+  """Writes the page.
+
+  Args:
+    path: The file.
+    title: Any text.
+    models: In the order in which their looks are shown.
+    photos: The first is shown at first.
+    overwrite: Whether an existing file may be replaced.
+
+  Returns:
+    The path.
+
+  Raises:
+    InputError: if the file cannot be written, or exists.
+  """
+  files.write_bytes(path, render(title, models, photos), overwrite=overwrite)
+  return pathlib.Path(path)
+
+
+def render(title: str, models: Sequence[Model], photos: Sequence[Photo]) -> bytes:
+  """Returns the page; see `write`.
+
+  Args:
+    title: Any text.
+    models: In the order in which their looks are shown.
+    photos: The first is shown at first.
+  """
+  import jinja2
+  import markupsafe
+
+  style = _text('style.css')
+  names = ('lutjax', *artefact.DECODERS, *_SCRIPTS)
+  scripts = [_text(f'scripts/{name.removesuffix(".js")}.js') for name in names]
+  environment = jinja2.Environment(
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+  )
+  # What the page brings is written as it is; the title is text.
+  html = environment.from_string(_text('page.html')).render(
+    title=title,
+    policy=_policy(style, scripts),
+    style=markupsafe.Markup(style),
+    data=markupsafe.Markup(_json(title, models, photos)),
+    shaders={name: markupsafe.Markup(_text(f'shaders/{name}')) for name in _SHADERS},
+    scripts=[markupsafe.Markup(script) for script in scripts],
+  )
+  return html.encode('utf-8', 'replace')
+
+
+def _policy(style: str, scripts: Sequence[str]) -> str:
+  """Returns what the page may load and run: itself, and pictures that it holds."""
+  return (
+    f"default-src 'none'; img-src data: blob:; style-src {_digest(style)}; "
+    f'script-src {" ".join(map(_digest, scripts))}; '
+    "base-uri 'none'; form-action 'none'"
+  )
+
+
+def _digest(text: str) -> str:
+  digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+  return f"'sha256-{digest}'"
+
+
+def _json(title: str, models: Sequence[Model], photos: Sequence[Photo]) -> str:
+  data = {
+    'version': lutjax.__version__,
+    'title': title,
+    'models': [
+      {'artefact': _base64(model.content), 'errors': _plain(model.errors)}
+      for model in models
+    ],
+    'photos': [
+      {'name': photo.name, 'type': photo.kind, 'base64': _base64(photo.content)}
+      for photo in photos
+    ],
+  }
+  # A script ends at the first `</script`, whatever is quoted.
+  return json.dumps(data, separators=(',', ':')).replace('<', '\\u003c')
+
+
+def _plain(errors: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+  return {
+    name: {key: round(float(value), 4) for key, value in scores.items()}
+    for name, scores in errors.items()
+  }
+
+
+def _base64(content: bytes) -> str:
+  return base64.b64encode(content).decode('ascii')
+
+
+def _text(name: str) -> str:
+  return resources.files('lutjax.viewer').joinpath(name).read_text('utf-8')

@@ -1,0 +1,105 @@
+"""Photos that a page of looks carries: small, since the page is sent by mail."""
+
+import io
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lutjax import errors
+from lutjax.data import images, synthetic
+from lutjax.report import canvas
+from lutjax.viewer import page
+
+if TYPE_CHECKING:
+  import PIL.Image
+
+# Pixels of the longer side, and bytes of the file, at most.
+_SIDE = 1440
+_LIMIT_BYTES = 120_000
+# Number of the field of EXIF.
+_ORIENTATION = 0x0112
+# Seeds of made-up photos, and what they show.
+_MADE_UP = {'Noon': 0, 'Evening': 3}
+
+
+def made_up() -> list[page.Photo]:
+  """Returns photographs of synthetic scenes."""
+  return [
+    _photo(name, synthetic.photo(seed, 640, 960)) for name, seed in _MADE_UP.items()
+  ]
+
+
+def from_files(
+  patterns: Sequence[str], *, say: Callable[[str], None] = print
+) -> list[page.Photo]:
+  """Returns photos of files, upright in sRGB as browsers show them, and small.
+
+  Args:
+    patterns: Files, folders or globs.
+    say: Told of each photo that is made smaller.
+
+  Raises:
+    InputError: when there is none, or one cannot be read.
+  """
+  return [_from_file(item.path, say) for item in images.find_images(patterns, say=say)]
+
+
+def _from_file(path: pathlib.Path, say: Callable[[str], None]) -> page.Photo:
+  """Reads a photo."""
+  from PIL import Image
+
+  stored = images.read(path, convert=True, say=say)
+  pixels = np.ascontiguousarray(canvas.to_uint8(stored.pixels)[..., :3])
+  photo = _upright(_in_srgb(Image.fromarray(pixels), stored.icc, path), stored.exif)
+  was = photo.size
+  photo.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+  made = _photo(path.stem, np.asarray(photo))
+  with Image.open(io.BytesIO(made.content)) as small:
+    if small.size != was:
+      say(
+        f'{path}: {was[0]} x {was[1]} pixels, {small.width} x {small.height} in the page'
+      )
+  return made
+
+
+def _in_srgb(
+  photo: 'PIL.Image.Image', icc: bytes | None, path: pathlib.Path
+) -> 'PIL.Image.Image':
+  """Takes a photo to sRGB from its profile."""
+  from PIL import ImageCms
+
+  if icc is None:
+    return photo
+  try:
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+    made = ImageCms.profileToProfile(photo, profile, ImageCms.createProfile('sRGB'))
+  except ImageCms.PyCMSError as error:
+    raise errors.ImageError(
+      f'{path}: found a profile that cannot be used, expected one of RGB'
+    ) from error
+  return photo if made is None else made
+
+
+def _upright(photo: 'PIL.Image.Image', exif: bytes | None) -> 'PIL.Image.Image':
+  """Turns a photo as its EXIF orientation says."""
+  from PIL import Image, ImageOps
+
+  if exif is None:
+    return photo
+  fields = Image.Exif()
+  fields.load(exif)
+  photo.getexif()[_ORIENTATION] = fields.get(_ORIENTATION, 1)
+  return ImageOps.exif_transpose(photo)
+
+
+def _photo(name: str, pixels: np.ndarray) -> page.Photo:
+  """Returns a photo as the best JPEG within the limit, smaller where none is."""
+  pixels = canvas.to_uint8(pixels)
+  content = canvas.to_jpeg(pixels, limit_bytes=_LIMIT_BYTES)
+  while content is None:
+    height, width = pixels.shape[:2]
+    pixels = canvas.fit_to(pixels, max(1, width * 3 // 4), max(1, height * 3 // 4))
+    content = canvas.to_jpeg(pixels, limit_bytes=_LIMIT_BYTES)
+  return page.Photo(name, 'image/jpeg', content)

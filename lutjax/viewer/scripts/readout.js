@@ -1,0 +1,114 @@
+'use strict';
+
+/** Words and figures about what is seen: under the cursor, of the look, of a scale. */
+(() => {
+  const TICKS = [0, 0.1, 0.5, 1, 2, 5, 10];
+  const KINDS = {
+    nilut: 'a NILUT', lutflow: 'of a LutFlow', dct: 'of cosines', grid: 'a coarse grid',
+    lattices: 'a lattice', file: 'a file of yours',
+  };
+  const MARKED = {
+    above: 'above 1', white: 'at 1', black: 'at 0', below: 'below 0',
+  };
+
+  /** Returns an element with text. */
+  function element(tag, text, className = '') {
+    const made = document.createElement(tag);
+    made.textContent = text;
+    if (className) made.className = className;
+    return made;
+  }
+
+  /**
+   * Shows the colour of a pixel before and after.
+   * @param {HTMLElement} place
+   * @param {?number[]} pixel x and y, or null
+   * @param {Object} photo
+   * @param {Float32Array} table
+   * @param {number} strength
+   */
+  function colour(place, pixel, photo, table, strength) {
+    if (!pixel) {
+      const {name, width, height} = photo;
+      place.textContent = `${name} · ${width} × ${height}`;
+      return;
+    }
+    const stored = [...lutjax.photo.pixel(photo, ...pixel).slice(0, 3)];
+    const before = stored.map((value) => value / 255);
+    const after = lutjax.scopes.reader(table, strength)(before);
+    const shown = after.map((value) => Math.min(Math.max(value, 0), 1));
+    const {toLab, difference} = lutjax.colour;
+    const swatch = (rgb) => {
+      const made = element('i', '');
+      made.style.background = `rgb(${rgb.map((value) => Math.round(value)).join(',')})`;
+      return made;
+    };
+    const figures = (values) => values.map((value) => Math.round(value)).join('  ');
+    const scaled = after.map((value) => 255 * value);
+    place.replaceChildren(
+        element('span', `x ${pixel[0]}  y ${pixel[1]}`), swatch(stored), 'before ',
+        element('b', figures(stored)), swatch(shown.map((value) => 255 * value)),
+        'after ', element('b', figures(scaled)),
+        element('span', `ΔE00 ${difference(toLab(before), toLab(shown)).toFixed(2)}`));
+  }
+
+  /**
+   * Shows what the colours of a view mean.
+   * @param {HTMLElement} place
+   * @param {string} mode
+   */
+  function legend(place, mode) {
+    place.replaceChildren();
+    place.hidden = !['difference', 'clipping'].includes(mode);
+    if (mode === 'clipping') {
+      for (const [key, text] of Object.entries(MARKED)) {
+        const mark = element('span', '', 'mark');
+        mark.style.background = `rgb(${lutjax.shading.MARKS[key].join(',')})`;
+        place.append(mark, text);
+      }
+    }
+    if (mode !== 'difference') return;
+    const {LIMIT, scaleColour} = lutjax.colour;
+    const bar = document.createElement('canvas');
+    bar.width = 240, bar.height = 1;
+    const context = bar.getContext('2d');
+    for (let x = 0; x < 240; x++) {
+      const rgb = scaleColour(LIMIT * ((x + 0.5) / 240) ** 2);
+      context.fillStyle = `rgb(${rgb.map((value) => Math.round(255 * value)).join(',')})`;
+      context.fillRect(x, 0, 1, 1);
+    }
+    const ticks = element('div', '', 'ticks');
+    for (const tick of TICKS) {
+      const mark = element('span', tick === LIMIT ? `≥ ${tick}` : tick);
+      mark.style.left = `${100 * Math.sqrt(tick / LIMIT)}%`;
+      ticks.append(mark);
+    }
+    place.append(element('div', 'CIEDE2000 between original and look'), bar, ticks);
+  }
+
+  /**
+   * Shows the figures of a look, or of a mix.
+   * @param {HTMLElement} place a `dl`
+   * @param {HTMLElement} kind where the kinds of models go
+   * @param {Object[]} looks
+   */
+  function facts(place, kind, looks) {
+    const [look] = looks;
+    const rows = looks.length > 1 ?
+      [['Looks mixed', looks.length], ['Bytes', lutjax.gallery.bytesText(
+          looks.reduce((sum, {bytes}) => sum + bytes, 0))]] :
+      [['Bytes', lutjax.gallery.bytesText(look.bytes)]];
+    if (looks.length === 1 && look.errors) {
+      rows.push(['Mean CIE76', look.errors.cie76.toFixed(2)]);
+      rows.push(['Mean CIEDE2000', look.errors.ciede2000.toFixed(2)]);
+    }
+    kind.textContent = [...new Set(looks.map(({model}) => KINDS[model.system]))].join(', ');
+    place.replaceChildren(...rows.map(([term, value]) => {
+      const row = document.createElement('div');
+      row.append(element('dt', term), element('dd', value));
+      return row;
+    }));
+  }
+
+  lutjax.readout = {colour, legend, facts, element};
+})();
