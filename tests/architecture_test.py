@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 GROUND = {'types', 'errors', 'files', 'config', 'progress'}
 FIRST = GROUND | {'lut', 'color', 'nn', 'codec'}
 SECOND = FIRST | {'metrics', 'data'}
-THIRD = SECOND | {'fit', 'report', 'artefacts'}
+THIRD = SECOND | {'fit', 'report', 'artefacts', 'viewer'}
 FOURTH = THIRD | {'experiment', 'looks', 'restoration'}
 ALLOWED = {
   'types': set(),
@@ -31,6 +31,7 @@ ALLOWED = {
   'assets': {'artefacts'},
   'fit': SECOND,
   'report': SECOND,
+  'viewer': SECOND | {'report'},
   'experiment': THIRD,
   'looks': THIRD | {'experiment'},
   'restoration': THIRD | {'experiment'},

@@ -22,7 +22,7 @@ RECORD = 'run.json'
 METRICS = 'metrics.jsonl'
 # Of checkpoints that are not whole.
 _ORBAX_SUFFIX = '.orbax-checkpoint-tmp'
-_OWNED = (METRICS, 'model.lutjax', 'report.html', 'manifest.json')
+_OWNED = (METRICS, 'model.lutjax', 'report.html', 'looks.html', 'manifest.json')
 _OWNED_FOLDERS = ('checkpoints', 'models', 'report', 'images', 'progress')
 
 
