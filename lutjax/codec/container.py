@@ -88,7 +88,11 @@ class _Parts(NamedTuple):
 
 
 def pack(
-  system: str, header: Mapping[str, Any], tensors: Sequence[np.ndarray] = ()
+  system: str,
+  header: Mapping[str, Any],
+  tensors: Sequence[np.ndarray] = (),
+  *,
+  lzma: bool = True,
 ) -> bytes:
   """Packs a model into the bytes of an artefact.
 
@@ -100,6 +104,7 @@ def pack(
       string-keyed mappings of these.
     tensors: float32, float16, bfloat16, uint8, uint16, int8, int16 or int32, at
       most 8 axes.
+    lzma: Whether LZMA may be used, which browsers cannot unpack.
 
   Returns:
     The artefact.
@@ -119,10 +124,10 @@ def pack(
   if options[0] == options[1]:
     options.pop()
   specs, method, payload = min(
-    ((specs, *packing.compress(payload)) for specs, payload in options),
+    ((specs, *packing.compress(payload, lzma_too=lzma)) for specs, payload in options),
     key=lambda option: len(option[2]),
   )
-  head_method, stored_head = packing.compress(head)
+  head_method, stored_head = packing.compress(head, lzma_too=lzma)
   body = b''.join(
     [
       bytes([head_method | method << 2]),

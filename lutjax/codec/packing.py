@@ -17,11 +17,12 @@ _FILTERS = [{'id': lzma.FILTER_LZMA2, 'dict_size': 1 << 22, 'lc': 0, 'lp': 0, 'p
 _MAX_LZMA_BYTES = 1 << 22
 
 
-def compress(content: bytes) -> tuple[int, bytes]:
+def compress(content: bytes, *, lzma_too: bool = True) -> tuple[int, bytes]:
   """Compresses with the method that gives the fewest bytes.
 
   Args:
     content: Any bytes.
+    lzma_too: Whether LZMA is among them, which browsers cannot unpack.
 
   Returns:
     The method, an index of `METHODS`, and the packed bytes.
@@ -30,7 +31,7 @@ def compress(content: bytes) -> tuple[int, bytes]:
   for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY):
     deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9, strategy)
     options.append((DEFLATE, deflater.compress(content) + deflater.flush()))
-  if len(content) <= _MAX_LZMA_BYTES:
+  if lzma_too and len(content) <= _MAX_LZMA_BYTES:
     packed = lzma.compress(content, lzma.FORMAT_RAW, filters=_FILTERS)
     options.append((LZMA, packed))
   return min(options, key=lambda option: len(option[1]))

@@ -114,6 +114,17 @@ def unpack(content: bytes, looks: int, order: int) -> np.ndarray:
   return flat.T.reshape(looks, order, order, order, 3)
 
 
+def with_plain_mask(content: bytes) -> bytes:
+  """Returns a code with its mask unpacked, for readers without LZMA.
+
+  Args:
+    content: From `pack`.
+  """
+  split = 4 + int.from_bytes(content[:4], 'little')
+  mask = _unlzma(content[4:split])
+  return len(mask).to_bytes(4, 'little') + mask + content[split:]
+
+
 _COUNT = (len(_NEAR) + 1) * (len(_FAR) + 1) * 2
 
 

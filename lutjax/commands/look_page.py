@@ -14,7 +14,7 @@ from lutjax.fit import runs
 from lutjax.looks import decoding, matching
 from lutjax.looks import report as look_report
 from lutjax.lut import interpolate, lattice
-from lutjax.viewer import artefact, page, photos
+from lutjax.viewer import artefact, lattices, page, photos
 
 SUFFIX = '.html'
 
@@ -63,7 +63,7 @@ def write(
     problems = loaded.problems
     names = [look.name for look in loaded.looks]
     tables = [_table(look.lut) for look in loaded.looks]
-    models = [page.Model(artefact.lattices(names, tables))]
+    models = [page.Model(lattices.pack(names, tables))]
     title = names[0] if len(names) == 1 else f'{len(names)} LUTs'
   shown = photos.from_files(images, say=say) if images else photos.made_up()
   page.write(out, title, models, shown, overwrite=overwrite)
@@ -72,15 +72,14 @@ def write(
 
 def _content(item: artefacts.Opened) -> bytes:
   """Returns a model as a page carries it: its artefact, or else its lattices."""
-  looks = item.loaded.config.looks
-  plain = all(look.is_default for look in looks)
-  if plain and item.path.is_file():
+  if item.path.is_file():
     content = files.read_bytes(item.path)
     if content.startswith(container.MAGIC):
-      return artefact.for_page(content)
+      return artefact.for_page(content, str(item.path))
+  looks = item.loaded.config.looks
   unit = np.eye(len(looks), dtype=np.float32)
   decoded = [decoding.decode(item.loaded, row, decoding.EXPORT_SIZE) for row in unit]
-  return artefact.lattices([look.name for look in looks], [*map(_table, decoded)])
+  return lattices.pack([look.name for look in looks], [*map(_table, decoded)])
 
 
 def _table(lut: lattice.Lut) -> np.ndarray:

@@ -110,8 +110,9 @@ def means_of(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 
 def _shown(folder: pathlib.Path, record: Mapping[str, Any]) -> viewer_page.Model:
   """Returns a model as a page carries it."""
-  content = _path_of(folder, record['name']).read_bytes()
-  return viewer_page.Model(artefact.for_page(content), means_of(record))
+  path = _path_of(folder, record['name'])
+  content = artefact.for_page(path.read_bytes(), str(path))
+  return viewer_page.Model(content, means_of(record))
 
 
 def _path_of(folder: pathlib.Path, name: str) -> pathlib.Path:

@@ -1,1 +1,1 @@
-"""A page that shows looks live in a browser: decoded, blended, tried on a photo."""
+"""Looks in the browser: one HTML file that decodes, blends and applies them."""

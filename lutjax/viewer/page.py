@@ -17,25 +17,25 @@ import lutjax
 from lutjax import files
 from lutjax.viewer import artefact
 
-# In the order in which they run; the decoders come after the first.
+# In the order in which they run, after the decoders.
 _SCRIPTS = (
-  'colour',
-  'lattice',
-  'shading',
-  'cube',
-  'library',
-  'photo',
-  'gpu',
-  'plain',
-  'stage',
-  'gallery',
-  'scopes',
-  'blend',
-  'saving',
-  'address',
-  'files',
-  'readout',
-  'app',
+  'colour.js',
+  'lattice.js',
+  'shading.js',
+  'cube.js',
+  'library.js',
+  'photo.js',
+  'gpu.js',
+  'plain.js',
+  'stage.js',
+  'gallery.js',
+  'scopes.js',
+  'blend.js',
+  'saving.js',
+  'address.js',
+  'files.js',
+  'readout.js',
+  'app.js',
 )
 _SHADERS = ('picture.vert', 'picture.frag')
 
@@ -44,7 +44,7 @@ class Model(NamedTuple):
   """Looks of the page.
 
   Attributes:
-    content: As `artefact.for_page` or `artefact.lattices` makes it.
+    content: As `artefact.for_page` or `lattices.pack` makes it.
     errors: By the names of looks: `cie76` and `ciede2000`, means over uniform colours.
   """
 
@@ -105,8 +105,7 @@ def render(title: str, models: Sequence[Model], photos: Sequence[Photo]) -> byte
   import markupsafe
 
   style = _text('style.css')
-  names = ('lutjax', *artefact.DECODERS, *_SCRIPTS)
-  scripts = [_text(f'scripts/{name.removesuffix(".js")}.js') for name in names]
+  scripts = [_text(f'scripts/{name}') for name in (*artefact.DECODERS, *_SCRIPTS)]
   environment = jinja2.Environment(
     autoescape=True,
     undefined=jinja2.StrictUndefined,

@@ -1,7 +1,7 @@
-'use strict';
-
-/** What the fragment of the address keeps: the look or the mix, and its strength. */
+// What the fragment of the address keeps: the look or the mix, and its strength.
 (() => {
+  'use strict';
+
   const DELAY = 250;
   let timer = 0;
 

@@ -1,7 +1,7 @@
-'use strict';
-
-/** The page: reads its data, and keeps all parts of it in step. */
+// The page: reads its data, and keeps all parts of it in step.
 (() => {
+  'use strict';
+
   const {element} = lutjax.readout;
   const at = (id) => document.getElementById(id);
   /** Nodes per axis of what grades a photo that is stored, as of `launch.apply`. */

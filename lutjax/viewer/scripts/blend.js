@@ -1,7 +1,7 @@
-'use strict';
-
-/** The looks of a mix: a slider for each, and a pad that moves between them. */
+// The looks of a mix: a slider for each, and a pad that moves between them.
 (() => {
+  'use strict';
+
   const MOST = 8;
 
   /**

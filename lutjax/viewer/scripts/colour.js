@@ -1,11 +1,9 @@
-'use strict';
-
-/**
- * Colours and their differences, as `lutjax/color` has them.
- *
- * Lab and XYZ are those of sRGB under D65; all numbers are plain floats.
- */
+// * Colours and their differences, as `lutjax/color` has them.
+//
+// Lab and XYZ are those of sRGB under D65; all numbers are plain floats.
 (() => {
+  'use strict';
+
   const TO_XYZ = [
     [0.4124564, 0.3575761, 0.1804375],
     [0.2126729, 0.7151522, 0.0721750],

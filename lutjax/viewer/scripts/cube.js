@@ -1,7 +1,7 @@
-'use strict';
-
-/** The `.cube` text format, read strictly and written as `lutjax/lut/cube.py` does. */
+// The `.cube` text format, read strictly and written as `lutjax/lut/cube.py` does.
 (() => {
+  'use strict';
+
   const MAX_SIZE = 256, MAX_CURVE = 65536;
   /** Nodes per axis of a file that is more than one lattice over the unit cube. */
   const BAKED_SIZE = 65;

@@ -1,7 +1,7 @@
-'use strict';
-
-/** Files that are opened or dropped: photos, and `.cube` files. */
+// Files that are opened or dropped: photos, and `.cube` files.
 (() => {
+  'use strict';
+
   /**
    * Hears the button, and files that are dropped anywhere on the page.
    * @param {function(File[])} opened

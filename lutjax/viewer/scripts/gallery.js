@@ -1,7 +1,7 @@
-'use strict';
-
-/** Lists of looks with thumbnails, which are drawn when they come into view. */
+// Lists of looks with thumbnails, which are drawn when they come into view.
 (() => {
+  'use strict';
+
   /** Pixels across of a thumbnail, at most, and milliseconds of drawing at a time. */
   const MOST_WIDTH = 480, SLICE = 10;
 

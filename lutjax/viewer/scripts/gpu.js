@@ -1,7 +1,7 @@
-'use strict';
-
-/** Drawing by WebGL2: the photo and the lattice are textures, the rest is a shader. */
+// Drawing by WebGL2: the photo and the lattice are textures, the rest is a shader.
 (() => {
+  'use strict';
+
   const MODES = ['before', 'after', 'difference', 'clipping'];
 
   /**

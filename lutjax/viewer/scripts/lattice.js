@@ -1,10 +1,8 @@
-'use strict';
-
-/**
- * Lattices: `Float32Array` of shape [N, N, N, 3], indexed [red][green][blue], over
- * the unit cube, as `lutjax/lut` has them.
- */
+// * Lattices: `Float32Array` of shape [N, N, N, 3], indexed [red][green][blue], over
+// the unit cube, as `lutjax/lut` has them.
 (() => {
+  'use strict';
+
   /**
    * Returns the nodes per axis of a lattice.
    * @param {Float32Array} table

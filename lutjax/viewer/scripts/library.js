@@ -1,7 +1,7 @@
-'use strict';
-
-/** The looks of all models of the page, their lattices, and mixes of them. */
+// The looks of all models of the page, their lattices, and mixes of them.
 (() => {
+  'use strict';
+
   /** Nodes per axis of the lattices that are looked at, and of those of thumbnails. */
   const SIZE = 33, SMALL = 17, PROBE = 9;
   /** Bytes of lattices that are kept. */

@@ -1,7 +1,7 @@
-'use strict';
-
-/** Photos: of the page, and those that are dropped; none leaves the machine. */
+// Photos: of the page, and those that are dropped; none leaves the machine.
 (() => {
+  'use strict';
+
   /** Pixels beyond which browsers give no canvas. */
   const MAX_PIXELS = 120e6;
 

@@ -1,7 +1,7 @@
-'use strict';
-
-/** Drawing on a plain canvas, pixel by pixel, where there is no WebGL2. */
+// Drawing on a plain canvas, pixel by pixel, where there is no WebGL2.
 (() => {
+  'use strict';
+
   /**
    * Returns a renderer.
    * @param {HTMLCanvasElement} canvas

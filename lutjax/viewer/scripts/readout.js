@@ -1,7 +1,7 @@
-'use strict';
-
-/** Words and figures about what is seen: under the cursor, of the look, of a scale. */
+// Words and figures about what is seen: under the cursor, of the look, of a scale.
 (() => {
+  'use strict';
+
   const TICKS = [0, 0.1, 0.5, 1, 2, 5, 10];
   const KINDS = {
     nilut: 'a NILUT', lutflow: 'of a LutFlow', dct: 'of cosines', grid: 'a coarse grid',

@@ -1,7 +1,7 @@
-'use strict';
-
-/** Files that the page makes: looks as `.cube`, photos at their full size. */
+// Files that the page makes: looks as `.cube`, photos at their full size.
 (() => {
+  'use strict';
+
   /** Pixels that are graded at a time. */
   const BAND = 1 << 20;
 

@@ -1,7 +1,7 @@
-'use strict';
-
-/** Drawings of a look: its curves, its cube, and the chromaticities of a photo. */
+// Drawings of a look: its curves, its cube, and the chromaticities of a photo.
 (() => {
+  'use strict';
+
   const GROUND = '#181818', GRID = '#333333', AXIS = '#8a8a8a';
   const CHANNELS = ['#ff6b61', '#5ecb7c', '#6d9dff'];
   const FONT = '11px system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif';

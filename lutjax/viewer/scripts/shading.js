@@ -1,10 +1,8 @@
-'use strict';
-
-/**
- * Pixels through a look without a graphics card: for the plain canvas, for
- * thumbnails, and for pictures that are stored.
- */
+// * Pixels through a look without a graphics card: for the plain canvas, for
+// thumbnails, and for pictures that are stored.
 (() => {
+  'use strict';
+
   /** What the overlay paints over colours at or past the ends of the range. */
   const MARKS = {
     above: [255, 69, 58], below: [64, 116, 255], white: [255, 190, 183],

@@ -1,7 +1,7 @@
-'use strict';
-
-/** The large picture: panning, zooming, the split, and holding to compare. */
+// The large picture: panning, zooming, the split, and holding to compare.
 (() => {
+  'use strict';
+
   const MOST_ZOOM = 32;
   const SURROUNDS = {dark: [24, 24, 24], grey: [119, 119, 119], black: [0, 0, 0]};
 
