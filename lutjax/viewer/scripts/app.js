@@ -223,13 +223,13 @@
         const weights = this.blend.weights();
         const numbers = [...weights.keys()];
         try {
-          this.table = this.library.mix(weights);
+          this.table = this.library.mix(weights, this.library.sizeOf(numbers));
         } catch (error) {
           this.complain(error.message);
           return;
         }
         this.stage.setLook(this.table, this.strength);
-        at('name').textContent = this.blend.name();
+        at('name').textContent = this.blend.name(' + ');
         lutjax.readout.facts(
             at('facts'), at('kind'), numbers.map((number) => this.library.looks[number]));
         this.cards.mark(numbers);
@@ -323,7 +323,9 @@
       const button = at('save-photo');
       button.disabled = true;
       try {
-        const table = this.library.mix(this.blend.weights(), FINE);
+        const weights = this.blend.weights();
+        const size = this.library.sizeOf(weights.keys(), FINE);
+        const table = this.library.mix(weights, size);
         const blob = await lutjax.saving.picture(this.photo, table, this.strength, type);
         const stem = this.photo.name.replace(/\.\w+$/, '');
         const end = type === 'image/png' ? 'png' : 'jpg';

@@ -113,9 +113,13 @@
       return new Map([...this.raw.keys()].map((n) => [n, 1 / this.raw.size]));
     }
 
-    /** Returns the name of the mix, as `--blend` names it. */
-    name() {
-      return [...this.raw.keys()].map((n) => this.library.looks[n].name).join('+');
+    /**
+     * Returns the name of the mix, as `--blend` names it.
+     * @param {string} between
+     * @return {string}
+     */
+    name(between = '+') {
+      return [...this.raw.keys()].map((n) => this.library.looks[n].name).join(between);
     }
 
     /** Makes a row for each look. */
@@ -183,11 +187,14 @@
     /** Draws the pad. */
     draw() {
       const {context, width, height} = lutjax.scopes.surface(this.pad);
-      const radius = Math.min(width, height) / 2 - 26;
       const at = corners(this.raw.size);
-      const spread = at.length === 2 ? (width / 2 - 30) : radius;
-      const onto = ([x, y]) => [width / 2 + x * spread, height / 2 + y * radius];
-      this.from = (x, y) => [(x - width / 2) / spread, (y - height / 2) / radius];
+      // The corners fill the pad, but for their names above and below.
+      const rows = at.map(([, y]) => y), across = Math.max(...at.map(([x]) => x));
+      const top = Math.min(...rows), high = Math.max(...rows) - top || 1;
+      const down = (height - 76) / high, wide = Math.min((width - 60) / 2 / across, 130);
+      const middle = rows.every((y) => y === 0) ? height / 2 : 38 - top * down;
+      const onto = ([x, y]) => [width / 2 + x * wide, middle + y * down];
+      this.from = (x, y) => [(x - width / 2) / wide, (y - middle) / down];
       const weights = [...this.weights().values()];
       const place = [0, 1].map((axis) =>
         weights.reduce((sum, weight, i) => sum + weight * at[i][axis], 0));

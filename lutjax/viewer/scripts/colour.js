@@ -1,4 +1,4 @@
-// * Colours and their differences, as `lutjax/color` has them.
+// Colours and their differences, as `lutjax/color` has them.
 //
 // Lab and XYZ are those of sRGB under D65; all numbers are plain floats.
 (() => {
@@ -103,11 +103,11 @@
   }
 
   /** The largest CIEDE2000 of the scale of differences. */
-  const LIMIT = 10;
+  const LIMIT = 40;
 
   /**
-   * The colours of the scale at even steps of the square root of a difference:
-   * those of the error maps in the reports (inferno).
+   * The colours of the scale at even steps of the square root of a difference, in the
+   * order of the error maps of the reports (inferno); looks differ more than errors.
    */
   const SCALE = [
     [0, 0, 3], [10, 7, 35], [32, 12, 74], [60, 9, 101],

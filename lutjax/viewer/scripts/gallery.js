@@ -3,7 +3,7 @@
   'use strict';
 
   /** Pixels across of a thumbnail, at most, and milliseconds of drawing at a time. */
-  const MOST_WIDTH = 480, SLICE = 10;
+  const MOST_WIDTH = 480, SLICE = 16;
 
   /**
    * Returns a number of bytes in words.
@@ -129,7 +129,7 @@
     later() {
       if (this.waiting || !this.photo) return;
       this.waiting = true;
-      requestAnimationFrame(() => {
+      setTimeout(() => {
         this.waiting = false;
         const began = performance.now();
         for (const number of this.queue) {
@@ -154,7 +154,8 @@
       lutjax.shading.grade(
           pixels.data, this.library.table(number, SMALL), SMALL, 1);
       canvas.width = small.width, canvas.height = small.height;
-      canvas.getContext('2d').putImageData(pixels, 0, 0);
+      // Pixels that are only put need no graphics card, which has room for few canvases.
+      canvas.getContext('2d', {willReadFrequently: true}).putImageData(pixels, 0, 0);
     }
 
     /** Moves between looks by the arrow keys. */

@@ -1,4 +1,4 @@
-// * Lattices: `Float32Array` of shape [N, N, N, 3], indexed [red][green][blue], over
+// Lattices: `Float32Array` of shape [N, N, N, 3], indexed [red][green][blue], over
 // the unit cube, as `lutjax/lut` has them.
 (() => {
   'use strict';

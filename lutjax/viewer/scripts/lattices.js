@@ -47,6 +47,7 @@
     return {
       labels,
       lookBytes: [...lengths.data],
+      sizes: [...sizes.data],
       evaluate: (weights, axes) => lutjax.looks.mix(weights, index => one(index, axes)),
     };
   }

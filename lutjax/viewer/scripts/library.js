@@ -46,6 +46,7 @@
     addTable(name, table, bytes) {
       this.add({
         system: 'file', names: [name], bytes, lookBytes: null, blend: null,
+        sizes: [lutjax.lattice.sizeOf(table)],
         lattice: (index, size) => lutjax.lattice.resample(table, size),
       });
       return this.looks.length - 1;
@@ -58,6 +59,21 @@
      */
     find(name) {
       return this.looks.findIndex((look) => look.name === name);
+    }
+
+    /**
+     * Returns the nodes per axis that show a mix best: those of the one size of lattices
+     * that it is made of, or a usual number.
+     * @param {Iterable<number>} numbers of looks
+     * @param {number} usual
+     * @return {number}
+     */
+    sizeOf(numbers, usual = SIZE) {
+      const sizes = new Set([...numbers].map((number) => {
+        const {model, index} = this.looks[number];
+        return model.sizes ? model.sizes[index] : usual;
+      }));
+      return sizes.size === 1 ? [...sizes][0] : usual;
     }
 
     /**

@@ -2,7 +2,7 @@
 (() => {
   'use strict';
 
-  const TICKS = [0, 0.1, 0.5, 1, 2, 5, 10];
+  const TICKS = [0, 1, 2, 5, 10, 20, 40];
   const KINDS = {
     nilut: 'a NILUT', lutflow: 'of a LutFlow', dct: 'of cosines', grid: 'a coarse grid',
     lattices: 'a lattice', file: 'a file of yours',

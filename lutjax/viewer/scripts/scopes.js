@@ -110,7 +110,7 @@
     /** @param {HTMLCanvasElement} canvas */
     constructor(canvas) {
       this.canvas = canvas;
-      this.turn = 0.5, this.tilt = 0.45;
+      this.turn = 0.32, this.tilt = 0.5;
       this.table = null;
       canvas.addEventListener('pointerdown', (event) => {
         canvas.setPointerCapture(event.pointerId);

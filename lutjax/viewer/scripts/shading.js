@@ -1,4 +1,4 @@
-// * Pixels through a look without a graphics card: for the plain canvas, for
+// Pixels through a look without a graphics card: for the plain canvas, for
 // thumbnails, and for pictures that are stored.
 (() => {
   'use strict';
