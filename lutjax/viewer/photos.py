@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # Pixels of the longer side, and bytes of the file, at most.
 _SIDE = 1440
-_LIMIT_BYTES = 120_000
+_LIMIT_BYTES = 46_000
+_QUALITIES = (90, 84, 76, 70, 62)
 # Number of the field of EXIF.
 _ORIENTATION = 0x0112
 # Seeds of made-up photos, and what they show.
@@ -95,11 +96,15 @@ def _upright(photo: 'PIL.Image.Image', exif: bytes | None) -> 'PIL.Image.Image':
 
 
 def _photo(name: str, pixels: np.ndarray) -> page.Photo:
-  """Returns a photo as the best JPEG within the limit, smaller where none is."""
-  pixels = canvas.to_uint8(pixels)
-  content = canvas.to_jpeg(pixels, limit_bytes=_LIMIT_BYTES)
-  while content is None:
-    height, width = pixels.shape[:2]
-    pixels = canvas.fit_to(pixels, max(1, width * 3 // 4), max(1, height * 3 // 4))
-    content = canvas.to_jpeg(pixels, limit_bytes=_LIMIT_BYTES)
-  return page.Photo(name, 'image/jpeg', content)
+  """Returns a photo as the best WebP file within the limit, smaller where none is."""
+  from PIL import Image
+
+  photo = Image.fromarray(np.ascontiguousarray(canvas.to_uint8(pixels)))
+  while True:
+    for quality in _QUALITIES:
+      stream = io.BytesIO()
+      photo.save(stream, 'WEBP', quality=quality, method=4)
+      if stream.tell() <= _LIMIT_BYTES:
+        return page.Photo(name, 'image/webp', stream.getvalue())
+    smaller = (max(1, photo.width * 3 // 4), max(1, photo.height * 3 // 4))
+    photo = photo.resize(smaller, Image.Resampling.LANCZOS)

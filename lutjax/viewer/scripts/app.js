@@ -182,6 +182,7 @@
     openMix(weights) {
       this.blend.set(weights);
       this.switchTo(true);
+      this.stage.resize();
       this.blend.tell();
       this.update();
       const [first] = weights.keys();

@@ -36,6 +36,8 @@
       this.photo = null;
       this.table = null;
       this.waiting = 0;
+      /** Pixels of the canvas per pixel of the page, once it is shown. */
+      this.ratio = 0;
       this.start();
       new ResizeObserver(() => this.resize()).observe(root);
       this.listen();
@@ -115,7 +117,7 @@
 
     /** Shows the whole picture. */
     fit() {
-      if (!this.photo || !this.canvas.width) return;
+      if (!this.photo || !this.ratio) return;
       const margin = 16 * this.ratio;
       const zoom = Math.min(
           (this.canvas.width - 2 * margin) / this.photo.width,
@@ -189,7 +191,7 @@
     drawNow() {
       if (this.waiting) cancelAnimationFrame(this.waiting);
       this.waiting = 0;
-      if (!this.photo || !this.table || !this.canvas.width) return;
+      if (!this.photo || !this.table || !this.ratio) return;
       const mode = this.held ? 'before' : this.view.mode;
       this.renderer.draw({...this.view, mode});
       this.viewed();
