@@ -78,8 +78,15 @@ class TestCase(browser.TestCase):
   def show(self, html: str) -> None:
     """Opens a page, and waits until all of its looks are read."""
     self.driver = browser.open_page(html)
-    self.driver.set_window_size(1280, 900)
-    self.evaluate('await lutjax.ready;')
+    self.driver.set_window_size(1000, 640)
+    # Without a graphics card a frame takes longer than what is tested.
+    self.evaluate(
+      """
+      window.requestAnimationFrame = (work) => setTimeout(work);
+      window.cancelAnimationFrame = clearTimeout;
+      await lutjax.ready;
+      """
+    )
 
   def named(self, role: str, name: str) -> webelement.WebElement:
     """Returns the one control that is shown with a role and an accessible name."""
@@ -114,7 +121,7 @@ class TestCase(browser.TestCase):
   def settle(self) -> None:
     """Waits until what was asked for is shown."""
     self.evaluate(
-      'for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);'
+      'for (let i = 0; i < 3; i++) await new Promise((done) => setTimeout(done));'
     )
 
   def drop(self, **contents: bytes) -> None:
