@@ -14,6 +14,8 @@
   const COARSEST = 0.32;
   const LEVELS = 12;
   const SLOPE = 0.2;
+  // Of all matrices: no artefact has so many, though a forged one may say so.
+  const MAX_NUMBERS = 1 << 22;
 
   /**
    * Makes the decoder of an artefact.
@@ -126,6 +128,11 @@
     const sizes = Array.from({length: blocks}, () => fans).flat();
     if (!small) sizes.push([1, codeSize]);
     sizes.push([looks, codeSize]);
+    const numbers = sizes.reduce((sum, [rows, columns]) => sum + rows * columns, 0);
+    if (numbers > MAX_NUMBERS) {
+      throw new Error(
+        `lutflow tensors: found ${numbers} numbers, expected at most ${MAX_NUMBERS}`);
+    }
     const scales = source.take('float32', [blocks, 3]);
     const float = {fp32: 'float32', bf16: 'bfloat16'}[precision];
     let matrices;
