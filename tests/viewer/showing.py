@@ -42,6 +42,11 @@ def png(pixels: np.ndarray) -> bytes:
   return stream.getvalue()
 
 
+def from_png(content: bytes) -> np.ndarray:
+  """Returns the pixels of a PNG file, `[H, W, 3]` uint8."""
+  return np.asarray(Image.open(io.BytesIO(content)).convert('RGB'))
+
+
 def html_of(
   tables: Mapping[str, np.ndarray],
   *,
@@ -78,6 +83,15 @@ class TestCase(browser.TestCase):
   def show(self, html: str) -> None:
     """Opens a page, and waits until all of its looks are read."""
     self.driver = browser.open_page(html)
+    self._prepare()
+
+  def show_again(self) -> None:
+    """Loads the address anew."""
+    self.driver.refresh()
+    self._prepare()
+    self.settle()
+
+  def _prepare(self) -> None:
     self.driver.set_window_size(1000, 640)
     # Without a graphics card a frame takes longer than what is tested.
     self.evaluate(
@@ -121,7 +135,12 @@ class TestCase(browser.TestCase):
   def settle(self) -> None:
     """Waits until what was asked for is shown."""
     self.evaluate(
-      'for (let i = 0; i < 3; i++) await new Promise((done) => setTimeout(done));'
+      """
+      do {
+        await new Promise((done) => setTimeout(done));
+      } while (lutjax.app.pending.size || lutjax.app.refining);
+      await new Promise((done) => setTimeout(done));
+      """
     )
 
   def drop(self, **contents: bytes) -> None:

@@ -4,9 +4,9 @@
 
   const {element} = lutjax.readout;
   const at = (id) => document.getElementById(id);
-  /** Nodes per axis of what grades a photo that is stored, as of `launch.apply`. */
-  const FINE = 65;
   const NEAREST = 5;
+  /** Milliseconds after which a mix is shown by all of its nodes. */
+  const REST = 150;
 
   class App {
     constructor() {
@@ -34,6 +34,7 @@
       this.cube = new lutjax.scopes.Cube(at('cube'));
       this.order = [];
       this.pending = new Map();
+      this.refining = 0;
       this.listen();
     }
 
@@ -217,32 +218,47 @@
       this.openLook(this.order[(Math.max(place, 0) + step + count) % count]);
     }
 
-    /** Shows the mix that is chosen now. */
+    /** Shows the mix that is chosen now, by few nodes until it rests. */
     update() {
       if (!this.open || !this.photo || !this.blend.raw.size) return;
+      clearTimeout(this.refining);
+      this.refining = 0;
       this.later('look', () => {
         const weights = this.blend.weights();
-        const numbers = [...weights.keys()];
-        try {
-          this.table = this.library.mix(weights, this.library.sizeOf(numbers));
-        } catch (error) {
-          this.complain(error.message);
-          return;
-        }
-        this.stage.setLook(this.table, this.strength);
-        at('name').textContent = this.blend.name(' + ');
-        lutjax.readout.facts(
-            at('facts'), at('kind'), numbers.map((number) => this.library.looks[number]));
-        this.cards.mark(numbers);
-        this.strip.mark(numbers);
-        this.showNearest();
-        this.drawScopes();
-        this.readout();
-        lutjax.address.write({
-          mix: numbers.map((number) => (
-            {name: this.library.looks[number].name, weight: weights.get(number)})),
-          strength: this.strength, mode: this.stage.view.mode,
-        });
+        const size = this.library.sizeOf(weights.keys());
+        const quick = size === lutjax.library.SIZE && !this.library.holds(weights, size);
+        this.show(weights, quick ? lutjax.library.SMALL : size);
+        if (quick) this.refining = setTimeout(() => this.refine(weights, size), REST);
+      });
+    }
+
+    refine(weights, size) {
+      this.refining = 0;
+      this.show(weights, size);
+    }
+
+    /** Shows a mix by a lattice of some size. */
+    show(weights, size) {
+      const numbers = [...weights.keys()];
+      try {
+        this.table = this.library.mix(weights, size);
+      } catch (error) {
+        this.complain(error.message);
+        return;
+      }
+      this.stage.setLook(this.table, this.strength);
+      at('name').textContent = this.blend.name(' + ');
+      lutjax.readout.facts(
+          at('facts'), at('kind'), numbers.map((number) => this.library.looks[number]));
+      this.cards.mark(numbers);
+      this.strip.mark(numbers);
+      this.showNearest();
+      this.drawScopes();
+      this.readout();
+      lutjax.address.write({
+        mix: numbers.map((number) => (
+          {name: this.library.looks[number].name, weight: weights.get(number)})),
+        strength: this.strength, mode: this.stage.view.mode,
       });
     }
 
@@ -314,8 +330,16 @@
     }
 
     async saveCube() {
-      const table = this.library.mix(this.blend.weights(), Number(at('size').value));
+      const size = Number(at('size').value);
+      if (!at('size').checkValidity()) {
+        this.say(`Nodes per axis: found ${size}, expected 2 to ${at('size').max}`);
+        return;
+      }
       const name = this.blend.name();
+      this.say(`${name}.cube: decoding ${size}³ nodes`);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      const table = this.library.mix(this.blend.weights(), size);
+      this.say('');
       lutjax.saving.save(lutjax.saving.cube(table, name, this.strength), `${name}.cube`);
     }
 
@@ -324,9 +348,9 @@
       const button = at('save-photo');
       button.disabled = true;
       try {
+        // As it is seen, by all of its nodes.
         const weights = this.blend.weights();
-        const size = this.library.sizeOf(weights.keys(), FINE);
-        const table = this.library.mix(weights, size);
+        const table = this.library.mix(weights, this.library.sizeOf(weights.keys()));
         const blob = await lutjax.saving.picture(this.photo, table, this.strength, type);
         const stem = this.photo.name.replace(/\.\w+$/, '');
         const end = type === 'image/png' ? 'png' : 'jpg';

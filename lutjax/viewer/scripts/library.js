@@ -65,15 +65,14 @@
      * Returns the nodes per axis that show a mix best: those of the one size of lattices
      * that it is made of, or a usual number.
      * @param {Iterable<number>} numbers of looks
-     * @param {number} usual
      * @return {number}
      */
-    sizeOf(numbers, usual = SIZE) {
+    sizeOf(numbers) {
       const sizes = new Set([...numbers].map((number) => {
         const {model, index} = this.looks[number];
-        return model.sizes ? model.sizes[index] : usual;
+        return model.sizes ? model.sizes[index] : SIZE;
       }));
-      return sizes.size === 1 ? [...sizes][0] : usual;
+      return sizes.size === 1 ? [...sizes][0] : SIZE;
     }
 
     /**
@@ -99,6 +98,19 @@
         this.keptBytes -= old.byteLength;
       }
       return table;
+    }
+
+    /**
+     * Returns whether the lattice of a mix is at hand.
+     * @param {Map<number, number>} weights of looks by their numbers
+     * @param {number} size nodes per axis
+     * @return {boolean}
+     */
+    holds(weights, size) {
+      const used = [...weights].filter(([, weight]) => weight > 0);
+      const alone = used.length === 1 ||
+          used.every(([number]) => !this.looks[number].model.blend);
+      return alone && used.every(([number]) => this.kept.has(`${number} ${size}`));
     }
 
     /**
