@@ -294,33 +294,41 @@ class PageTest(showing.TestCase):
       ]
       self.assertEmpty(grave)
 
-  def test_many_looks_open_quickly_and_memory_is_flat(self):
+  def test_many_looks_open_quickly(self):
     nodes = lattice.identity(5)
     tables = {
       f'Look {i}': (nodes ** (0.6 + i / 500)).astype(np.float32) for i in range(512)
     }
+    html = showing.html_of(tables, pixels=showing.photo(320, 480))
     began = time.perf_counter()
-    self.show(showing.html_of(tables, pixels=showing.photo(320, 480)))
+    self.show(html)
     self.wait_for(
       lambda: self.evaluate('return !lutjax.app.cards.queue.size;'), 'thumbnails'
     )
     seconds = time.perf_counter() - began
-    opened = self.evaluate('return performance.now();')
-    print(f'\n512 looks: {seconds:.2f} s with making the page, {opened:.0f} ms', end='')
-    self.assertLess(seconds, 20.0)
+    print(f'\n512 looks: thumbnails after {seconds:.2f} s', end='')
+    self.assertLess(seconds, 10.0)  # A machine that does nothing else takes under 2 s.
+
+  def test_memory_is_flat(self):
+    self.open_look('Warm')
     through = """
-      const {app} = lutjax;
+      const {app} = lutjax, {gl} = app.stage.renderer;
+      const make = gl.createTexture;
+      let made = 0;
+      gl.createTexture = () => ++made && make.call(gl);
       for (let i = 0; i < args[0]; i++) {
-        app.openLook(i * 2);
+        app.openMix(new Map([[i % 4, 0.5 + i / 1000], [(i + 1) % 4, 0.5 - i / 1000]]));
+        app.later('look', () => app.refine(app.blend.weights(), 33));
         await new Promise((done) => setTimeout(done));
         app.stage.drawNow();
       }
+      return made;
     """
-    self.evaluate(through, 40)
+    self.evaluate(through, 20)
     before = self.heap()
-    self.evaluate(through, 200)
+    self.assertEqual(self.evaluate(through, 200), 0)
     grown = self.heap() - before
-    print(f'; 200 looks later {grown / 1e6:+.1f} MB', end='')
+    print(f'\n200 looks later {grown / 1e6:+.1f} MB', end='')
     self.assertLess(grown, 8e6)
 
   def heap(self) -> int:

@@ -15,6 +15,14 @@ from lutjax.viewer import lattices, page
 from tests.viewer import browser
 
 _SECONDS = 20
+# Elements that may have a role.
+_TAGS = {
+  'button': 'button',
+  'combobox': 'select',
+  'searchbox': 'input[type=search]',
+  'slider': 'input[type=range], [role=slider]',
+  'application': '[role=application]',
+}
 
 
 def looks(size: int = 9) -> dict[str, np.ndarray]:
@@ -103,15 +111,19 @@ class TestCase(browser.TestCase):
     )
 
   def named(self, role: str, name: str) -> webelement.WebElement:
-    """Returns the one control that is shown with a role and an accessible name."""
-    tags = 'button, select, input, canvas, [role], output, h2, ul, aside, section'
-    found = [
-      element
-      for element in self.driver.find_elements('css selector', tags)
-      if element.is_displayed()
-      and element.accessible_name == name
-      and element.aria_role == role
-    ]
+    """Returns the one control that is shown with a role and an accessible name.
+
+    Of lists it knows the first entry alone: to ask for names takes long.
+    """
+    shown = self.driver.execute_script(
+      """
+      return [...document.querySelectorAll(arguments[0])].filter((element) =>
+        element.checkVisibility() && !element.closest('li:not(:first-child)'));
+      """,
+      _TAGS[role],
+    )
+    found = [element for element in shown if element.accessible_name == name]
+    self.assertEqual([element.aria_role for element in found], [role] * len(found))
     self.assertLen(found, 1, f'{role} named {name!r}')
     return found[0]
 

@@ -73,6 +73,7 @@
       this.changed = changed;
       /** @type {Map<number, number>} what the sliders say, 0 to 100 */
       this.raw = new Map();
+      this.taken = [];
       this.rows = document.getElementById('weights');
       this.other = document.getElementById('other');
       this.pad = document.getElementById('pad');
@@ -157,17 +158,27 @@
         this.rows.append(row);
         this.outputs.set(number, {input, output});
       }
-      const free = this.library.looks
-          .map((look, number) => [look, number])
-          .filter(([, number]) => !this.raw.has(number));
-      this.other.replaceChildren(...free.map(([look, number]) => {
-        const option = document.createElement('option');
-        option.value = number, option.textContent = look.name;
-        return option;
-      }));
-      document.getElementById('add').disabled = !free.length || this.raw.size >= MOST;
+      this.offer();
       this.pad.hidden = this.command.hidden = !several;
       this.tell();
+    }
+
+    /** Offers the looks that are not in the mix. */
+    offer() {
+      const {looks} = this.library;
+      for (let number = this.other.length; number < looks.length; number++) {
+        const option = document.createElement('option');
+        option.value = number, option.textContent = looks[number].name;
+        this.other.append(option);
+      }
+      for (const number of this.taken) this.other.options[number].hidden = false;
+      this.taken = [...this.raw.keys()];
+      for (const number of this.taken) this.other.options[number].hidden = true;
+      const full = this.raw.size >= Math.min(MOST, looks.length);
+      if (this.raw.has(Number(this.other.value)) && !full) {
+        this.other.value = looks.findIndex((_, number) => !this.raw.has(number));
+      }
+      document.getElementById('add').disabled = full;
     }
 
     /** Shows the weights. */

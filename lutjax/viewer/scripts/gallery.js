@@ -28,6 +28,7 @@
       this.items = new Map();
       this.queue = new Set();
       this.seen = new Set();
+      this.marked = [];
       this.photo = null;
       this.waiting = false;
       this.observer = new IntersectionObserver((changes) => {
@@ -98,18 +99,24 @@
      * @param {Iterable<number>} numbers
      */
     mark(numbers) {
-      const current = new Set(numbers);
-      for (const [number, item] of this.items) {
-        if (current.has(number)) item.firstChild.setAttribute('aria-current', 'true');
-        else item.firstChild.removeAttribute('aria-current');
+      for (const number of this.marked) {
+        this.items.get(number)?.firstChild.removeAttribute('aria-current');
+      }
+      this.marked = [...numbers];
+      for (const number of this.marked) {
+        this.items.get(number)?.firstChild.setAttribute('aria-current', 'true');
       }
     }
 
-    /** Scrolls to a look. */
+    /** Scrolls to a look, unless it is in view. */
     reveal(number) {
       const item = this.items.get(number);
       if (!item || !item.isConnected) return;
-      item.scrollIntoView({block: 'nearest', inline: 'center'});
+      const box = item.getBoundingClientRect(), list = this.list.getBoundingClientRect();
+      const across = box.left < list.left || box.right > list.right;
+      const down = box.top < list.top || box.bottom > list.bottom;
+      if (across) this.list.scrollLeft += (box.left + box.right - list.left - list.right) / 2;
+      if (down) this.list.scrollTop += (box.top + box.bottom - list.top - list.bottom) / 2;
     }
 
     enter(number) {

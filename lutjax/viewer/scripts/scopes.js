@@ -6,7 +6,7 @@
   const CHANNELS = ['#ff6b61', '#5ecb7c', '#6d9dff'];
   const FONT = '11px system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
   /** Nodes per axis of the cube, at most, and pixels of a photo in the diagram. */
-  const NODES = 11, PIXELS = 96;
+  const NODES = 11, PIXELS = 72;
   const SRGB = [[0.64, 0.33], [0.30, 0.60], [0.15, 0.06]];
   const P3 = [[0.68, 0.32], [0.265, 0.69], [0.15, 0.06]];
 
@@ -19,7 +19,8 @@
     const ratio = window.devicePixelRatio || 1;
     const width = canvas.clientWidth, height = canvas.clientHeight;
     canvas.width = Math.round(width * ratio), canvas.height = Math.round(height * ratio);
-    const context = canvas.getContext('2d');
+    // Drawings this small are quicker without a graphics card.
+    const context = canvas.getContext('2d', {willReadFrequently: true});
     context.scale(ratio, ratio);
     context.font = FONT;
     context.fillStyle = GROUND;
@@ -213,6 +214,18 @@
     }
   }
 
+  /** Returns colours of a photo and their chromaticities, computed once. */
+  function coloursOf(photo) {
+    if (photo.colours) return photo.colours;
+    const {data} = lutjax.photo.shrunk(photo, PIXELS);
+    photo.colours = [];
+    for (let i = 0; i < data.length; i += 4) {
+      const rgb = [data[i] / 255, data[i + 1] / 255, data[i + 2] / 255];
+      photo.colours.push({rgb, xy: lutjax.colour.toXy(rgb)});
+    }
+    return photo.colours;
+  }
+
   /**
    * Draws the chromaticities of a photo, before and after.
    * @param {HTMLCanvasElement} canvas
@@ -239,18 +252,16 @@
       context.fillText(value, x(value), height - 10);
     }
     const read = reader(table, strength);
-    const {data} = lutjax.photo.shrunk(photo, PIXELS);
-    const before = [], after = [];
-    for (let i = 0; i < data.length; i += 4) {
-      const rgb = [data[i] / 255, data[i + 1] / 255, data[i + 2] / 255];
-      before.push([lutjax.colour.toXy(rgb), '#7c7c7c80']);
-      const shown = read(rgb).map((value) => Math.min(Math.max(value, 0), 1));
-      after.push([lutjax.colour.toXy(shown), css(shown)]);
-    }
-    for (const [xy, colour] of [...before, ...after]) {
-      if (!xy) continue;
+    const colours = coloursOf(photo);
+    const dot = (xy, colour) => {
+      if (!xy) return;
       context.fillStyle = colour;
       context.fillRect(x(xy[0]) - 0.75, y(xy[1]) - 0.75, 1.5, 1.5);
+    };
+    for (const {xy} of colours) dot(xy, '#7c7c7c80');
+    for (const {rgb} of colours) {
+      const shown = read(rgb).map((value) => Math.min(Math.max(value, 0), 1));
+      dot(lutjax.colour.toXy(shown), css(shown));
     }
     for (const [corners, name, dash] of [[P3, 'P3', [3, 3]], [SRGB, 'sRGB', []]]) {
       context.strokeStyle = context.fillStyle = '#c8c8c8';
