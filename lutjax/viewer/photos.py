@@ -3,12 +3,13 @@
 import io
 import pathlib
 from collections.abc import Callable, Sequence
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lutjax import errors
-from lutjax.data import images, synthetic
+from lutjax.data import images
 from lutjax.report import canvas
 from lutjax.viewer import page
 
@@ -21,14 +22,16 @@ _LIMIT_BYTES = 46_000
 _QUALITIES = (90, 84, 76, 70, 62)
 # Number of the field of EXIF.
 _ORIENTATION = 0x0112
-# Seeds of made-up photos, and what they show.
-_MADE_UP = {'Noon': 0, 'Evening': 3}
+# Of the made-up photos, 640 x 960 pixels each, which take seconds to make.
+SEEDS = {'Noon': 0, 'Evening': 3}
 
 
 def made_up() -> list[page.Photo]:
-  """Returns photographs of synthetic scenes."""
+  """Returns photographs of synthetic scenes (`data.synthetic.photo`, see `SEEDS`)."""
+  folder = resources.files('lutjax.viewer').joinpath('pictures')
   return [
-    _photo(name, synthetic.photo(seed, 640, 960)) for name, seed in _MADE_UP.items()
+    page.Photo(name, 'image/webp', folder.joinpath(f'{name.lower()}.webp').read_bytes())
+    for name in SEEDS
   ]
 
 
@@ -59,9 +62,8 @@ def _from_file(path: pathlib.Path, say: Callable[[str], None]) -> page.Photo:
   made = _photo(path.stem, np.asarray(photo))
   with Image.open(io.BytesIO(made.content)) as small:
     if small.size != was:
-      say(
-        f'{path}: {was[0]} x {was[1]} pixels, {small.width} x {small.height} in the page'
-      )
+      width, height = small.size
+      say(f'{path}: {was[0]} x {was[1]} pixels, {width} x {height} in the page')
   return made
 
 

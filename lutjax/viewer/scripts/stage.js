@@ -58,6 +58,7 @@
     usePlain() {
       this.renderer.close();
       const fresh = this.canvas.cloneNode();
+      fresh.width = fresh.height = 0;
       this.canvas.replaceWith(fresh);
       this.canvas = fresh;
       this.renderer = lutjax.plain.make(fresh);
@@ -108,8 +109,10 @@
       const {width, height} = this.root.getBoundingClientRect();
       if (!width || !height) return;
       this.ratio = window.devicePixelRatio || 1;
-      this.canvas.width = Math.round(width * this.ratio);
-      this.canvas.height = Math.round(height * this.ratio);
+      const across = Math.round(width * this.ratio);
+      const down = Math.round(height * this.ratio);
+      if (this.canvas.width === across && this.canvas.height === down) return;
+      this.canvas.width = across, this.canvas.height = down;
       if (this.fitted) this.fit();
       this.place();
       this.drawNow();

@@ -45,11 +45,11 @@ class StageTest(showing.TestCase):
       oracle.graded(table, _PHOTO, method=oracle.trilinear),
     )
     script = 'lutjax.app.stage.set({trilinear: false, strength: 0.37});'
-    self.assert_pixels(
-      self.shown(script), oracle.graded(table, _PHOTO, strength=0.37)
-    )
+    self.assert_pixels(self.shown(script), oracle.graded(table, _PHOTO, strength=0.37))
     self.assert_pixels(self.shown('lutjax.app.stage.hold(true);'), _PHOTO)
-    half = self.shown('lutjax.app.stage.hold(false); lutjax.app.stage.set({split: 0.5});')
+    half = self.shown(
+      'lutjax.app.stage.hold(false); lutjax.app.stage.set({split: 0.5});'
+    )
     middle = self.evaluate(
       'const {view, canvas} = lutjax.app.stage; return canvas.width / 2 + view.x'
     )
@@ -66,13 +66,16 @@ class StageTest(showing.TestCase):
     labs = []
     for rgb in (_PHOTO / 255, after):
       linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-      xyz = linear @ np.array(
-        [
-          [0.4124564, 0.3575761, 0.1804375],
-          [0.2126729, 0.7151522, 0.0721750],
-          [0.0193339, 0.1191920, 0.9503041],
-        ]
-      ).T
+      xyz = (
+        linear
+        @ np.array(
+          [
+            [0.4124564, 0.3575761, 0.1804375],
+            [0.2126729, 0.7151522, 0.0721750],
+            [0.0193339, 0.1191920, 0.9503041],
+          ]
+        ).T
+      )
       share = xyz / [0.95047, 1.0, 1.08883]
       bent = np.where(share > 0.008856, np.cbrt(share), 7.787 * share + 16 / 116)
       x, y, z = np.moveaxis(bent, -1, 0)
@@ -106,7 +109,8 @@ class StageTest(showing.TestCase):
     began = time.perf_counter()
     self.drop(large__png=showing.png(pixels))
     self.wait_for(
-      lambda: self.evaluate('return lutjax.app.photo.width === 4000'), 'a photo of 12 MP'
+      lambda: self.evaluate('return lutjax.app.photo.width === 4000'),
+      'a photo of 12 MP',
     )
     self.open_look('Warm')
     print(f'\n12 MP: open after {time.perf_counter() - began:.1f} s', end='')
@@ -131,7 +135,7 @@ class StageTest(showing.TestCase):
       lutjax.app.stage.setPhoto(lutjax.app.photo);
       return document.getElementById('status').textContent;
     """
-    self.assertIn('seen at 32 × 24', self.evaluate(limited))
+    self.assertIn('seen at 32 \N{MULTIPLICATION SIGN} 24', self.evaluate(limited))
 
   def test_zoom_keeps_the_place_under_the_pointer(self):
     self.open_look('Warm')
@@ -154,7 +158,8 @@ class StageTest(showing.TestCase):
       const lost = lutjax.app.stage.renderer.gl.getExtension('WEBGL_lose_context');
       const {canvas} = lutjax.app.stage;
       lost.loseContext();
-      await new Promise((resolve) => canvas.addEventListener('webglcontextlost', resolve));
+      await new Promise((resolve) =>
+        canvas.addEventListener('webglcontextlost', resolve));
       setTimeout(() => lost.restoreContext(), 50);
       await new Promise((resolve) =>
         canvas.addEventListener('webglcontextrestored', () => setTimeout(resolve)));
