@@ -19,7 +19,7 @@
    * @throws {Error} with one line: where, what was found, what was expected
    */
   function parse(text, source) {
-    const header = {title: '', sizes: {}, domains: {}};
+    const header = {source, title: '', sizes: {}, domains: {}};
     const rows = [];
     const lines = text.replace(/^\ufeff/, '').split(/\r\n|\r|\n/);
     const refuse = (at, message) => {
@@ -81,7 +81,8 @@
     const high = own ? own.slice(1) : header.domains.DOMAIN_MAX || [1, 1, 1];
     const all = [0, 1, 2].map((i) => [low[own ? 0 : i], high[own ? 0 : i]]);
     if (all.some(([from, to]) => !(from < to))) {
-      throw new Error(`found a domain from ${low} to ${high}, expected one that rises`);
+      throw new Error(
+          `${header.source}: found a domain from ${low} to ${high}, expected one that rises`);
     }
     return all;
   }
@@ -159,15 +160,27 @@
     return significant;
   }
 
-  /** Writes a number as C's `%.9g` does. */
+  /** Writes a number as C's `%.9g` does, which rounds ties to even. */
   function significant(value) {
     if (value === 0) return '0';
-    const [digits, exponent] = value.toExponential(8).split('e');
-    const power = Number(exponent);
-    const trimmed = (number) => number.includes('.') ? number.replace(/\.?0+$/, '') : number;
-    if (power >= -4 && power < 9) return trimmed(value.toFixed(8 - power));
-    const sign = power < 0 ? '-' : '+';
-    return `${trimmed(digits)}e${sign}${String(Math.abs(power)).padStart(2, '0')}`;
+    const sign = value < 0 ? '-' : '';
+    const parts = (digits) => {
+      const [mantissa, power] = Math.abs(value).toExponential(digits - 1).split('e');
+      return [mantissa.replace('.', ''), Number(power)];
+    };
+    let [digits, power] = parts(9);
+    const [exact, exactPower] = parts(40);
+    if (/^50*$/.test(exact.slice(9)) && exact[8] % 2 === 0) {
+      digits = exact.slice(0, 9), power = exactPower;
+    }
+    digits = digits.replace(/0+$/, '');
+    const point = (at) => digits.length <= at ? digits.padEnd(at, '0') :
+      `${digits.slice(0, at)}.${digits.slice(at)}`;
+    if (power < -4 || power >= 9) {
+      const size = String(Math.abs(power)).padStart(2, '0');
+      return `${sign}${point(1)}e${power < 0 ? '-' : '+'}${size}`;
+    }
+    return sign + (power < 0 ? `0.${'0'.repeat(-power - 1)}${digits}` : point(power + 1));
   }
 
   /** Returns a title that fits between double quotes on one short line. */
