@@ -27,6 +27,7 @@ DECODERS: tuple[str, ...] = (
   'cosines.js',
   'labels.js',
   'dense.js',
+  'waves.js',
   'interpolate.js',
   'looks.js',
   'nilut.js',
@@ -34,8 +35,15 @@ DECODERS: tuple[str, ...] = (
   'baselines.js',
   'lattices.js',
   'artefact.js',
+  'piecewise.js',
+  'tinylut.js',
+  'restoration.js',
+  'payload.js',
+  'gamut_codecs.js',
+  'gamut.js',
 )
-SYSTEMS = ('nilut', 'lutflow', 'dct', 'grid')
+# Those of looks, which `lutjax.artefact.read` takes, and `lutjax.tinylut.read`'s.
+SYSTEMS = ('nilut', 'lutflow', 'dct', 'grid', 'tinylut')
 
 
 def for_page(content: bytes, source: str = 'artefact') -> bytes:

@@ -24,9 +24,9 @@ class ForPageTest(parameterized.TestCase):
     np.testing.assert_array_equal(before.tensors[-1][:same], after.tensors[-1][:same])
 
   def test_a_system_that_pages_cannot_show_is_named(self):
-    content = container.pack('tinylut', {})
+    content = container.pack('img2lut', {})
     with self.assertRaisesRegex(
-      errors.ArtefactError, r"run/model: found system 'tinylut', which a page cannot"
+      errors.ArtefactError, r"run/model: found system 'img2lut', which a page cannot"
     ):
       artefact.for_page(content, 'run/model')
 

@@ -20,8 +20,8 @@
     const {system, header} = artefact;
     if (!Object.hasOwn(DECODERS, system)) {
       throw new Error(
-        `artefact: found system ${JSON.stringify(system.slice(0, 40))}, expected one of ` +
-        Object.keys(DECODERS).join(', '));
+        `artefact: found system ${JSON.stringify(system.slice(0, 40))}, expected one ` +
+        'of ' + Object.keys(DECODERS).join(', '));
     }
     const bytes = header.for_page ?? content.length;
     lutjax.looks.check(Number.isInteger(bytes), system, 'no size');

@@ -43,7 +43,7 @@
     };
   }
 
-  /** Returns the lattice `[N, N, N, 3]` of a spectrum of differences from the identity. */
+  /** Returns the lattice `[N, N, N, 3]` whose difference from the identity is coded. */
   function tableOf({order, values}, size, step, slope) {
     const coefficients = Float64Array.from(values, (value, at) => {
       const [i, j, k] = lutjax.spectrum.split(at, order);
@@ -77,7 +77,8 @@
     check(tensors.length === 1 && tensors[0].dtype === 'uint8', 'no codes');
     const [{shape, data}] = tensors;
     const size = shape[0];
-    check(isSize(size) && String(shape) === `${size},${size},${size},3`, `codes ${shape}`);
+    const cube = String(shape) === String([size, size, size, 3]);
+    check(isSize(size) && cube, `codes ${shape}`);
     const codes = data.slice();
     if (delta) {
       for (let i = 3; i < codes.length; i++) {

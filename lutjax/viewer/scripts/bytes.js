@@ -92,11 +92,28 @@
   /**
    * Unpacks raw deflate.
    * @param {Uint8Array} data The packed bytes, nothing behind them.
-   * @param {number} size Of the content; more is not unpacked.
+   * @param {number} size Of the content.
    * @return {Promise<Uint8Array>} `size` bytes.
    */
   async function inflate(data, size) {
-    const stream = new DecompressionStream('deflate-raw');
+    const content = await unpacked(data, 'deflate-raw', size);
+    if (content.length !== size) {
+      const found = content.length > size ? `over ${size}` : content.length;
+      throw new Error(
+        `artefact: found ${found} bytes of unpacked content, expected ${size}`);
+    }
+    return content;
+  }
+
+  /**
+   * Unpacks what a browser can.
+   * @param {Uint8Array} data The packed bytes, nothing behind them.
+   * @param {string} format Of `DecompressionStream`.
+   * @param {number} most Bytes of content; hardly more is unpacked.
+   * @return {Promise<Uint8Array>}
+   */
+  async function unpacked(data, format, most) {
+    const stream = new DecompressionStream(format);
     const writer = stream.writable.getWriter();
     // What fails here fails in the reader too, which tells.
     writer.write(data).catch(() => {});
@@ -105,7 +122,7 @@
     const parts = [];
     let found = 0;
     try {
-      while (found <= size) {
+      while (found <= most) {
         const {done, value} = await reader.read();
         if (done) break;
         parts.push(value);
@@ -116,12 +133,7 @@
     } finally {
       reader.cancel().catch(() => {});
     }
-    if (found !== size) {
-      throw new Error(
-        `artefact: found ${found > size ? 'over ' + size : found} bytes of unpacked ` +
-        `content, expected ${size}`);
-    }
-    const content = new Uint8Array(size);
+    const content = new Uint8Array(found);
     let at = 0;
     for (const part of parts) {
       content.set(part, at);
@@ -130,5 +142,5 @@
     return content;
   }
 
-  lutjax.bytes = {Reader, crc32, inflate};
+  lutjax.bytes = {Reader, crc32, inflate, unpacked};
 })();

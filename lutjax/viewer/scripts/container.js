@@ -47,7 +47,7 @@
       size += specs[i].bytes;
       if (size > MAX_BYTES) {
         throw new Error(
-          `artefact: found tensors of over ${size} bytes, expected at most ${MAX_BYTES}`);
+          `artefact: found tensors of ${size} bytes, expected at most ${MAX_BYTES}`);
       }
     }
     const head = await unpacked(reader.take(stored), methods[0], headerSize);
@@ -82,7 +82,8 @@
         state);
     }
     const {crc32} = lutjax.bytes;
-    const computed = crc32(content.subarray(start), crc32(content.subarray(0, start - 4)));
+    const before = crc32(content.subarray(0, start - 4));
+    const computed = crc32(content.subarray(start), before);
     if (computed !== checksum) {
       throw new Error(
         'artefact: found content with another checksum than expected: it is damaged');

@@ -43,7 +43,8 @@
     const order = Math.max(...ends);
     const values = new Int32Array(order ** 3 * 3);
     if (!order) return {order, values};
-    if (Math.min(...ends) < 1 || order > size || last > ends[0] + ends[1] + ends[2] - 3) {
+    const most = ends[0] + ends[1] + ends[2] - 3;
+    if (Math.min(...ends) < 1 || order > size || last > most) {
       throw new Error(
         `spectrum: found extents ${ends} and ${last}, expected at most ${size} each`);
     }

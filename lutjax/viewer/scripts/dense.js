@@ -38,7 +38,9 @@
   function layerOf(inputs, outputs, weight, bias = null) {
     const turned = new Float64Array(inputs * outputs);
     for (let i = 0; i < inputs; i++) {
-      for (let o = 0; o < outputs; o++) turned[o * inputs + i] = weight[i * outputs + o];
+      for (let o = 0; o < outputs; o++) {
+        turned[o * inputs + i] = weight[i * outputs + o];
+      }
     }
     const added = bias ? Float64Array.from(bias) : new Float64Array(outputs);
     return {inputs, outputs, weight: turned, bias: added};
@@ -52,10 +54,11 @@
    * @return {Layer}
    */
   function part(layer, start, count) {
+    const {inputs, weight} = layer;
     return {
-      inputs: layer.inputs,
+      inputs,
       outputs: count,
-      weight: layer.weight.subarray(start * layer.inputs, (start + count) * layer.inputs),
+      weight: weight.subarray(start * inputs, (start + count) * inputs),
       bias: layer.bias.subarray(start, start + count),
     };
   }
@@ -107,7 +110,9 @@
     for (let o = whole; o < outputs; o++) {
       for (let m = 0; m < CHUNK; m++) {
         let sum = bias[o];
-        for (let i = 0; i < inputs; i++) sum += weight[o * inputs + i] * values[i * CHUNK + m];
+        for (let i = 0; i < inputs; i++) {
+          sum += weight[o * inputs + i] * values[i * CHUNK + m];
+        }
         result[o * CHUNK + m] = sum;
       }
     }

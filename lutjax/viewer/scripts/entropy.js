@@ -176,5 +176,5 @@
   quantize(
     Float64Array.from({length: 16}, (_, i) => 0.5 ** Math.min(i + 1, 15)), LENGTHS, 0);
 
-  lutjax.entropy = {decode, byLane};
+  lutjax.entropy = {byLane, decode, quantize};
 })();

@@ -12,7 +12,8 @@
    */
   function onAxes(table, size, axes, method) {
     const weigh = method === 'tetrahedral' ? tetrahedral : trilinear;
-    const [reds, greens, blues] = axes.map(axis => Array.from(axis, x => place(x, size)));
+    const [reds, greens, blues] = axes.map(
+      axis => Array.from(axis, x => place(x, size)));
     const result = new Float64Array(reds.length * greens.length * blues.length * 3);
     const shares = new Float64Array(8);
     let to = 0;

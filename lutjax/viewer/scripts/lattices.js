@@ -28,7 +28,8 @@
       'other sizes');
     check(is(ranges, 'float32', [count, 2]), 'other ranges');
     lutjax.looks.checkFinite(ranges.data);
-    check(is(lengths, 'int32', [count]) && lengths.data.every(n => n >= 0), 'no lengths');
+    check(
+      is(lengths, 'int32', [count]) && lengths.data.every(n => n >= 0), 'no lengths');
     check(joined.dtype === 'uint8', 'no codes');
     const reader = new lutjax.bytes.Reader(joined.data);
     const codes = Array.from(lengths.data, length => reader.take(length));
@@ -60,7 +61,8 @@
    */
   function unpack(code, size) {
     const plane = size * size;
-    const values = lutjax.entropy.decode(code, 3 * size, plane, contextsOf(size), COUNT);
+    const values = lutjax.entropy.decode(
+      code, 3 * size, plane, contextsOf(size), COUNT);
     // Of differences along red, the differences along green and blue are undone.
     const row = new Int32Array(plane);
     const table = new Float64Array(size * plane * 3);

@@ -60,8 +60,8 @@
       const other = used.find(label => !lutjax.labels.mixes(used[0], label));
       if (other) {
         throw new Error(
-          `blend: ${used[0].name} and ${other.name} have different domains, curves or ` +
-          'ranges');
+          `blend: ${used[0].name} and ${other.name} have different domains, curves ` +
+          'or ranges');
       }
       return evaluate(used[0], Float32Array.from(given, weight => weight / sum), size);
     }

@@ -60,7 +60,8 @@
   function shapeFrom(flow, check) {
     check(flow && typeof flow === 'object', 'no flow');
     const {blocks, widths, conditioned, gains, stretch} = flow;
-    const whole = (value, most) => Number.isInteger(value) && value > 0 && value <= most;
+    const whole = (value, most) =>
+      Number.isInteger(value) && value > 0 && value <= most;
     check(whole(blocks, 64), `${blocks} blocks`);
     check(
       Array.isArray(widths) && widths.length <= 64 && widths.every(w => whole(w, 4096)),
@@ -68,7 +69,7 @@
     for (const layers of [conditioned, gains]) {
       check(
         Array.isArray(layers) && layers.every(layer => whole(layer, widths.length)) &&
-        new Set(layers).size === layers.length, 'conditioned layers that are not there');
+        new Set(layers).size === layers.length, 'conditioned layers it has not');
     }
     check(ACTIVATIONS.includes(flow.activation), 'an unknown activation');
     check(stretch >= 0.01 && stretch <= 100, `a stretch of ${stretch}`);
@@ -233,7 +234,8 @@
    */
   function flow(shape, held, index, axes) {
     const {CHUNK} = lutjax.dense;
-    const code = held.codes.subarray(index * shape.codeSize, (index + 1) * shape.codeSize);
+    const {codeSize} = shape;
+    const code = held.codes.subarray(index * codeSize, (index + 1) * codeSize);
     const blocks = steered(shape, held, code);
     const turns = shape.turned ? [code.subarray(-18, -9), code.subarray(-9)] : [];
     const state = new Float64Array(3 * CHUNK);

@@ -1,12 +1,10 @@
-// NILUT: looks as a small network (Python: `systems.nilut`, `nn.encodings`).
+// NILUT: looks as a small network (Python: `systems.nilut`).
 (() => {
   'use strict';
 
   const CODES = {r: 'relu', t: 'tanh', s: 'silu', g: 'gelu', w: 'sine'};
   const STYLES = ['one', 'heads', 'inputs'];
   const SEED = 2306;
-  // cos(2 pi r) for |r| <= 1/2 as a polynomial in r^2, the one that networks saw.
-  const COSINE = [0.999959, -19.73094, 64.67144, -82.39081, 45.62105];
   const MAX_FEATURES = 4096;
 
   /**
@@ -73,8 +71,8 @@
 
   /**
    * Reads the encoding of colours.
-   * @return {{centred: boolean, count: number, waves: function(Float64Array, number)}}
-   *     Whether colours enter in [-1, 1]; how many waves there are beside them; and what
+   * @return {{centred: boolean, count: number, waves: function(Float64Array)}}
+   *     Whether colours enter in [-1, 1]; how many waves there are beside them; what
    *     fills these in behind colours `[3, CHUNK]`.
    */
   function encodingFrom(value, check) {
@@ -86,69 +84,21 @@
       features <= MAX_FEATURES && Number.isFinite(spread) && spread > 0 &&
       (!Array.isArray(value) || value.length === 2);
     check(fits, 'an unknown encoding');
+    const {draw, frequency, seeded} = lutjax.waves;
+    const behind = seen => seen.subarray(3 * lutjax.dense.CHUNK);
     if (Array.isArray(value)) {
-      const drawn = drawWaves(features, spread);
-      return {centred: true, count: features, waves: seen => fourier(drawn, seen)};
+      const drawn = draw(SEED, features, [spread, spread, spread]);
+      return {
+        centred: true,
+        count: features,
+        waves: seen => seeded(drawn, seen, behind(seen)),
+      };
     }
-    return {centred: true, count: 6 * features, waves: seen => octaves(features, seen)};
-  }
-
-  /** Sets the sines and cosines of octaves behind the colours. */
-  function octaves(features, seen) {
-    const {CHUNK} = lutjax.dense;
-    for (let c = 0; c < 3; c++) {
-      for (let k = 0; k < features; k++) {
-        const to = (3 + 2 * (c * features + k)) * CHUNK;
-        for (let m = 0; m < CHUNK; m++) {
-          // In half turns; whole turns are taken off exactly.
-          const turns = seen[c * CHUNK + m] * 2 ** k;
-          const rest = turns - 2 * Math.round(turns / 2);
-          seen[to + m] = Math.sin(Math.PI * rest);
-          seen[to + CHUNK + m] = Math.cos(Math.PI * rest);
-        }
-      }
-    }
-  }
-
-  /** Sets seeded waves behind the colours. */
-  function fourier({frequency, phase}, seen) {
-    const {CHUNK} = lutjax.dense;
-    phase.forEach((start, f) => {
-      for (let m = 0; m < CHUNK; m++) {
-        let turns = start;
-        for (let c = 0; c < 3; c++) turns += frequency[f * 3 + c] * seen[c * CHUNK + m];
-        const square = (turns - Math.round(turns)) ** 2;
-        let value = 0;
-        for (let i = COSINE.length - 1; i >= 0; i--) value = value * square + COSINE[i];
-        seen[(3 + f) * CHUNK + m] = value;
-      }
-    });
-  }
-
-  /** Draws waves as Python does. @return {{frequency, phase}} `[F, 3]` and `[F]`. */
-  function drawWaves(count, spread) {
-    const unit = Math.fround(spread / (2 * Math.PI * Math.sqrt((256 ** 2 - 1) / 3)));
-    const frequency = new Float32Array(count * 3);
-    const phase = new Float32Array(count);
-    const mixed = mixBits(SEED);
-    for (let f = 0; f < count; f++) {
-      for (let c = 0; c < 3; c++) {
-        const hash = mixBits((4 * f + c + mixed) >>> 0);
-        const bytes = [0, 8, 16, 24].map(shift => hash >>> shift & 255);
-        frequency[f * 3 + c] = (bytes.reduce((sum, byte) => sum + byte) - 510) * unit;
-      }
-      phase[f] = (mixBits((4 * f + 3 + mixed) >>> 0) >>> 8) * 2 ** -24;
-    }
-    return {frequency, phase};
-  }
-
-  /** Spreads 32 bits evenly. */
-  function mixBits(value) {
-    value ^= value >>> 16;
-    value = Math.imul(value, 0x7feb352d);
-    value ^= value >>> 15;
-    value = Math.imul(value, 0x846ca68b);
-    return (value ^ value >>> 16) >>> 0;
+    return {
+      centred: true,
+      count: 6 * features,
+      waves: seen => frequency(features, seen, 3, behind(seen)),
+    };
   }
 
   /** Returns the first layer with the style weights that enter it in its bias. */

@@ -44,7 +44,8 @@
     // Also of empty tensors, whose other axes may be anything.
     if (shape.reduce((product, size) => product * Math.max(1, size), 1) > maxBytes) {
       throw new Error(
-        `artefact: found a tensor of shape ${shape}, expected at most ${maxBytes} bytes`);
+        `artefact: found a tensor of shape ${shape}, expected at most ${maxBytes} ` +
+        'bytes');
     }
     const count = shape.reduce((product, size) => product * size, 1);
     const bits = kind < DTYPES.length ? 8 * BYTES[kind] : INT8_KIND - kind;
@@ -66,7 +67,8 @@
     // Stored byte plane by byte plane.
     const bytes = new Uint8Array(count * width);
     for (let plane = 0; plane < width; plane++) {
-      for (let i = 0; i < count; i++) bytes[i * width + plane] = content[plane * count + i];
+      const start = plane * count;
+      for (let i = 0; i < count; i++) bytes[i * width + plane] = content[start + i];
     }
     return {dtype: DTYPES[kind], shape, data: typed(bytes, kind, count)};
   }
@@ -118,5 +120,5 @@
     return values;
   }
 
-  lutjax.tensors = {FLOATS, readSpec, fromBytes};
+  lutjax.tensors = {FLOATS, brain, fromBytes, half, readSpec};
 })();
