@@ -146,7 +146,9 @@
       }
       const name = file.name.replace(/\.cube$/i, '');
       const number = this.library.addTable(name, read.table, file.size);
-      if (read.baked) this.say(`${file.name}: its curves and domain are part of 65³ nodes`);
+      if (read.baked) {
+        this.say(`${file.name}: its curves and domain are part of 65³ nodes`);
+      }
       this.sort();
       this.openLook(number);
       const found = await this.library.nearest(read.table, number, NEAREST);
@@ -163,7 +165,8 @@
       const error = (look) => look.errors ? look.errors.ciede2000 : -1;
       const by = {
         order: (a, b) => a - b,
-        name: (a, b) => looks[a].name.localeCompare(looks[b].name, undefined, {numeric: true}),
+        name: (a, b) =>
+          looks[a].name.localeCompare(looks[b].name, undefined, {numeric: true}),
         error: (a, b) => error(looks[b]) - error(looks[a]),
         bytes: (a, b) => looks[b].bytes - looks[a].bytes,
       };
@@ -226,7 +229,8 @@
       this.later('look', () => {
         const weights = this.blend.weights();
         const size = this.library.sizeOf(weights.keys());
-        const quick = size === lutjax.library.SIZE && !this.library.holds(weights, size);
+        const quick =
+            size === lutjax.library.SIZE && !this.library.holds(weights, size);
         this.show(weights, quick ? lutjax.library.SMALL : size);
         if (quick) this.refining = setTimeout(() => this.refine(weights, size), REST);
       });
@@ -300,6 +304,10 @@
       this.update();
     }
 
+    toggleMode(mode) {
+      this.setMode(this.stage.view.mode === mode ? 'after' : mode);
+    }
+
     setSplit(on) {
       this.stage.set({split: on ? 0.5 : null});
       at('split').setAttribute('aria-pressed', on);
@@ -340,7 +348,8 @@
       await new Promise((resolve) => setTimeout(resolve, 30));
       const table = this.library.mix(this.blend.weights(), size);
       this.say('');
-      lutjax.saving.save(lutjax.saving.cube(table, name, this.strength), `${name}.cube`);
+      const blob = lutjax.saving.cube(table, name, this.strength);
+      lutjax.saving.save(blob, `${name}.cube`);
     }
 
     async savePhoto() {
@@ -351,7 +360,8 @@
         // As it is seen, by all of its nodes.
         const weights = this.blend.weights();
         const table = this.library.mix(weights, this.library.sizeOf(weights.keys()));
-        const blob = await lutjax.saving.picture(this.photo, table, this.strength, type);
+        const {photo, strength} = this;
+        const blob = await lutjax.saving.picture(photo, table, strength, type);
         const stem = this.photo.name.replace(/\.\w+$/, '');
         const end = type === 'image/png' ? 'png' : 'jpg';
         lutjax.saving.save(blob, `${stem} ${this.blend.name()}.${end}`);
@@ -371,7 +381,9 @@
       on('back', 'click', () => this.close());
       on('previous', 'click', () => this.beside(-1));
       on('next', 'click', () => this.beside(1));
-      on('modes', 'click', ({target}) => target.dataset.mode && this.setMode(target.dataset.mode));
+      on('modes', 'click', ({target: {dataset}}) => {
+        if (dataset.mode) this.setMode(dataset.mode);
+      });
       on('split', 'click', () => this.setSplit(this.stage.view.split === null));
       on('fit', 'click', () => this.stage.fit());
       on('actual', 'click', () => this.stage.zoomTo(1));
@@ -401,7 +413,8 @@
     /** Keys that work anywhere on the page, but where one writes or slides. */
     onKey(event) {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      const inside = event.target.closest('input, select, [role=slider], [role=application]');
+      const inside =
+          event.target.closest('input, select, [role=slider], [role=application]');
       if (!this.open) {
         if (event.key === '/' && !inside) {
           event.preventDefault();
@@ -416,8 +429,8 @@
         ArrowRight: () => this.beside(1),
         o: () => this.stage.hold(true),
         s: () => this.setSplit(this.stage.view.split === null),
-        d: () => this.setMode(this.stage.view.mode === 'difference' ? 'after' : 'difference'),
-        c: () => this.setMode(this.stage.view.mode === 'clipping' ? 'after' : 'clipping'),
+        d: () => this.toggleMode('difference'),
+        c: () => this.toggleMode('clipping'),
         f: () => this.stage.fit(),
         1: () => this.stage.zoomTo(1),
         '+': () => this.stage.zoomTo(this.stage.view.zoom * 1.25),

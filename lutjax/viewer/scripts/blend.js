@@ -89,7 +89,8 @@
      * @param {Map<number, number>} weights by the numbers of looks
      */
     set(weights) {
-      this.raw = new Map([...weights].map(([number, weight]) => [number, 100 * weight]));
+      this.raw =
+          new Map([...weights].map(([number, weight]) => [number, 100 * weight]));
       this.build();
     }
 
@@ -202,7 +203,8 @@
       // The corners fill the pad, but for their names above and below.
       const rows = at.map(([, y]) => y), across = Math.max(...at.map(([x]) => x));
       const top = Math.min(...rows), high = Math.max(...rows) - top || 1;
-      const down = (height - 76) / high, wide = Math.min((width - 60) / 2 / across, 130);
+      const down = (height - 76) / high;
+      const wide = Math.min((width - 60) / 2 / across, 130);
       const middle = rows.every((y) => y === 0) ? height / 2 : 38 - top * down;
       const onto = ([x, y]) => [width / 2 + x * wide, middle + y * down];
       this.from = (x, y) => [(x - width / 2) / wide, (y - middle) / down];
@@ -232,7 +234,8 @@
         context.fillStyle = '#bdbdbd';
         context.fill();
         context.fillStyle = '#a3a3a3';
-        context.textAlign = x < width / 2 - 9 ? 'left' : x > width / 2 + 9 ? 'right' : 'center';
+        const aside = x - width / 2;
+        context.textAlign = aside < -9 ? 'left' : aside > 9 ? 'right' : 'center';
         const edge = context.textAlign === 'left' ? Math.max(x - 40, 8) :
           context.textAlign === 'right' ? Math.min(x + 40, width - 8) : x;
         const short = names[i].length > 22 ? `${names[i].slice(0, 21)}…` : names[i];

@@ -125,8 +125,8 @@
   function scaleColour(value) {
     const at = Math.sqrt(Math.min(Math.max(value / LIMIT, 0), 1)) * (SCALE.length - 1);
     const low = Math.min(Math.floor(at), SCALE.length - 2);
-    return [0, 1, 2].map(
-        (i) => (SCALE[low][i] + (at - low) * (SCALE[low + 1][i] - SCALE[low][i])) / 255);
+    const [from, to] = [SCALE[low], SCALE[low + 1]];
+    return from.map((value, i) => (value + (at - low) * (to[i] - value)) / 255);
   }
 
   lutjax.colour = {toXyz, toLab, toXy, difference, scaleColour, LIMIT, SCALE};

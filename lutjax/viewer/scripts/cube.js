@@ -82,7 +82,8 @@
     const all = [0, 1, 2].map((i) => [low[own ? 0 : i], high[own ? 0 : i]]);
     if (all.some(([from, to]) => !(from < to))) {
       throw new Error(
-          `${header.source}: found a domain from ${low} to ${high}, expected one that rises`);
+          `${header.source}: found a domain from ${low} to ${high}, expected one that ` +
+          'rises');
     }
     return all;
   }
@@ -91,7 +92,8 @@
   function latticeOf(header, rows, curve, size) {
     const table = new Float32Array(3 * size ** 3);
     for (let at = 0; at < size ** 3; at++) {
-      const r = at % size, g = Math.floor(at / size) % size, b = Math.floor(at / size ** 2);
+      const r = at % size, g = Math.floor(at / size) % size;
+      const b = Math.floor(at / size ** 2);
       const to = 3 * ((r * size + g) * size + b), from = 3 * (curve + at);
       for (let i = 0; i < 3; i++) table[to + i] = rows[from + i];
     }
@@ -141,7 +143,8 @@
       for (let g = 0; g < size; g++) {
         for (let r = 0; r < size; r++) {
           const at = 3 * ((r * size + g) * size + b);
-          lines.push(`${text(table[at])} ${text(table[at + 1])} ${text(table[at + 2])}`);
+          const [red, green, blue] = table.subarray(at, at + 3);
+          lines.push(`${text(red)} ${text(green)} ${text(blue)}`);
         }
       }
     }
@@ -153,7 +156,8 @@
     for (let decimals = 6; decimals <= 9; decimals++) {
       const scale = 10 ** decimals;
       const exact = (value) =>
-        Math.abs(value) < 1e6 && Math.fround(Math.round(value * scale) / scale) === value;
+        Math.abs(value) < 1e6 &&
+        Math.fround(Math.round(value * scale) / scale) === value;
       // Adding zero turns -0 into 0.
       if (table.every(exact)) return (value) => (value + 0).toFixed(decimals);
     }
@@ -180,7 +184,8 @@
       const size = String(Math.abs(power)).padStart(2, '0');
       return `${sign}${point(1)}e${power < 0 ? '-' : '+'}${size}`;
     }
-    return sign + (power < 0 ? `0.${'0'.repeat(-power - 1)}${digits}` : point(power + 1));
+    if (power < 0) return `${sign}0.${'0'.repeat(-power - 1)}${digits}`;
+    return sign + point(power + 1);
   }
 
   /** Returns a title that fits between double quotes on one short line. */

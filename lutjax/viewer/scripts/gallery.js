@@ -12,7 +12,8 @@
    */
   function bytesText(bytes) {
     if (bytes < 10000) return `${Math.round(bytes)} bytes`;
-    return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`;
+    if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
+    return `${(bytes / 1e6).toFixed(2)} MB`;
   }
 
   class Gallery {
@@ -112,11 +113,14 @@
     reveal(number) {
       const item = this.items.get(number);
       if (!item || !item.isConnected) return;
-      const box = item.getBoundingClientRect(), list = this.list.getBoundingClientRect();
-      const across = box.left < list.left || box.right > list.right;
-      const down = box.top < list.top || box.bottom > list.bottom;
-      if (across) this.list.scrollLeft += (box.left + box.right - list.left - list.right) / 2;
-      if (down) this.list.scrollTop += (box.top + box.bottom - list.top - list.bottom) / 2;
+      const {list} = this;
+      const box = item.getBoundingClientRect(), room = list.getBoundingClientRect();
+      if (box.left < room.left || box.right > room.right) {
+        list.scrollLeft += (box.left + box.right - room.left - room.right) / 2;
+      }
+      if (box.top < room.top || box.bottom > room.bottom) {
+        list.scrollTop += (box.top + box.bottom - room.top - room.bottom) / 2;
+      }
     }
 
     enter(number) {
@@ -161,7 +165,7 @@
       lutjax.shading.grade(
           pixels.data, this.library.table(number, SMALL), SMALL, 1);
       canvas.width = small.width, canvas.height = small.height;
-      // Pixels that are only put need no graphics card, which has room for few canvases.
+      // Pixels that are only put need no graphics card: it has room for few canvases.
       canvas.getContext('2d', {willReadFrequently: true}).putImageData(pixels, 0, 0);
     }
 

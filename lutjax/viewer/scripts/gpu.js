@@ -139,7 +139,7 @@
       gl.uniform2f(this.at('picture'), this.photo.width, this.photo.height);
       gl.uniform2f(this.at('held'), ...this.held);
       gl.uniform1f(this.at('height'), canvas.height);
-      gl.uniform1f(this.at('split'), view.split === null ? 0 : view.split * canvas.width);
+      gl.uniform1f(this.at('split'), (view.split || 0) * canvas.width);
       gl.uniform1i(this.at('mode'), MODES.indexOf(view.mode));
       gl.uniform1i(this.at('trilinear'), view.trilinear ? 1 : 0);
       gl.uniform1i(this.at('size'), this.latticeSize);

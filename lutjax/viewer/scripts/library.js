@@ -62,8 +62,8 @@
     }
 
     /**
-     * Returns the nodes per axis that show a mix best: those of the one size of lattices
-     * that it is made of, or a usual number.
+     * Returns the nodes per axis that show a mix best: those of the one size of
+     * lattices that it is made of, or a usual number.
      * @param {Iterable<number>} numbers of looks
      * @return {number}
      */

@@ -29,7 +29,8 @@
     const {width, height} = bitmap;
     if (width * height > MAX_PIXELS) {
       bitmap.close();
-      throw new Error(`${name}: found ${width} × ${height} pixels, expected fewer than ` +
+      throw new Error(
+          `${name}: found ${width} × ${height} pixels, expected fewer than ` +
           `${MAX_PIXELS / 1e6} million`);
     }
     const canvas = document.createElement('canvas');

@@ -11,6 +11,11 @@
     above: 'above 1', white: 'at 1', black: 'at 0', below: 'below 0',
   };
 
+  /** Returns a colour of 0 to 255 as styles have it. */
+  function css(rgb) {
+    return `rgb(${rgb.map((value) => Math.round(value)).join(', ')})`;
+  }
+
   /** Returns an element with text. */
   function element(tag, text, className = '') {
     const made = document.createElement(tag);
@@ -40,7 +45,7 @@
     const {toLab, difference} = lutjax.colour;
     const swatch = (rgb) => {
       const made = element('i', '');
-      made.style.background = `rgb(${rgb.map((value) => Math.round(value)).join(',')})`;
+      made.style.background = css(rgb);
       return made;
     };
     const figures = (values) => values.map((value) => Math.round(value)).join('  ');
@@ -63,7 +68,7 @@
     if (mode === 'clipping') {
       for (const [key, text] of Object.entries(MARKED)) {
         const mark = element('span', '', 'mark');
-        mark.style.background = `rgb(${lutjax.shading.MARKS[key].join(',')})`;
+        mark.style.background = css(lutjax.shading.MARKS[key]);
         place.append(mark, text);
       }
     }
@@ -74,7 +79,7 @@
     const context = bar.getContext('2d');
     for (let x = 0; x < 240; x++) {
       const rgb = scaleColour(LIMIT * ((x + 0.5) / 240) ** 2);
-      context.fillStyle = `rgb(${rgb.map((value) => Math.round(255 * value)).join(',')})`;
+      context.fillStyle = css(rgb.map((value) => 255 * value));
       context.fillRect(x, 0, 1, 1);
     }
     const ticks = element('div', '', 'ticks');
@@ -102,7 +107,8 @@
       rows.push(['Mean CIE76', look.errors.cie76.toFixed(2)]);
       rows.push(['Mean CIEDE2000', look.errors.ciede2000.toFixed(2)]);
     }
-    kind.textContent = [...new Set(looks.map(({model}) => KINDS[model.system]))].join(', ');
+    const kinds = new Set(looks.map(({model}) => KINDS[model.system]));
+    kind.textContent = [...kinds].join(', ');
     place.replaceChildren(...rows.map(([term, value]) => {
       const row = document.createElement('div');
       row.append(element('dt', term), element('dd', value));

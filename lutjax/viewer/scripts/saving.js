@@ -54,7 +54,7 @@
       await new Promise((resolve) => setTimeout(resolve));
     }
     const blob = await new Promise((resolve) => canvas.toBlob(resolve, type, 0.95));
-    if (!blob) throw new Error(`${photo.name}: this browser could not store the picture`);
+    if (!blob) throw new Error(`${photo.name}: this browser could not store it`);
     return blob;
   }
 

@@ -18,7 +18,8 @@
   function surface(canvas) {
     const ratio = window.devicePixelRatio || 1;
     const width = canvas.clientWidth, height = canvas.clientHeight;
-    canvas.width = Math.round(width * ratio), canvas.height = Math.round(height * ratio);
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
     // Drawings this small are quicker without a graphics card.
     const context = canvas.getContext('2d', {willReadFrequently: true});
     context.scale(ratio, ratio);
@@ -102,7 +103,8 @@
   }
 
   function css(rgb) {
-    const [r, g, b] = rgb.map((value) => Math.round(255 * Math.min(Math.max(value, 0), 1)));
+    const [r, g, b] =
+        rgb.map((value) => Math.round(255 * Math.min(Math.max(value, 0), 1)));
     return `rgb(${r}, ${g}, ${b})`;
   }
 

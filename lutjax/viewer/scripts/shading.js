@@ -84,7 +84,9 @@
     for (let i = 0; i < pixels.length; i += 4) {
       for (let c = 0; c < 3; c++) before[c] = pixels[i + c] / 255;
       read(table, size, before, after);
-      for (let c = 0; c < 3; c++) after[c] = before[c] + strength * (after[c] - before[c]);
+      for (let c = 0; c < 3; c++) {
+        after[c] = before[c] + strength * (after[c] - before[c]);
+      }
       let shown = after;
       if (view.mode === 'difference') {
         const seen = after.map((value) => Math.min(Math.max(value, 0), 1));

@@ -49,8 +49,8 @@
       this.renderer = lutjax.gpu.make(this.canvas, () => this.redraw());
       if (!this.renderer) {
         this.renderer = lutjax.plain.make(this.canvas);
-        this.said('This browser has no WebGL2: the picture is drawn without a graphics ' +
-            'card, the same but slower.');
+        this.said('This browser has no WebGL2: the picture is drawn without a ' +
+            'graphics card, the same but slower.');
       }
     }
 
@@ -214,9 +214,8 @@
       let dragged = null;
       const spot = (event) => {
         const box = this.root.getBoundingClientRect();
-        return [
-          (event.clientX - box.left) * this.ratio, (event.clientY - box.top) * this.ratio,
-        ];
+        const across = event.clientX - box.left, down = event.clientY - box.top;
+        return [across * this.ratio, down * this.ratio];
       };
       this.root.addEventListener('pointerdown', (event) => {
         if (event.button !== 0 || !this.photo) return;
