@@ -36,7 +36,8 @@ def write(
 
   Args:
     out: The file.
-    model: Artefact or run folder of looks; or else
+    model: Artefact or run folder of looks, or a model that restores pictures, which
+      the page then does with any photo; or else
     lut: Files, folders or globs, of which each file is a look.
     images: Photos that the page shows them on; made-up ones by default.
     overwrite: Whether a file that is there may be replaced.
@@ -53,7 +54,14 @@ def write(
   if out.exists() and not overwrite:
     raise errors.InputError(f'{out}: exists already; --overwrite replaces')
   problems: Sequence[str] = []
-  if model is not None:
+  restorers: list[bytes] = []
+  if model is not None and selection.kind_of(model) == 'restorer':
+    item = selection.find_restorer(model)
+    restorers = [_restorer(item)]
+    # A photo as it is, to compare with.
+    models = [page.Model(lattices.pack(['Original'], [lattice.identity(2)]))]
+    title = selection.name_of(item)
+  elif model is not None:
     opened = selection.find_models(model)
     scores = _scores(model)
     models = [page.Model(_content(item), _scored(item, scores)) for item in opened]
@@ -66,7 +74,7 @@ def write(
     models = [page.Model(lattices.pack(names, tables))]
     title = names[0] if len(names) == 1 else f'{len(names)} LUTs'
   shown = photos.from_files(images, say=say) if images else photos.made_up()
-  page.write(out, title, models, shown, overwrite=overwrite)
+  page.write(out, title, models, shown, restorers=restorers, overwrite=overwrite)
   return problems
 
 
@@ -80,6 +88,13 @@ def _content(item: artefacts.Opened) -> bytes:
   unit = np.eye(len(looks), dtype=np.float32)
   decoded = [decoding.decode(item.loaded, row, decoding.EXPORT_SIZE) for row in unit]
   return lattices.pack([look.name for look in looks], [*map(_table, decoded)])
+
+
+def _restorer(item: artefacts.Opened) -> bytes:
+  """Returns a model that restores pictures as a page carries it."""
+  if not item.path.is_file():
+    raise errors.InputError(f'{item.path}: found tables, expected an artefact')
+  return artefact.for_page(files.read_bytes(item.path), str(item.path))
 
 
 def _table(lut: lattice.Lut) -> np.ndarray:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import NamedTuple
@@ -25,6 +26,9 @@ _SCRIPTS = (
   'cube.js',
   'library.js',
   'photo.js',
+  'wide.js',
+  'background.js',
+  'shelf.js',
   'gpu.js',
   'plain.js',
   'stage.js',
@@ -37,6 +41,10 @@ _SCRIPTS = (
   'readout.js',
   'app.js',
 )
+# Those that fill lines; no script has text of several lines.
+_COMMENTS = re.compile(r'^ *(//[^\n]*|/\*\*.*?\*/)\n', re.M | re.S)
+# What decodes models that restore pictures.
+_RESTORING = ('tinylut.js', 'restoration.js', 'background.js')
 _SHADERS = ('picture.vert', 'picture.frag')
 
 
@@ -72,6 +80,7 @@ def write(
   models: Sequence[Model],
   photos: Sequence[Photo],
   *,
+  restorers: Sequence[bytes] = (),
   overwrite: bool = True,
 ) -> pathlib.Path:
   """Writes the page.
@@ -81,6 +90,7 @@ def write(
     title: Any text.
     models: In the order in which their looks are shown.
     photos: The first is shown at first.
+    restorers: As `artefact.for_page` makes them: models that restore pictures.
     overwrite: Whether an existing file may be replaced.
 
   Returns:
@@ -89,23 +99,38 @@ def write(
   Raises:
     InputError: if the file cannot be written, or exists.
   """
-  files.write_bytes(path, render(title, models, photos), overwrite=overwrite)
+  content = render(title, models, photos, restorers)
+  files.write_bytes(path, content, overwrite=overwrite)
   return pathlib.Path(path)
 
 
-def render(title: str, models: Sequence[Model], photos: Sequence[Photo]) -> bytes:
+def render(
+  title: str,
+  models: Sequence[Model],
+  photos: Sequence[Photo],
+  restorers: Sequence[bytes] = (),
+) -> bytes:
   """Returns the page; see `write`.
 
   Args:
     title: Any text.
     models: In the order in which their looks are shown.
     photos: The first is shown at first.
+    restorers: See `write`.
   """
   import jinja2
   import markupsafe
 
   style = _text('style.css')
-  scripts = [_text(f'scripts/{name}') for name in (*artefact.DECODERS, *_SCRIPTS)]
+  left_out = () if restorers else _RESTORING
+  decoders, scripts = (
+    [
+      _without_comments(_text(f'scripts/{name}'))
+      for name in names
+      if name not in left_out
+    ]
+    for names in (artefact.DECODERS, _SCRIPTS)
+  )
   environment = jinja2.Environment(
     autoescape=True,
     undefined=jinja2.StrictUndefined,
@@ -115,13 +140,19 @@ def render(title: str, models: Sequence[Model], photos: Sequence[Photo]) -> byte
   # What the page brings is written as it is; the title is text.
   html = environment.from_string(_text('page.html')).render(
     title=title,
-    policy=_policy(style, scripts),
+    policy=_policy(style, [*decoders, *scripts]),
     style=markupsafe.Markup(style),
-    data=markupsafe.Markup(_json(title, models, photos)),
+    data=markupsafe.Markup(_json(title, models, photos, restorers)),
     shaders={name: markupsafe.Markup(_text(f'shaders/{name}')) for name in _SHADERS},
+    decoders=[markupsafe.Markup(script) for script in decoders],
     scripts=[markupsafe.Markup(script) for script in scripts],
   )
   return html.encode('utf-8', 'replace')
+
+
+def _without_comments(script: str) -> str:
+  """Returns a script without lines of comment, a third of what it takes."""
+  return _COMMENTS.sub('', script)
 
 
 def _policy(style: str, scripts: Sequence[str]) -> str:
@@ -129,7 +160,7 @@ def _policy(style: str, scripts: Sequence[str]) -> str:
   return (
     f"default-src 'none'; img-src data: blob:; style-src {_digest(style)}; "
     f'script-src {" ".join(map(_digest, scripts))}; '
-    "base-uri 'none'; form-action 'none'"
+    "worker-src blob:; base-uri 'none'; form-action 'none'"
   )
 
 
@@ -138,7 +169,12 @@ def _digest(text: str) -> str:
   return f"'sha256-{digest}'"
 
 
-def _json(title: str, models: Sequence[Model], photos: Sequence[Photo]) -> str:
+def _json(
+  title: str,
+  models: Sequence[Model],
+  photos: Sequence[Photo],
+  restorers: Sequence[bytes],
+) -> str:
   data = {
     'version': lutjax.__version__,
     'title': title,
@@ -150,6 +186,7 @@ def _json(title: str, models: Sequence[Model], photos: Sequence[Photo]) -> str:
       {'name': photo.name, 'type': photo.kind, 'base64': _base64(photo.content)}
       for photo in photos
     ],
+    'restorers': [_base64(content) for content in restorers],
   }
   # A script ends at the first `</script`, whatever is quoted.
   return json.dumps(data, separators=(',', ':')).replace('<', '\\u003c')

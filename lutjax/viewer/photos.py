@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # Pixels of the longer side, and bytes of the file, at most.
 _SIDE = 1440
-_LIMIT_BYTES = 46_000
-_QUALITIES = (90, 84, 76, 70, 62)
+_LIMIT_BYTES = 40_000
+_QUALITIES = (90, 84, 78, 74, 70, 66, 62)
 # Number of the field of EXIF.
 _ORIENTATION = 0x0112
 # Of the made-up photos, 640 x 960 pixels each, which take seconds to make.

@@ -66,7 +66,7 @@ class ExportPageTest(showing.TestCase):
     self.show(self.out.read_text())
     self.open_look('b')
     names, table = self.evaluate("""
-      const {library, photos, table} = lutjax.app;
+      const {library, table, shelf: {photos}} = lutjax.app;
       return [[...library.looks, ...photos].map((one) => one.name), [...table]];
     """)
     self.assertEqual(names, ['a', 'b', 'wide'])

@@ -11,8 +11,12 @@
   class App {
     constructor() {
       this.library = new lutjax.library.Library();
-      this.photos = [];
       this.photo = null;
+      this.shelf = new lutjax.shelf.Shelf({
+        said: (text) => this.say(text),
+        failed: (text) => this.complain(text),
+        used: (photo) => this.usePhoto(photo),
+      });
       this.strength = 1;
       this.open = false;
       this.pixel = null;
@@ -57,9 +61,10 @@
       this.sort();
       for (const {name, type, base64} of data.photos) {
         const blob = new Blob([lutjax.photo.bytesOf(base64)], {type});
-        await this.addPhoto(blob, name);
+        await this.shelf.addPhoto(blob, name);
       }
-      if (this.photos.length) this.usePhoto(this.photos[0]);
+      if (this.shelf.photos.length) this.usePhoto(this.shelf.photos[0]);
+      for (const text of data.restorers) await this.shelf.addRestorer(text);
       this.restore();
     }
 
@@ -85,38 +90,16 @@
       this.pending.set(key, work);
     }
 
-    /** Decodes a photo, and offers it. */
-    async addPhoto(blob, name) {
-      let photo;
-      try {
-        photo = await lutjax.photo.open(blob, name);
-      } catch (error) {
-        this.complain(error.message);
-        return null;
-      }
-      this.photos.push(photo);
-      const button = document.createElement('button');
-      const canvas = document.createElement('canvas');
-      const small = lutjax.photo.shrunk(photo, 120);
-      canvas.width = small.width, canvas.height = small.height;
-      canvas.getContext('2d').putImageData(small, 0, 0);
-      button.type = 'button';
-      button.title = name;
-      button.setAttribute('aria-label', name);
-      button.append(canvas);
-      button.addEventListener('click', () => this.usePhoto(photo));
-      photo.button = button;
-      at('photos').append(button);
-      return photo;
-    }
-
     /** Shows another photo everywhere. */
     usePhoto(photo) {
       this.photo = photo;
-      for (const one of this.photos) {
-        one.button.setAttribute('aria-pressed', one === photo);
-      }
+      this.shelf.mark(photo);
       this.pixel = null;
+      for (const button of at('modes').children) {
+        const {mode} = button.dataset, wide = mode === 'wide' || mode === 'outside';
+        button.hidden = wide && !photo.wide;
+        if (button.hidden && this.stage.view.mode === mode) this.setMode('after');
+      }
       this.cards.setPhoto(photo);
       this.strip.setPhoto(photo);
       this.stage.setPhoto(photo);
@@ -129,8 +112,10 @@
       for (const file of list) {
         if (/\.cube$/i.test(file.name)) await this.addCube(file);
         else {
-          const photo = await this.addPhoto(file, file.name);
-          if (photo) this.usePhoto(photo);
+          const photo = await this.shelf.addPhoto(file, file.name);
+          if (!photo) continue;
+          await this.shelf.addWide(photo, file);
+          this.usePhoto(photo);
         }
       }
     }
@@ -300,7 +285,7 @@
       for (const button of at('modes').children) {
         button.setAttribute('aria-pressed', button.dataset.mode === mode);
       }
-      lutjax.readout.legend(at('legend'), mode);
+      lutjax.readout.legend(at('legend'), mode, this.photo?.wide);
       this.update();
     }
 

@@ -82,8 +82,8 @@
     const all = [0, 1, 2].map((i) => [low[own ? 0 : i], high[own ? 0 : i]]);
     if (all.some(([from, to]) => !(from < to))) {
       throw new Error(
-          `${header.source}: found a domain from ${low} to ${high}, expected one that ` +
-          'rises');
+          `${header.source}: found a domain from ${low} to ${high}, expected one ` +
+          'that rises');
     }
     return all;
   }

@@ -8,7 +8,7 @@
   /**
    * A photo: a canvas of its pixels in sRGB, upright.
    * @typedef {{name: string, width: number, height: number,
-   *     canvas: HTMLCanvasElement, small: Map<number, ImageData>}} Photo
+   *     canvas: HTMLCanvasElement, small: Map<number, ImageData>, wide: ?Object}} Photo
    */
 
   /**
@@ -39,7 +39,36 @@
     const context = canvas.getContext('2d', {willReadFrequently: true});
     context.drawImage(bitmap, 0, 0);
     bitmap.close();
-    return {name, width, height, canvas, small: new Map()};
+    return ofCanvas(canvas, name);
+  }
+
+  /**
+   * Returns the photo that a canvas holds.
+   * @param {HTMLCanvasElement} canvas
+   * @param {string} name
+   * @return {Photo}
+   */
+  function ofCanvas(canvas, name) {
+    const {width, height} = canvas;
+    return {name, width, height, canvas, small: new Map(), wide: null};
+  }
+
+  /**
+   * Returns a photo that a model restored.
+   * @param {Photo} photo
+   * @param {Uint8Array} artefact of the model
+   * @param {string} name
+   * @return {Promise<Photo>}
+   */
+  async function restored(photo, artefact, name) {
+    const {width, height} = photo;
+    const before = photo.canvas.getContext('2d').getImageData(0, 0, width, height);
+    const after = await lutjax.background.restore(artefact, before);
+    const canvas = document.createElement('canvas');
+    canvas.width = after.width, canvas.height = after.height;
+    const pixels = new ImageData(after.data, after.width, after.height);
+    canvas.getContext('2d', {willReadFrequently: true}).putImageData(pixels, 0, 0);
+    return ofCanvas(canvas, name);
   }
 
   /**
@@ -83,5 +112,5 @@
     return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
   }
 
-  lutjax.photo = {open, shrunk, pixel, bytesOf};
+  lutjax.photo = {open, restored, shrunk, pixel, bytesOf};
 })();

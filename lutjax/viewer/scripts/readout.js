@@ -55,16 +55,31 @@
         element('b', figures(stored)), swatch(shown.map((value) => 255 * value)),
         'after ', element('b', figures(scaled)),
         element('span', `ΔE00 ${difference(toLab(before), toLab(shown)).toFixed(2)}`));
+    if (!photo.wide) return;
+    const linear = photo.wide.at(...pixel).map((value) => value.toFixed(4));
+    place.append('linear ProPhoto ', element('b', linear.join('  ')));
   }
 
   /**
    * Shows what the colours of a view mean.
    * @param {HTMLElement} place
    * @param {string} mode
+   * @param {?Object} wide of the photo, see `lutjax.wide`
    */
-  function legend(place, mode) {
+  function legend(place, mode, wide) {
     place.replaceChildren();
-    place.hidden = !['difference', 'clipping'].includes(mode);
+    place.hidden = ['before', 'after'].includes(mode);
+    if (mode === 'wide') {
+      const shown = matchMedia('(color-gamut: p3)').matches;
+      place.append(
+          `Recovered from a payload of ${lutjax.gallery.bytesText(wide.bytes)}, ` +
+          (shown ? 'shown as Display P3' : 'cut to this display, which is like sRGB'));
+    }
+    if (mode === 'outside') {
+      const mark = element('span', '', 'mark');
+      mark.style.background = css(lutjax.wide.OUTSIDE);
+      place.append(mark, `${(100 * wide.share).toFixed(1)} % of the pixels`);
+    }
     if (mode === 'clipping') {
       for (const [key, text] of Object.entries(MARKED)) {
         const mark = element('span', '', 'mark');

@@ -26,6 +26,7 @@
       this.said = said;
       this.viewed = viewed;
       this.handle = root.querySelector('[role=slider]');
+      this.overlay = document.getElementById('wide');
       /** @type {View} */
       this.view = {
         x: 0, y: 0, zoom: 1, mode: 'after', split: null, trilinear: false, strength: 1,
@@ -195,9 +196,28 @@
       if (this.waiting) cancelAnimationFrame(this.waiting);
       this.waiting = 0;
       if (!this.photo || !this.table || !this.ratio) return;
-      const mode = this.held ? 'before' : this.view.mode;
+      // Recovered colours have a canvas of their own, which may be wider than sRGB.
+      const layer = !this.held && this.photo.wide?.layers[this.view.mode];
+      const mode = this.held || layer ? 'before' : this.view.mode;
       this.renderer.draw({...this.view, mode});
+      this.overlay.hidden = !layer;
+      if (layer) this.drawLayer(layer);
       this.viewed();
+    }
+
+    /** Draws a canvas of the photo's size over the picture, right of the split. */
+    drawLayer(layer) {
+      const {overlay, canvas, view, photo} = this;
+      overlay.width = canvas.width, overlay.height = canvas.height;
+      const context = overlay.getContext('2d', {colorSpace: 'display-p3'});
+      const left = (view.split || 0) * canvas.width;
+      context.beginPath();
+      context.rect(left, 0, canvas.width - left, canvas.height);
+      context.clip();
+      context.imageSmoothingEnabled = view.zoom < 1;
+      context.drawImage(
+          layer, -view.x * view.zoom, -view.y * view.zoom, photo.width * view.zoom,
+          photo.height * view.zoom);
     }
 
     /** Puts the handle of the split where the split is. */
