@@ -123,14 +123,8 @@ def render(
 
   style = _text('style.css')
   left_out = () if restorers else _RESTORING
-  decoders, scripts = (
-    [
-      _without_comments(_text(f'scripts/{name}'))
-      for name in names
-      if name not in left_out
-    ]
-    for names in (artefact.DECODERS, _SCRIPTS)
-  )
+  decoders = [_script(name) for name in artefact.DECODERS if name not in left_out]
+  scripts = [_script(name) for name in _SCRIPTS if name not in left_out]
   environment = jinja2.Environment(
     autoescape=True,
     undefined=jinja2.StrictUndefined,
@@ -150,9 +144,9 @@ def render(
   return html.encode('utf-8', 'replace')
 
 
-def _without_comments(script: str) -> str:
-  """Returns a script without lines of comment, a third of what it takes."""
-  return _COMMENTS.sub('', script)
+def _script(name: str) -> str:
+  """Returns a script without lines of comment, a fifth of what it takes."""
+  return _COMMENTS.sub('', _text(f'scripts/{name}'))
 
 
 def _policy(style: str, scripts: Sequence[str]) -> str:

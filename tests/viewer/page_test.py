@@ -8,10 +8,10 @@ from absl.testing import absltest
 from selenium.webdriver.common import keys
 from selenium.webdriver.support import select
 
-from lutjax import errors
+from lutjax import assets, errors, systems
 from lutjax.lut import cube, lattice
-from lutjax.viewer import lattices, page, photos
-from tests.viewer import oracle, showing
+from lutjax.viewer import artefact, lattices, page, photos
+from tests.viewer import oracle, showing, wide_files
 
 _HOSTILE = '<img src=x onerror="window.hacked=1"></script><b>'
 _LOOKS = {**showing.looks(), _HOSTILE: showing.looks()['Warm'][::-1].copy()}
@@ -279,6 +279,53 @@ class PageTest(showing.TestCase):
     self.assertLen(self.cards(), 3)
     self.open_look('Warm')
     self.assertEqual(self.text('name'), 'Warm')
+
+  def test_wide_colours_of_a_file_are_shown(self):
+    codes = np.random.default_rng(0).integers(0, 256, (16, 24, 3)).astype(np.uint8)
+    content = wide_files.with_payload(codes)
+    self.drop(wide__png=content)
+    self.wait_for(lambda: 'outside sRGB' in self.text('status'), 'what is recovered')
+    self.open_look('Warm')
+    self.named('button', 'Outside sRGB').click()
+    share = float(re.search(r'([\d.]+) % of the pixels', self.text('legend'))[1])
+    want = wide_files.linear_srgb(codes)
+    beyond = ((want < -0.001) | (want > 1.001)).any(axis=-1)
+    self.assertAlmostEqual(share, 100 * beyond.mean(), delta=0.6)
+    self.assertGreater(share, 5.0)
+    self.named('button', 'Wide gamut').click()
+    self.assertIn('Recovered from a payload', self.text('legend'))
+    readout = self.evaluate("""
+      lutjax.app.pixel = [0, 0];
+      lutjax.app.readout();
+      return document.getElementById('readout').textContent;
+    """)
+    self.assertIn('linear ProPhoto', readout)
+    self.drop(plain__png=showing.png(codes))
+    self.wait_for(
+      lambda: self.evaluate('return lutjax.app.photo.name') == 'plain.png', 'a photo'
+    )
+    self.assertEqual(self.evaluate('return lutjax.app.stage.view.mode'), 'after')
+
+  def test_photos_are_restored(self):
+    path = assets.path('tinylut_sr_x4')
+    content = artefact.for_page(path.read_bytes())
+    pixels = showing.photo(12, 16)
+    shown = page.Photo('small', 'image/png', showing.png(pixels))
+    models = [page.Model(lattices.pack(['Original'], [lattice.identity(2)]))]
+    self.show(page.render('restorer', models, [shown], [content]).decode())
+    self.named('button', 'Upscale 4\N{MULTIPLICATION SIGN}').click()
+    self.wait_for(
+      lambda: self.evaluate('return lutjax.app.photo.width === 64'), 'a larger photo'
+    )
+    found = self.evaluate("""
+      const {canvas, width, height} = lutjax.app.photo;
+      return [...canvas.getContext('2d').getImageData(0, 0, width, height).data];
+    """)
+    loaded = systems.load(path.read_bytes(), str(path))
+    restorer = loaded.model.restorer
+    want = restorer.process(loaded.config, loaded.variables)(pixels)
+    got = np.reshape(found, (48, 64, 4))[..., :3]
+    np.testing.assert_array_equal(got, want)
 
   def test_nothing_serious_for_axe(self):
     from axe_core_python import selenium as axe

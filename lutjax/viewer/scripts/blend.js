@@ -160,6 +160,7 @@
         this.outputs.set(number, {input, output});
       }
       this.offer();
+      document.getElementById('blend').hidden = this.library.looks.length < 2;
       this.pad.hidden = this.command.hidden = !several;
       this.tell();
     }

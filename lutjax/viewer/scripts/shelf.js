@@ -5,7 +5,8 @@
   class Shelf {
     /**
      * @param {{said: function(string), failed: function(string),
-     *     used: function(Object)}} told of what goes on, of what went wrong, and of the photo that is chosen
+     *     used: function(Object)}} told of what goes on, of what went wrong, and of
+     *     the photo that is chosen
      */
     constructor(told) {
       this.told = told;
