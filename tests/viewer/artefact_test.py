@@ -1,12 +1,16 @@
 import lzma
+import pathlib
+import re
 
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from lutjax import errors
+from lutjax import errors, viewer
 from lutjax.codec import container
 from lutjax.viewer import artefact
 from tests.viewer import models
+
+_SCRIPTS = pathlib.Path(viewer.__file__).parent / 'scripts'
 
 
 class ForPageTest(parameterized.TestCase):
@@ -33,6 +37,25 @@ class ForPageTest(parameterized.TestCase):
   def test_a_damaged_artefact_is_named(self):
     with self.assertRaisesRegex(errors.ArtefactError, 'run/model: .* damaged'):
       artefact.for_page(models.small()['grid'][:-1] + b'\0', 'run/model')
+
+
+class ScriptsTest(parameterized.TestCase):
+  def test_all_scripts_are_listed_once(self):
+    found = [path.name for path in _SCRIPTS.glob('*.js')]
+    self.assertCountEqual(artefact.DECODERS, found)
+
+  def test_scripts_are_strict_and_short_and_add_one_object(self):
+    for path in _SCRIPTS.glob('*.js'):
+      if path.name == 'lutjax.js':
+        continue
+      with self.subTest(path.name):
+        text = path.read_text('utf-8')
+        self.assertIn("(() => {\n  'use strict';\n", text)
+        self.assertLen(re.findall(r'^  lutjax\.\w+ = ', text, re.MULTILINE), 1)
+        lines = text.splitlines()
+        self.assertLess(len(lines), 500)
+        self.assertLessEqual(max(map(len, lines)), 88)
+        self.assertNotRegex(text, r'\beval\b|innerHTML|fetch\(|https?:')
 
 
 if __name__ == '__main__':

@@ -11,6 +11,11 @@ from lutjax.viewer import artefact
 from tests.viewer import browser
 
 _SCRIPTS = pathlib.Path(viewer.__file__).parent / 'scripts'
+# Of pages: nothing is fetched, and no text becomes a script.
+_POLICY = (
+  '<meta http-equiv="Content-Security-Policy" '
+  "content=\"default-src 'none'; script-src 'unsafe-inline'\">"
+)
 # What a page answers: float32 as they are, in base64.
 _ANSWER = """
   const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));

@@ -22,21 +22,18 @@ _UPSCALE = """
 
 
 class TinylutTest(decoding.TestCase):
-  @parameterized.parameters('tinylut_sr_x4', 'tinylut_deblock')
-  def test_pictures_are_those_of_python_in_every_pixel(self, name):
-    content = assets.path(name).read_bytes()
-    self._check(content, 13, 21)
+  def test_pictures_are_those_of_python_in_every_pixel(self):
+    self._check(assets.path('tinylut_sr_x4').read_bytes(), 13, 21)
 
   @parameterized.parameters(
-    {'pairs': 1, 'pointwise': 0, 'low': 'chain', 'scaled': True, 'spatial': 'line'},
-    {'kernel': 2, 'msb_bits': 8, 'headroom': 3, 'channels': 5},
-    {'kernel': 1, 'shift_radius': 1, 'low': 'fused', 'channels': 6, 'msb_bits': 4},
+    {'pairs': 1, 'pointwise': 0, 'kernel': 2, 'channels': 4, 'headroom': 3},
+    {'msb_bits': 8, 'channels': 5, 'shift_radius': 1},
   )
   def test_other_structures_are_those_of_python(self, **form):
     kind = degradations.Degradation('bicubic', 2)
-    config = structure.Config(
-      restores=kind, learned='entries', **{'channels': 4, **form}
-    )
+    if 'headroom' not in form:
+      kind = degradations.Degradation('noise', 25)
+    config = structure.Config(restores=kind, learned='entries', **form)
     content = tinylut_artefact.export(config, _entries(config))
     self._check(content, 3, 99)
 
