@@ -373,7 +373,6 @@ class PageTest(showing.TestCase):
       app.drawScopes = () => i % 10 || draw();
       for (i = 0; i < args[0]; i++) {
         app.openMix(new Map([[i % 4, 0.5 + i / 1000], [(i + 1) % 4, 0.5 - i / 1000]]));
-        app.later('look', () => app.refine(app.blend.weights(), 33));
         await new Promise((done) => setTimeout(done));
         app.stage.drawNow();
       }

@@ -5,7 +5,7 @@ import numpy as np
 from absl.testing import absltest
 from PIL import Image
 
-from lutjax import errors, metrics
+from lutjax import errors
 from lutjax.color import profiles
 from lutjax.data import synthetic
 from lutjax.viewer import photos
@@ -27,8 +27,11 @@ class PhotosTest(absltest.TestCase):
   def test_made_up_photos_are_those_of_their_seeds(self):
     noon, evening = photos.made_up()
     self.assertLess(len(noon.content) + len(evening.content), 100_000)
-    want = synthetic.photo(photos.SEEDS['Noon'], 640, 960)
-    self.assertGreater(float(metrics.psnr(_pixels(noon) / 255, want)), 30.0)
+    # A quarter of the size, since that takes a sixteenth of the time.
+    want = synthetic.photo(photos.SEEDS['Noon'], 160, 240)
+    small = Image.fromarray(_pixels(noon)).resize((240, 160), Image.Resampling.LANCZOS)
+    error = np.square(np.asarray(small) / 255 - want).mean()
+    self.assertLess(float(error), 1e-3)
 
   def test_large_photos_are_made_smaller_and_turned(self):
     steep = np.linspace(0, 255, 2000).astype(np.uint8)

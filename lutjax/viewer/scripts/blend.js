@@ -199,6 +199,7 @@
 
     /** Draws the pad. */
     draw() {
+      this.pad.style.height = this.raw.size === 2 ? '96px' : '200px';
       const {context, width, height} = lutjax.scopes.surface(this.pad);
       const at = corners(this.raw.size);
       // The corners fill the pad, but for their names above and below.
