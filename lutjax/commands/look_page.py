@@ -14,7 +14,7 @@ from lutjax.fit import runs
 from lutjax.looks import decoding, matching
 from lutjax.looks import report as look_report
 from lutjax.lut import interpolate, lattice
-from lutjax.viewer import artefact, lattices, page, photos
+from lutjax.viewer import artefact, page, photos
 
 SUFFIX = '.html'
 
@@ -59,7 +59,7 @@ def write(
     item = selection.find_restorer(model)
     restorers = [_restorer(item)]
     # A photo as it is, to compare with.
-    models = [page.Model(lattices.pack(['Original'], [lattice.identity(2)]))]
+    models = [page.Model(artefact.lattices(['Original'], [lattice.identity(2)]))]
     title = selection.name_of(item)
   elif model is not None:
     opened = selection.find_models(model)
@@ -71,7 +71,7 @@ def write(
     problems = loaded.problems
     names = [look.name for look in loaded.looks]
     tables = [_table(look.lut) for look in loaded.looks]
-    models = [page.Model(lattices.pack(names, tables))]
+    models = [page.Model(artefact.lattices(names, tables))]
     title = names[0] if len(names) == 1 else f'{len(names)} LUTs'
   shown = photos.from_files(images, say=say) if images else photos.made_up()
   page.write(out, title, models, shown, restorers=restorers, overwrite=overwrite)
@@ -87,7 +87,7 @@ def _content(item: artefacts.Opened) -> bytes:
   looks = item.loaded.config.looks
   unit = np.eye(len(looks), dtype=np.float32)
   decoded = [decoding.decode(item.loaded, row, decoding.EXPORT_SIZE) for row in unit]
-  return lattices.pack([look.name for look in looks], [*map(_table, decoded)])
+  return artefact.lattices([look.name for look in looks], [*map(_table, decoded)])
 
 
 def _restorer(item: artefacts.Opened) -> bytes:

@@ -44,6 +44,8 @@ DECODERS: tuple[str, ...] = (
 )
 # Those of looks, which `lutjax.artefact.read` takes, and `lutjax.tinylut.read`'s.
 SYSTEMS = ('nilut', 'lutflow', 'dct', 'grid', 'tinylut')
+MAX_SIZE = 129
+_TOP = 65535
 
 
 def for_page(content: bytes, source: str = 'artefact') -> bytes:
@@ -72,6 +74,50 @@ def for_page(content: bytes, source: str = 'artefact') -> bytes:
   return container.pack(artefact.system, header, tensors, lzma=False)
 
 
+def lattices(names: Sequence[str], tables: Sequence[np.ndarray]) -> bytes:
+  """Packs lattices as an artefact that only pages read: LUT files, predicted LUTs.
+
+  A value is rounded to 16 bits between the smallest and the largest of its lattice.
+  Stored are the differences along all three axes, signs in the last bit, for the
+  container to deflate: tables repeat themselves, so that deflate makes them smaller
+  than an entropy coder does that has contexts of their neighbours.
+
+  Args:
+    names: Of the looks, all different.
+    tables: `[N, N, N, 3]` float32 each, indexed `[r, g, b]`, N from 2 to 129, in any
+      range.
+
+  Returns:
+    The artefact; values come back within 1/131070 of their range.
+
+  Raises:
+    InputError: on names that are not all different, other shapes, and values that are
+      not finite; the look is named.
+  """
+  if len(set(names)) < len(names) or len(names) != len(tables) or not names:
+    raise errors.InputError(
+      f'page: found {len(names)} names of {len(tables)} lattices, expected one of its '
+      'own for each'
+    )
+  for name, table in zip(names, tables):
+    size = len(table)
+    if table.shape != (size, size, size, 3) or not 2 <= size <= MAX_SIZE:
+      raise errors.InputError(
+        f'page: {name}: found a lattice {list(table.shape)}, expected [N, N, N, 3] of '
+        f'2 to {MAX_SIZE} nodes'
+      )
+    if not np.isfinite(table).all():
+      raise errors.InputError(f'page: {name}: found NaN or infinity in its lattice')
+  ranges = [[float(table.min()), float(table.max())] for table in tables]
+  codes = [_differences(table, *span) for table, span in zip(tables, ranges)]
+  header = {
+    'looks': list(names),
+    'ranges': ranges,
+    'bytes': [len(container.pack('', {}, [code], lzma=False)) for code in codes],
+  }
+  return container.pack('lattices', header, codes, lzma=False)
+
+
 def _lutflow_unpacked(
   tensors: Sequence[np.ndarray], mended: bool, source: str
 ) -> list[np.ndarray]:
@@ -90,3 +136,12 @@ def _lutflow_unpacked(
     lengths = np.append(lengths[:-1], len(spectra)).astype(np.int32)
     unpacked[-2:] = [lengths, np.concatenate(parts)]
   return unpacked
+
+
+def _differences(table: np.ndarray, low: float, high: float) -> np.ndarray:
+  unit = (table.astype(np.float64) - low) / (high - low or 1.0)
+  values = np.rint(unit * _TOP).astype(np.int64)
+  for axis in range(3):
+    values = np.diff(values, axis=axis, prepend=0)
+  wrapped = values.astype(np.int16).astype(np.int64)
+  return np.where(wrapped < 0, -2 * wrapped - 1, 2 * wrapped).astype(np.uint16)

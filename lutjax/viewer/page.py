@@ -52,7 +52,7 @@ class Model(NamedTuple):
   """Looks of the page.
 
   Attributes:
-    content: As `artefact.for_page` or `lattices.pack` makes it.
+    content: As `artefact.for_page` or `artefact.lattices` makes it.
     errors: By the names of looks: `cie76` and `ciede2000`, means over uniform colours.
   """
 

@@ -10,7 +10,7 @@ from selenium.webdriver.support import select
 
 from lutjax import assets, errors, systems
 from lutjax.lut import cube, lattice
-from lutjax.viewer import artefact, lattices, page, photos
+from lutjax.viewer import artefact, page, photos
 from tests.viewer import oracle, showing, wide_files
 
 _HOSTILE = '<img src=x onerror="window.hacked=1"></script><b>'
@@ -33,7 +33,7 @@ class RenderTest(absltest.TestCase):
 
   def test_writes_whole_or_not_at_all(self):
     path = self.create_tempdir().full_path + '/looks.html'
-    content = lattices.pack(['one'], [lattice.identity(2)])
+    content = artefact.lattices(['one'], [lattice.identity(2)])
     page.write(path, 'one', [page.Model(content)], photos.made_up()[:1])
     with self.assertRaisesRegex(errors.InputError, 'exists'):
       page.write(path, 'one', [], [], overwrite=False)
@@ -272,7 +272,7 @@ class PageTest(showing.TestCase):
     self.assertEqual(self.text('name'), f'{_HOSTILE} + Beyond')
 
   def test_broken_artefact_leaves_the_page_alive(self):
-    content = lattices.pack(['one'], [lattice.identity(2)])
+    content = artefact.lattices(['one'], [lattice.identity(2)])
     broken = page.Model(content[:-9] + bytes(9))
     self.show(showing.html_of(showing.looks(), more=(page.Model(b'not one'), broken)))
     self.assertRegex(self.text('problems'), r'model 2: .+model 3: .+')
@@ -311,7 +311,7 @@ class PageTest(showing.TestCase):
     content = artefact.for_page(path.read_bytes())
     pixels = showing.photo(12, 16)
     shown = page.Photo('small', 'image/png', showing.png(pixels))
-    models = [page.Model(lattices.pack(['Original'], [lattice.identity(2)]))]
+    models = [page.Model(artefact.lattices(['Original'], [lattice.identity(2)]))]
     self.show(page.render('restorer', models, [shown], [content]).decode())
     self.named('button', 'Upscale 4\N{MULTIPLICATION SIGN}').click()
     self.wait_for(

@@ -11,7 +11,7 @@ from PIL import Image
 from selenium.webdriver.remote import webelement
 
 from lutjax.lut import lattice
-from lutjax.viewer import lattices, page
+from lutjax.viewer import artefact, page
 from tests.viewer import browser
 
 _SECONDS = 20
@@ -72,7 +72,7 @@ def html_of(
     title: Of the page.
     pixels: Of the photo.
   """
-  content = lattices.pack(list(tables), list(tables.values()))
+  content = artefact.lattices(list(tables), list(tables.values()))
   models = [page.Model(content, errors or {}), *more]
   shown = page.Photo('photo', 'image/png', png(photo() if pixels is None else pixels))
   return page.render(title, models, [shown]).decode()

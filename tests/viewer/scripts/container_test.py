@@ -2,7 +2,7 @@
 
 from absl.testing import absltest
 
-from lutjax.viewer import artefact, lattices
+from lutjax.viewer import artefact
 from tests.viewer import decoding, models
 
 # What becomes of an artefact: `null`, or what was thrown where that is no clear line.
@@ -95,7 +95,7 @@ class BrokenTest(decoding.TestCase):
 
 def _artefacts() -> dict[str, bytes]:
   made = {name: artefact.for_page(content) for name, content in models.small().items()}
-  return {**made, 'lattices': lattices.pack(['one'], [models.table_of(4)])}
+  return {**made, 'lattices': artefact.lattices(['one'], [models.table_of(4)])}
 
 
 if __name__ == '__main__':
