@@ -2,13 +2,15 @@
 
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from lutjax import artefacts, errors, files
 from lutjax.codec import container
-from lutjax.commands import selection
+from lutjax.commands import grade, selection
+from lutjax.data import images as images_lib
 from lutjax.data import luts
 from lutjax.fit import runs
 from lutjax.looks import decoding, matching
@@ -36,8 +38,8 @@ def write(
 
   Args:
     out: The file.
-    model: Artefact or run folder of looks, or a model that restores pictures, which
-      the page then does with any photo; or else
+    model: Artefact or run folder of looks; or a model that predicts LUTs, and those of
+      the photos are shown; or one that restores pictures, and the page does; or else
     lut: Files, folders or globs, of which each file is a look.
     images: Photos that the page shows them on; made-up ones by default.
     overwrite: Whether a file that is there may be replaced.
@@ -53,29 +55,71 @@ def write(
     raise errors.InputError(f'--out={out}: expected a file named *{SUFFIX}')
   if out.exists() and not overwrite:
     raise errors.InputError(f'{out}: exists already; --overwrite replaces')
-  problems: Sequence[str] = []
-  restorers: list[bytes] = []
-  if model is not None and selection.kind_of(model) == 'restorer':
+  content = _of_files(lut, say) if model is None else _of_model(model, images, say)
+  shown = photos.from_files(images, say=say) if images else photos.made_up()
+  page.write(
+    out,
+    content.title,
+    content.models,
+    shown,
+    restorers=content.restorers,
+    overwrite=overwrite,
+  )
+  return content.problems
+
+
+class _Content(NamedTuple):
+  """What a page shows, but for its photos."""
+
+  title: str
+  models: Sequence[page.Model]
+  restorers: Sequence[bytes] = ()
+  problems: Sequence[str] = ()
+
+
+def _of_files(lut: Sequence[str], say: Say) -> _Content:
+  """Reads LUT files, each of them a look."""
+  loaded = luts.load(lut, say=say)
+  names = [look.name for look in loaded.looks]
+  tables = [_table(look.lut) for look in loaded.looks]
+  models = [page.Model(artefact.lattices(names, tables))]
+  title = names[0] if len(names) == 1 else f'{len(names)} LUTs'
+  return _Content(title, models, problems=loaded.problems)
+
+
+def _of_model(model: str, images: Sequence[str], say: Say) -> _Content:
+  """Reads a model of any kind."""
+  kind = selection.kind_of(model)
+  if kind == 'restorer':
     item = selection.find_restorer(model)
-    restorers = [_restorer(item)]
     # A photo as it is, to compare with.
     models = [page.Model(artefact.lattices(['Original'], [lattice.identity(2)]))]
-    title = selection.name_of(item)
-  elif model is not None:
-    opened = selection.find_models(model)
-    scores = _scores(model)
-    models = [page.Model(_content(item), _scored(item, scores)) for item in opened]
-    title = _title(model)
-  else:
-    loaded = luts.load(lut, say=say)
-    problems = loaded.problems
-    names = [look.name for look in loaded.looks]
-    tables = [_table(look.lut) for look in loaded.looks]
-    models = [page.Model(artefact.lattices(names, tables))]
-    title = names[0] if len(names) == 1 else f'{len(names)} LUTs'
-  shown = photos.from_files(images, say=say) if images else photos.made_up()
-  page.write(out, title, models, shown, restorers=restorers, overwrite=overwrite)
-  return problems
+    return _Content(selection.name_of(item), models, [_restorer(item)])
+  if kind == 'grader':
+    item = selection.find_grader(model)
+    predicted = _predicted(item, images, say)
+    return _Content(selection.name_of(item), [page.Model(predicted)])
+  opened = selection.find_models(model)
+  scores = _scores(model)
+  models = [page.Model(_content(item), _scored(item, scores)) for item in opened]
+  return _Content(_title(model), models)
+
+
+def _predicted(item: artefacts.Opened, patterns: Sequence[str], say: Say) -> bytes:
+  """Returns the LUTs that a model predicts for photos, named after these."""
+  if not patterns:
+    raise errors.InputError(
+      f'--images: found none, expected photos, for which {item.path} predicts LUTs'
+    )
+  predict = grade.predictor(item)
+  found = images_lib.find_images(patterns, say=say)
+  tables = [
+    predict(images_lib.read(one.path, convert=True, say=say), say) for one in found
+  ]
+  names = luts.unique_names(
+    [one.path.stem for one in found], [one.relative for one in found]
+  )
+  return artefact.lattices(names, tables)
 
 
 def _content(item: artefacts.Opened) -> bytes:

@@ -8,7 +8,7 @@ from PIL import Image
 from launch import export
 from lutjax import errors
 from lutjax.lut import cube, lattice
-from tests.launch import in_process
+from tests.launch import in_process, tiny_grader
 from tests.viewer import showing
 
 
@@ -72,6 +72,25 @@ class ExportPageTest(showing.TestCase):
     self.assertEqual(names, ['a', 'b', 'wide'])
     want = 0.8 * lattice.identity(7) + 0.1
     np.testing.assert_allclose(np.reshape(table, want.shape), want, atol=1e-5)
+
+  def test_predicted_luts_of_photos(self):
+    model = tiny_grader.save(self.folder / 'grader.lutjax')
+    for i in range(2):
+      pixels = showing.photo(20, 30, seed=i)
+      Image.fromarray(pixels).save(self.folder / f'photo {i}.png')
+    given = {'model': model, 'images': self.folder / 'photo *.png'}
+    failed, _ = in_process.run('export', format='html', out=self.out, **given)
+    self.assertEmpty(failed)
+    luts = self.folder / 'predicted'
+    in_process.run('apply', out=self.folder / 'graded', lut_out=luts, **given)
+    self.show(self.out.read_text())
+    for i in range(2):
+      self.open_look(f'photo {i}')
+      table = self.evaluate('return [...lutjax.app.table];')
+      want = cube.read(luts / f'photo {i}.cube').lut.table
+      np.testing.assert_allclose(np.reshape(table, want.shape), want, atol=2e-5)
+    with self.assertRaisesRegex(errors.InputError, '--images: found none'):
+      in_process.run('export', model=model, format='html', out=self.folder / 'b.html')
 
   @parameterized.parameters(
     ({'size': '9'}, '--size: nothing to do with --format=html'),
