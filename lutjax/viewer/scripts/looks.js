@@ -36,7 +36,8 @@
    * @return {Model}
    */
   function model(system, bytes, decoder) {
-    const {labels, lookBytes = null, sizes = null} = decoder;
+    const {labels, sizes = null} = decoder;
+    const lookBytes = decoder.lookBytes ?? (labels.length === 1 ? [bytes] : null);
     const names = labels.map(label => label.name);
 
     function lattice(index, size = 33) {

@@ -143,7 +143,8 @@ class ArtefactTest(decoding.TestCase):
       )
       several = system in ('nilut', 'lutflow')
       names = list(models.NAMES[: 3 if several else 1])
-      self.assertEqual(found, [system, names, len(content), None, several])
+      each = None if several else [len(content)]
+      self.assertEqual(found, [system, names, len(content), each, several])
 
   def test_looks_that_do_not_mix_are_refused(self):
     looks = (*models.LOOKS[:1], _WIDE)
