@@ -25,7 +25,7 @@ METRICS = 'metrics.jsonl'
 _OTHERS = 'metrics-*.jsonl'
 # Of checkpoints that are not whole.
 _ORBAX_SUFFIX = '.orbax-checkpoint-tmp'
-_OWNED = (METRICS, 'model.lutjax', 'report.html', 'manifest.json')
+_OWNED = (METRICS, 'model.lutjax', 'report.html', 'looks.html', 'manifest.json')
 _OWNED_FOLDERS = ('checkpoints', 'models', 'report', 'images', 'progress')
 
 

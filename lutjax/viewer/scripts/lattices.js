@@ -39,6 +39,7 @@
     return {
       labels,
       lookBytes: bytes,
+      sizes: tensors.map(({shape: [size]}) => size),
       evaluate: (weights, axes) => lutjax.looks.mix(weights, index => one(index, axes)),
     };
   }

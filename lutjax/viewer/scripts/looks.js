@@ -11,6 +11,7 @@
    *     product of three axes in the unit cube, under weights `[L]` of sum 1, to
    *     `[R, G, B, 3]` in [0, 1].
    * @property {?number[]} lookBytes Of each look, where they can be told apart.
+   * @property {?number[]} sizes Nodes per axis of each look, where it is a lattice.
    */
 
   /**
@@ -19,6 +20,7 @@
    * @property {string[]} names
    * @property {number} bytes Of the whole artefact, as it was before it was repacked.
    * @property {?number[]} lookBytes
+   * @property {?number[]} sizes
    * @property {function(number, number=): Float32Array} lattice Of a look, by its index
    *     and the nodes per axis: `[size, size, size, 3]` over [0, 1]. A domain, range or
    *     curve of the look is in it.
@@ -34,7 +36,7 @@
    * @return {Model}
    */
   function model(system, bytes, decoder) {
-    const {labels, lookBytes = null} = decoder;
+    const {labels, lookBytes = null, sizes = null} = decoder;
     const names = labels.map(label => label.name);
 
     function lattice(index, size = 33) {
@@ -75,7 +77,9 @@
     }
 
     const several = labels.length > 1;
-    return {system, names, bytes, lookBytes, lattice, blend: several ? blend : null};
+    return {
+      system, names, bytes, lookBytes, sizes, lattice, blend: several ? blend : null,
+    };
   }
 
   /**
