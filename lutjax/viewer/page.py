@@ -19,7 +19,7 @@ from lutjax import files
 from lutjax.viewer import artefact
 
 # In the order in which they run, after the decoders.
-_SCRIPTS = (
+SCRIPTS = (
   'colour.js',
   'lattice.js',
   'shading.js',
@@ -124,7 +124,7 @@ def render(
   style = _text('style.css')
   left_out = () if restorers else _RESTORING
   decoders = [_script(name) for name in artefact.DECODERS if name not in left_out]
-  scripts = [_script(name) for name in _SCRIPTS if name not in left_out]
+  scripts = [_script(name) for name in SCRIPTS if name not in left_out]
   environment = jinja2.Environment(
     autoescape=True,
     undefined=jinja2.StrictUndefined,

@@ -106,7 +106,7 @@ class TestCase(browser.TestCase):
       """
       window.requestAnimationFrame = (work) => setTimeout(work);
       window.cancelAnimationFrame = clearTimeout;
-      await lutjax.ready;
+      await lutjax.app.ready;
       """
     )
 

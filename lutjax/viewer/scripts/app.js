@@ -429,5 +429,5 @@
 
   lutjax.app = new App();
   /** Settles once the page is ready. */
-  lutjax.ready = lutjax.app.start();
+  lutjax.app.ready = lutjax.app.start();
 })();
