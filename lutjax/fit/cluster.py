@@ -7,6 +7,7 @@ made comes back, and this process, which alone has the run folder, commits it.
 
 import contextlib
 import importlib.util
+import logging
 import math
 import os
 import socket
@@ -102,28 +103,30 @@ class Actor:
 
   Args:
     make: `(shared, Kept) -> FitGroup`, called once, so that programs are compiled once.
-    held: A reference to what all groups need, in a tuple: Ray warns of one that stands
-      alone, since it may be gone when an actor is started again.
   """
 
-  def __init__(self, make: Callable[[Any, Kept], FitGroup], held: tuple[Any]):
-    import ray
-
+  def __init__(self, make: Callable[[Any, Kept], FitGroup]):
     progress.silence()
+    self._make = make
     self._kept = Kept()
-    self._fit = make(ray.get(held[0]), self._kept)
+    self._fit: FitGroup | None = None
 
   def where(self) -> _Place:
     """Returns where this actor is."""
     return _Place(socket.gethostname(), os.getpid(), lutjax.__version__)
 
-  def fit(self, number: int, group: Any) -> _Made:
+  def fit(self, held: tuple[Any], number: int, group: Any) -> _Made:
     """Fits a group; the same call gives the same.
 
     Args:
+      held: A reference to what all groups need, which the first call gets.
       number: Of the group.
       group: As `FitGroup` has it.
     """
+    if self._fit is None:
+      import ray
+
+      self._fit = self._make(ray.get(held[0]), self._kept)
     # Of a group that ended in an error.
     self._kept.take()
     problems = self._fit(group)
@@ -141,6 +144,11 @@ class Cluster:
   def __init__(self, device: str, actors: int):
     self.device = device
     self.actors = actors
+
+  @property
+  def platform(self) -> str:
+    """What JAX calls the devices."""
+    return _PLATFORMS[self.device]
 
   def group_most(self, models: int) -> int:
     """Returns how many models a group should have at most.
@@ -182,15 +190,14 @@ class Cluster:
     import ray
     from ray.util import actor_pool
 
-    # Kept until all is done, for actors that are started again.
-    held = ray.put(shared)
-    actors = self._start(make, held, min(self.actors, len(groups)))
+    actors = self._start(make, min(self.actors, len(groups)))
     places = set(_places(actors))
     hosts = len({place.host for place in places})
     say(f'Ray: {len(actors)} actors on {hosts} host(s), a {self.device} each')
+    held = (ray.put(shared),)
     pool = actor_pool.ActorPool(actors)
     for numbered in enumerate(groups):
-      pool.submit(lambda actor, numbered: actor.fit.remote(*numbered), numbered)
+      pool.submit(lambda actor, numbered: actor.fit.remote(held, *numbered), numbered)
     problems: list[str] = []
     missing = dict(enumerate(groups))
     reason = ''
@@ -202,7 +209,7 @@ class Cluster:
           # As if the group had been fitted here.
           raise error.cause from error
         except ray.exceptions.RayError as error:
-          reason = _line(error)
+          reason = type(error).__name__
           continue
         _replay(made.entries, run, say)
         problems += made.problems
@@ -212,18 +219,16 @@ class Cluster:
       say(f'Ray: {again} actor(s) died and were started again; their groups, too')
     lost = [name for group in missing.values() for name in names(group)]
     for name in lost:
-      line = f'{name}: its group ended its actor {_RETRIES + 1} times: {reason}'
+      line = f'{name}: its group ended its actor {_RETRIES + 1} times ({reason})'
       run.log('failed', name=name, problem=line)
       problems.append(line)
     return problems
 
-  def _start(
-    self, make: Callable[[Any, Kept], FitGroup], held: Any, count: int
-  ) -> list[Any]:
+  def _start(self, make: Callable[[Any, Kept], FitGroup], count: int) -> list[Any]:
     import ray
 
-    variables = {'JAX_NUM_CPU_DEVICES': '1', 'JAX_PLATFORMS': _PLATFORMS[self.device]}
-    if cache := jax.config.jax_compilation_cache_dir:
+    variables = {'JAX_NUM_CPU_DEVICES': '1', 'JAX_PLATFORMS': self.platform}
+    if cache := jax.config.read('jax_compilation_cache_dir'):
       variables |= {
         'JAX_COMPILATION_CACHE_DIR': cache,
         'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
@@ -239,7 +244,7 @@ class Cluster:
       runtime_env={'env_vars': variables},
       **needs[self.device],
     )
-    return [remote.remote(make, (held,)) for _ in range(count)]
+    return [remote.remote(make) for _ in range(count)]
 
 
 @contextlib.contextmanager
@@ -261,7 +266,9 @@ def connected(engine: Engine) -> Iterator[Cluster]:
     # Ray starts programs: they do not go on in a copy of this one, and its threads.
     warnings.filterwarnings('ignore', 'os.fork', RuntimeWarning)
     try:
-      ray.init(include_dashboard=False, log_to_driver=False, logging_level='ERROR')
+      ray.init(
+        include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+      )
     except (ConnectionError, RuntimeError, ValueError) as error:
       raise errors.InputError(f'--engine=ray: {_line(error)}') from error
   try:
@@ -315,10 +322,13 @@ def _replay(
   run: runs.Run,
   say: Callable[[str], None],
 ) -> None:
-  does = {'log': run.log, 'commit': run.commit, 'say': say}
   for kind, fields in entries:
-    # `say` takes its line by position.
-    does[kind](*fields.values()) if kind == 'say' else does[kind](**fields)
+    if kind == 'say':
+      say(fields['line'])
+    elif kind == 'log':
+      run.log(**fields)
+    else:
+      run.commit(**fields)
 
 
 def _line(error: Exception) -> str:

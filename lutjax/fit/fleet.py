@@ -13,7 +13,7 @@ import pathlib
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ from lutjax.types import PyTree, System, Variables
 if TYPE_CHECKING:
   import orbax.checkpoint as ocp
 
+_T = TypeVar('_T')
 _CPU_BLOCK = 16
 
 
@@ -226,11 +227,11 @@ def filled_size(size: int, devices: jax.sharding.Mesh, group_size: int) -> int:
   return unit * math.ceil(size / unit)
 
 
-def blocks(jobs: Sequence[Job], size: int) -> list[Sequence[Job]]:
+def blocks(jobs: Sequence[_T], size: int) -> list[Sequence[_T]]:
   """Splits jobs, in their order, into blocks of at most `size`.
 
   Args:
-    jobs: Of a run.
+    jobs: Of a run, or their names.
     size: Models of a block, at least 1.
   """
   return [jobs[i : i + size] for i in range(0, len(jobs), size)]
