@@ -228,7 +228,7 @@ class Cluster:
     import ray
 
     variables = {'JAX_NUM_CPU_DEVICES': '1', 'JAX_PLATFORMS': self.platform}
-    if cache := jax.config.read('jax_compilation_cache_dir'):
+    if cache := jax.config.values['jax_compilation_cache_dir']:
       variables |= {
         'JAX_COMPILATION_CACHE_DIR': cache,
         'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
