@@ -25,6 +25,8 @@ from lutjax.fit import runs
 _RETRIES = 2
 # So that actors are done at about the same time, and little is lost with one.
 _GROUPS_PER_ACTOR = 4
+# For which the head of a cluster may be busy.
+_SECONDS = 30.0
 # What Ray calls a device, and JAX.
 _PLATFORMS = {'GPU': 'cuda', 'TPU': 'tpu', 'CPU': 'cpu'}
 
@@ -182,7 +184,7 @@ class Cluster:
       say: Told what a user should know.
 
     Returns:
-      A line for each model that failed.
+      A line for each model that failed, or one for all where the cluster is gone.
 
     Raises:
       InputError: where actors cannot be started, or a file cannot be written.
@@ -201,6 +203,7 @@ class Cluster:
     problems: list[str] = []
     missing = dict(enumerate(groups))
     reason = ''
+    head = ray.get_runtime_context().gcs_address
     with progress.bar(total=sum(len(names(g)) for g in groups), unit=unit) as bar:
       while pool.has_next():
         try:
@@ -210,6 +213,8 @@ class Cluster:
           raise error.cause from error
         except ray.exceptions.RayError as error:
           reason = type(error).__name__
+          if not _answers(head):
+            break
           continue
         _replay(made.entries, run, say)
         problems += made.problems
@@ -218,6 +223,12 @@ class Cluster:
     if again := len(places) - len(actors):
       say(f'Ray: {again} actor(s) died and were started again; their groups, too')
     lost = [name for group in missing.values() for name in names(group)]
+    if lost and not _answers(head):
+      return [
+        *problems,
+        f'the head of the Ray cluster, {head}, is gone, before {len(lost)} {unit}s '
+        'were done; with a head, the same command goes on',
+      ]
     for name in lost:
       line = f'{name}: its group ended its actor {_RETRIES + 1} times ({reason})'
       run.log('failed', name=name, problem=line)
@@ -296,6 +307,16 @@ def check_installed() -> None:
     raise errors.InputError(
       "--engine=ray: found no Ray; pip install 'ray>=2.50' (extra [ray]) brings it"
     )
+
+
+def _answers(address: str) -> bool:
+  """Returns whether somebody listens at `HOST:PORT`."""
+  host, _, port = address.rpartition(':')
+  try:
+    with socket.create_connection((host.strip('[]'), int(port)), timeout=_SECONDS):
+      return True
+  except OSError:
+    return False
 
 
 def _places(actors: Sequence[Any]) -> list[_Place]:

@@ -25,6 +25,7 @@ from tests.launch import in_process
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 _SECONDS = 120
+_IMAGES, _LOOKS = 4, 12
 _SETS = {
   'nilut': (
     *('widths=8', 'activations=relu', 'steps=60', 'segment_steps=20', 'nodes=5'),
@@ -45,11 +46,11 @@ class ClusterTest(absltest.TestCase):
     luts.mkdir()
     images.mkdir()
     self.given = {'nilut': f'--luts={luts}', 'gamut_mlp': f'--images={images}'}
-    for gamma in np.linspace(0.6, 1.4, 16):
+    for gamma in np.linspace(0.6, 1.4, _LOOKS):
       lut = lattice.from_table(lattice.identity(3) ** gamma)
       (luts / f'{gamma:.2f}.cube').write_bytes(cube.render(lut))
     ramp = np.linspace(0, 65535, 24 * 16 * 3).reshape(24, 16, 3)
-    for i in range(3):
+    for i in range(_IMAGES):
       pixels = np.roll(ramp, i, axis=-1).astype(np.uint16)
       tifffile.imwrite(images / f'{i}.tif', pixels, photometric='rgb')
     # Names of sockets must be short.
@@ -125,32 +126,65 @@ class ClusterTest(absltest.TestCase):
       self.assertEqual(got.read_bytes(), want.read_bytes(), name)
 
   def test_nothing_is_lost_with_an_actor_or_with_the_head(self):
-    out = self.folder / 'run'
     head = self.start_head()
-    with self.subTest('images'):
-      images = self.start_fit('gamut_mlp', self.folder / 'images run')
-      stdout, stderr = images.communicate(timeout=_SECONDS)
-      self.assertEqual(images.returncode, 0, stderr)
-      self.assertIn('3 images in ', stdout)
-      self.check_same('gamut_mlp', self.folder / 'images run', 'images')
-    fit = self.start_fit('nilut', out)
-    self.wait_for_models(fit, out, 2)
-    # Of two actors, which have all work but that of one group each before them.
+    out = self.folder / 'images run'
+    fit = self.start_fit('gamut_mlp', out)
+    self.wait_for_models(fit, out, 1)
     os.kill(_actors(head.pid)[0], signal.SIGKILL)
-    self.assertLess(self.wait_for_models(fit, out, 4), 12)
+    stdout, stderr = fit.communicate(timeout=_SECONDS)
+    self.assertEqual(fit.returncode, 0, stderr)
+    self.assertIn('Ray: 1 actor(s) died and were started again', stdout)
+    self.assertIn(f'{_IMAGES} images in ', stdout)
+    self.check_same('gamut_mlp', out, 'images')
+    out = self.folder / 'run'
+    fit = self.start_fit('nilut', out)
+    self.wait_for_models(fit, out, 1)
     _kill_all(head)
-    fit.communicate(timeout=_SECONDS)
-    self.assertNotEqual(fit.returncode, 0)
+    _, stderr = fit.communicate(timeout=_SECONDS)
+    self.assertEqual(fit.returncode, 1, stderr)
+    self.assertRegex(stderr, 'the head .* is gone, .*; with a head, the same command')
     before = _models(out)
-    self.assertLess(len(before), 16)
+    self.assertBetween(len(before), 1, _LOOKS - 1)
     self.start_head()
     fit = self.start_fit('nilut', out)
     stdout, stderr = fit.communicate(timeout=_SECONDS)
     self.assertEqual(fit.returncode, 0, stderr)
-    self.assertIn(f'{len(before)} of 16 models are done', stdout)
+    self.assertIn(f'{len(before)} of {_LOOKS} models are done', stdout)
     self.assertIn('Ray: 2 actors on 1 host(s), a CPU each', stdout)
     self.assertCountEqual(_models(out), set(_models(out)))
     self.check_same('nilut', out, 'models')
+
+
+class RefusalTest(parameterized.TestCase):
+  @parameterized.parameters(
+    ({'config': 'nilut', 'actors': 2}, '--actors: nothing to do with --engine=local'),
+    (
+      {'config': 'lutflow', 'engine': 'ray'},
+      '--engine=ray: nothing to do with --config=lutflow: Ray fits models that do not',
+    ),
+    (
+      {'config': 'gamut_meta', 'engine': 'ray'},
+      '--engine=ray: nothing to do with --config=gamut_meta',
+    ),
+    (
+      {'config': 'nilut', 'engine': 'ray', 'coordinator': 'auto'},
+      '--coordinator: nothing to do with --engine=ray',
+    ),
+  )
+  def test_refuses_flags_that_do_not_fit(self, given, message):
+    out = pathlib.Path(self.create_tempdir().full_path, 'run')
+    inputs = {'images' if 'gamut' in given['config'] else 'luts': 'folder'}
+    with self.assertRaisesRegex(errors.InputError, message):
+      in_process.run('fit', out=out, **inputs, **given)
+    self.assertFalse(out.exists())
+
+  def test_says_where_ray_comes_from(self):
+    out = pathlib.Path(self.create_tempdir().full_path, 'run')
+    with (
+      mock.patch.object(importlib.util, 'find_spec', return_value=None),
+      self.assertRaisesRegex(errors.InputError, r'found no Ray; .* \(extra \[ray\]\)'),
+    ):
+      in_process.run('fit', config='nilut', luts='looks', out=out, engine='ray')
 
 
 def _models(out):
