@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from lutjax import errors, files
+from lutjax import errors, files, urls
 from lutjax import experiment as experiment_lib
 from lutjax.data import images
 from lutjax.fit import cluster, hosts, mesh, runs
@@ -205,8 +205,7 @@ def _jobs(
         f'{path}: {jobs[name].path} gives the same output, {name}{suffix}'
       )
       continue
-    stat = path.stat()
-    jobs[name] = gamut_fleet.Job(name, path, stat.st_size, stat.st_mtime_ns)
+    jobs[name] = gamut_fleet.Job(name, path, *urls.measure(path))
   return list(jobs.values()), problems
 
 
@@ -275,9 +274,7 @@ def _changed(jobs: Sequence[gamut_fleet.Job], opened: runs.Run) -> list[str]:
     same = record.get('bytes') == job.size_bytes
     if not record or (same and record.get('modified') == job.modified):
       continue
-    if not same or record['digest'] != files.digest(
-      pathlib.Path(job.path).read_bytes()
-    ):
+    if not same or record['digest'] != files.digest(files.read_bytes(job.path)):
       lines.append(
         f'{job.path}: differs from what {job.name} was made of; --overwrite starts anew'
       )
