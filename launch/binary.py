@@ -136,7 +136,7 @@ def refuse_urls(name: str, reason: str) -> None:
   from lutjax import urls
 
   value = flags.FLAGS[name].value
-  for path in [value] if isinstance(value, str) else value:
+  for path in value if isinstance(value, list) else [value]:
     if urls.is_url(path):
       raise errors.InputError(
         f'--{name}: found {path}, expected a folder here: {reason}'
