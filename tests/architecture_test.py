@@ -9,7 +9,7 @@ from absl.testing import absltest, parameterized
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # What a room may import, besides itself. A room is a folder or a module.
-GROUND = {'types', 'errors', 'files', 'config', 'progress'}
+GROUND = {'types', 'errors', 'urls', 'files', 'config', 'progress'}
 FIRST = GROUND | {'lut', 'color', 'nn', 'codec'}
 SECOND = FIRST | {'metrics', 'data'}
 THIRD = SECOND | {'fit', 'report', 'artefacts', 'viewer'}
@@ -18,7 +18,8 @@ ALLOWED = {
   'types': set(),
   'errors': set(),
   'progress': set(),
-  'files': {'errors'},
+  'urls': {'errors'},
+  'files': {'errors', 'urls'},
   'config': {'errors'},
   'native': GROUND,
   'lut': GROUND | {'native'},  # Others get at kernels through `lut`.

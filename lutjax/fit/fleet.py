@@ -6,13 +6,14 @@ that neither the number of compilations nor the memory depends on the number of
 models.
 """
 
+import contextlib
 import hashlib
 import math
 import pathlib
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,10 @@ import numpy as np
 from lutjax.fit import checkpoint, hosts, loop, mesh
 from lutjax.types import PyTree, System, Variables
 
+if TYPE_CHECKING:
+  import orbax.checkpoint as ocp
+
+_T = TypeVar('_T')
 _CPU_BLOCK = 16
 
 
@@ -222,11 +227,11 @@ def filled_size(size: int, devices: jax.sharding.Mesh, group_size: int) -> int:
   return unit * math.ceil(size / unit)
 
 
-def blocks(jobs: Sequence[Job], size: int) -> list[Sequence[Job]]:
+def blocks(jobs: Sequence[_T], size: int) -> list[Sequence[_T]]:
   """Splits jobs, in their order, into blocks of at most `size`.
 
   Args:
-    jobs: Of a run.
+    jobs: Of a run, or their names.
     size: Models of a block, at least 1.
   """
   return [jobs[i : i + size] for i in range(0, len(jobs), size)]
@@ -268,7 +273,7 @@ def fit_block(
   *,
   seed: int,
   shapes: PyTree,
-  folder: pathlib.Path,
+  folder: pathlib.Path | None,
   on_segment: Callable[[Segment], None],
   say: Callable[[str], None],
 ) -> Iterator[Fitted]:
@@ -285,7 +290,7 @@ def fit_block(
     seed: Of the run.
     shapes: That data are padded to (`largest_shapes` of the run): of this block
       alone, since one large look among thousands would fill the memory.
-    folder: Where checkpoints are kept.
+    folder: Where checkpoints are kept; None keeps none.
     on_segment: Told after each segment.
     say: Told what a user should know.
 
@@ -307,9 +312,9 @@ def fit_block(
   data = place(jax.tree.map(stack, shapes, *[job.data for job in filled]))
   config = programs.config
   seconds = 0.0
-  with checkpoint.manager(folder / _block_name(block)) as saved:
+  with _checkpoints(folder, block) as saved:
     state, done = programs.init(keys), 0
-    restored = checkpoint.restore(saved, state, say)
+    restored = None if saved is None else checkpoint.restore(saved, state, say)
     if restored is not None:
       # On other devices other repeats filled the block.
       rows = np.minimum(np.arange(size), len(block) - 1)
@@ -329,6 +334,8 @@ def fit_block(
       figures = {name: values[: len(block)] for name, values in measured.items()}
       pictures = programs.draw(state, data)
       on_segment(Segment(done, steps, losses, took, figures, pictures))
+      if saved is None:
+        continue
       late = time.monotonic() - last_save >= config.checkpoint_seconds
       if done == config.steps or hosts.first_says(late):
         checkpoint.save(saved, state)
@@ -351,6 +358,11 @@ def _of_one(one: Callable[..., PyTree]) -> Callable[..., PyTree]:
   return many
 
 
-def _block_name(block: Sequence[Job]) -> str:
+def _checkpoints(
+  folder: pathlib.Path | None, block: Sequence[Job]
+) -> contextlib.AbstractContextManager['ocp.CheckpointManager | None']:
+  if folder is None:
+    return contextlib.nullcontext()
   names = '\n'.join(job.name for job in block)
-  return f'block-{hashlib.sha256(names.encode()).hexdigest()[:12]}'
+  name = f'block-{hashlib.sha256(names.encode()).hexdigest()[:12]}'
+  return checkpoint.manager(folder / name)

@@ -14,7 +14,7 @@ import os
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from lutjax import config as config_lib
 from lutjax import errors, files
@@ -50,6 +50,16 @@ class Records(Mapping[str, dict[str, Any]]):
   def add(self, record: Mapping[str, Any]) -> None:
     """Takes a record under its `name`, in the place of an earlier one."""
     self._lines[record['name']] = json.dumps(record, ensure_ascii=False).encode()
+
+
+class Ledger(Protocol):
+  """What is told of fitted models: a run folder, or what is on its way to one."""
+
+  def log(self, event: str, **fields: Any) -> None:
+    """Takes an event; see `Run.log`."""
+
+  def commit(self, name: str, artefact: bytes, record: Mapping[str, Any]) -> None:
+    """Takes a finished model; see `Run.commit`."""
 
 
 class Run:

@@ -59,7 +59,7 @@ class Fleet:
   Args:
     settings: The experiment.
     kind: Format of the outputs.
-    run: The opened run folder.
+    run: Takes the outputs: the run folder, or what is on its way to one.
     devices: Over which fits are spread.
     group_size: Images vmapped together on a device.
     say: Told what a user should know.
@@ -69,7 +69,7 @@ class Fleet:
     self,
     settings: experiment.Experiment,
     kind: str,
-    run: runs.Run,
+    run: runs.Ledger,
     devices: jax.sharding.Mesh,
     group_size: int,
     say: Callable[[str], None],
@@ -86,8 +86,29 @@ class Fleet:
     self._seconds: dict[str, float] = collections.defaultdict(float)
 
   def run(self, jobs: Sequence[Job]) -> list[str]:
-    """Works on all jobs; returns a line for each that failed."""
+    """Works on all jobs; says how it went, and returns a line for each that failed."""
     began = time.perf_counter()
+    failed = self.work(jobs)
+    seconds = time.perf_counter() - began
+    done = len(jobs) - len(failed)
+    made = self._programs
+    self._say(
+      f'{done} images in {seconds:.1f} s: {done / seconds:.2f} images/s; '
+      f'{made.compilations} programs compiled in {made.compile_seconds:.1f} s on '
+      f'{self._devices.size} device(s), {self._group_size} images at a time'
+    )
+    taken = self._seconds
+    self._say(
+      f'thread seconds: reading and reducing {taken["read"]:.1f}, solving '
+      f'{taken["solve"]:.1f}, choosing codes {taken["choose"]:.1f}, writing and '
+      f'checking {taken["write"]:.1f}; solving waited '
+      f'{100 * taken["wait"] / seconds:.0f} % of the time for pictures'
+    )
+    self._run.log('compiled', programs=made.compilations, seconds=made.compile_seconds)
+    return failed
+
+  def work(self, jobs: Sequence[Job]) -> list[str]:
+    """Works on all jobs; returns a line for each that failed."""
     failed: list[str] = []
     task = self._settings.task
     writing: collections.deque[concurrent.futures.Future] = collections.deque()
@@ -108,22 +129,6 @@ class Fleet:
         writing.append(writers.submit(self._finish, loaded, weight))
         settle(2 * task.workers if loaded.job.size_bytes < 1 << 25 else 0)
       settle(0)
-    seconds = time.perf_counter() - began
-    done = len(jobs) - len(failed)
-    made = self._programs
-    self._say(
-      f'{done} images in {seconds:.1f} s: {done / seconds:.2f} images/s; '
-      f'{made.compilations} programs compiled in {made.compile_seconds:.1f} s on '
-      f'{self._devices.size} device(s), {self._group_size} images at a time'
-    )
-    taken = self._seconds
-    self._say(
-      f'thread seconds: reading and reducing {taken["read"]:.1f}, solving '
-      f'{taken["solve"]:.1f}, choosing codes {taken["choose"]:.1f}, writing and '
-      f'checking {taken["write"]:.1f}; solving waited '
-      f'{100 * taken["wait"] / seconds:.0f} % of the time for pictures'
-    )
-    self._run.log('compiled', programs=made.compilations, seconds=made.compile_seconds)
     return failed
 
   @contextlib.contextmanager

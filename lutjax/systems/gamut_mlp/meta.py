@@ -20,7 +20,7 @@ from lutjax import errors, progress
 from lutjax import experiment as experiment_lib
 from lutjax.color import transfer
 from lutjax.data import images
-from lutjax.fit import checkpoint, runs
+from lutjax.fit import checkpoint, cluster, runs
 from lutjax.systems.gamut_mlp import crops as crops_lib
 from lutjax.systems.gamut_mlp import model as gamut_mlp
 from lutjax.systems.gamut_mlp import programs as gamut_programs
@@ -92,6 +92,7 @@ def run(
   resume: bool = True,
   overwrite: bool = False,
   group_size: int = 0,
+  engine: cluster.Engine | None = None,
   say: Callable[[str], None] = print,
 ) -> Sequence[str]:
   """Makes the manifest and trains; see `fitting.fit`.
@@ -103,9 +104,10 @@ def run(
     resume: Whether a run in `out` is continued.
     overwrite: Whether a run in `out` is removed first.
     group_size: Not used: one network is trained.
+    engine: Not used, either.
     say: Told about progress.
   """
-  del group_size
+  del group_size, engine
   task, model = experiment.task, experiment.model
   if not sources.images:
     raise errors.InputError('--images: expected wide-gamut images to train on')
