@@ -21,7 +21,8 @@
   function parse(text, source) {
     const header = {source, title: '', sizes: {}, domains: {}};
     const rows = [];
-    const lines = text.replace(/^\ufeff/, '').split(/\r\n|\r|\n/);
+    // Old systems end a file by Ctrl-Z.
+    const lines = text.replace(/^\ufeff/, '').split('\x1a')[0].split(/\r\n|\r|\n/);
     const refuse = (at, message) => {
       throw new Error(`${source}, line ${at + 1}: ${message}`);
     };
@@ -34,6 +35,9 @@
           refuse(at, `found '${line.trim().slice(0, 40)}', expected three numbers`);
         }
         rows.push(...words.map(Number));
+        if (!rows.slice(-3).every((value) => Number.isFinite(Math.fround(value)))) {
+          refuse(at, `found '${line.trim().slice(0, 40)}', expected finite numbers`);
+        }
         return;
       }
       if (rows.length) refuse(at, `found ${words[0].slice(0, 40)} after the rows`);

@@ -8,12 +8,14 @@
   /**
    * Hands a file to the user.
    * @param {Blob} blob
-   * @param {string} name
+   * @param {string} stem any text
+   * @param {string} end of the name, such as `.cube`
    */
-  function save(blob, name) {
+  function save(blob, stem, end) {
     const link = document.createElement('a');
     link.href = URL.createObjectURL(blob);
-    link.download = name.replace(/[\\/:*?"<>|\p{C}]/gu, '_').slice(0, 180);
+    // A long name loses its tail, not what says the kind of file.
+    link.download = stem.replace(/[\\/:*?"<>|\p{C}]/gu, '_').slice(0, 170) + end;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
