@@ -355,7 +355,8 @@
       this.say(`${name}.cube: decoding ${size}³ nodes`);
       try {
         const table = await this.library.mixAside(this.blend.weights(), size);
-        lutjax.saving.save(lutjax.saving.cube(table, name, strength), name, '.cube');
+        const blob = await lutjax.saving.cube(table, name, strength);
+        lutjax.saving.save(blob, name, '.cube');
         this.say('');
       } catch (error) {
         this.say('');

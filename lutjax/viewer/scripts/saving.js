@@ -25,12 +25,17 @@
    * @param {Float32Array} table
    * @param {string} title
    * @param {number} strength
-   * @return {Blob}
+   * @return {Promise<Blob>}
    */
-  function cube(table, title, strength) {
+  async function cube(table, title, strength) {
     const shown = lutjax.lattice.weaken(table, strength);
     const notes = strength === 1 ? [] : [`strength ${strength}`];
-    return new Blob([lutjax.cube.render(shown, title, notes)], {type: 'text/plain'});
+    const pieces = [];
+    for (const piece of lutjax.cube.pieces(shown, title, notes)) {
+      pieces.push(piece);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    return new Blob(pieces, {type: 'text/plain'});
   }
 
   /**
