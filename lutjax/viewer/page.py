@@ -7,6 +7,7 @@ Security Policy names the digest of each script and of the style.
 import base64
 import hashlib
 import json
+import math
 import os
 import pathlib
 import re
@@ -44,7 +45,7 @@ SCRIPTS = (
 # Those that fill lines; no script has text of several lines.
 _COMMENTS = re.compile(r'^ *(//[^\n]*|/\*\*.*?\*/)\n', re.M | re.S)
 # What decodes models that restore pictures.
-_RESTORING = ('tinylut.js', 'restoration.js', 'background.js')
+_RESTORING = ('tinylut.js', 'restoration.js')
 _SHADERS = ('picture.vert', 'picture.frag')
 
 
@@ -190,6 +191,8 @@ def _plain(errors: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, flo
   return {
     name: {key: round(float(value), 4) for key, value in scores.items()}
     for name, scores in errors.items()
+    # JSON has no word for NaN and infinity.
+    if all(map(math.isfinite, scores.values()))
   }
 
 

@@ -78,7 +78,7 @@ def _in_srgb(
   try:
     profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
     made = ImageCms.profileToProfile(photo, profile, ImageCms.createProfile('sRGB'))
-  except ImageCms.PyCMSError as error:
+  except (ImageCms.PyCMSError, OSError) as error:
     raise errors.ImageError(
       f'{path}: found a profile that cannot be used, expected one of RGB'
     ) from error

@@ -1,3 +1,6 @@
+import dataclasses
+import io
+import json
 import re
 import time
 import urllib.parse
@@ -5,13 +8,15 @@ import urllib.parse
 import numpy as np
 import PyOpenColorIO as ocio
 from absl.testing import absltest
+from PIL import Image
 from selenium.webdriver.common import keys
 from selenium.webdriver.support import select
 
 from lutjax import assets, errors, systems
+from lutjax.codec import labels
 from lutjax.lut import cube, lattice
 from lutjax.viewer import artefact, page, photos
-from tests.viewer import oracle, showing, wide_files
+from tests.viewer import models, oracle, showing, wide_files
 
 _HOSTILE = '<img src=x onerror="window.hacked=1"></script><b>'
 _LOOKS = {**showing.looks(), _HOSTILE: showing.looks()['Warm'][::-1].copy()}
@@ -37,6 +42,16 @@ class RenderTest(absltest.TestCase):
     page.write(path, 'one', [page.Model(content)], photos.made_up()[:1])
     with self.assertRaisesRegex(errors.InputError, 'exists'):
       page.write(path, 'one', [], [], overwrite=False)
+
+  def test_errors_that_are_no_numbers_are_left_out(self):
+    scores = {
+      'Warm': {'cie76': 1.0, 'ciede2000': float('nan')},
+      'Swapped': {'cie76': float('inf'), 'ciede2000': 1.0},
+      'Beyond': _ERRORS['Warm'],
+    }
+    html = showing.html_of(_LOOKS, errors=scores)
+    data = json.loads(re.search('id="data">(.*?)</script>', html)[1])
+    self.assertEqual(data['models'][0]['errors'], {'Beyond': _ERRORS['Warm']})
 
 
 class PageTest(showing.TestCase):
@@ -164,7 +179,7 @@ class PageTest(showing.TestCase):
     body.send_keys(keys.Keys.ARROW_RIGHT)
     self.settle()
     self.assertEqual(self.text('name'), 'Beyond')
-    body.send_keys('d')
+    body.send_keys('D')
     self.assertEqual(self.evaluate('return lutjax.app.stage.view.mode'), 'difference')
     hold = self.named('button', 'Hold for original')
     self.evaluate(
@@ -173,6 +188,14 @@ class PageTest(showing.TestCase):
     )
     self.assertTrue(self.evaluate('return lutjax.app.stage.held'))
     self.evaluate("dispatchEvent(new KeyboardEvent('keyup', {key: ' '}));")
+    self.assertFalse(self.evaluate('return lutjax.app.stage.held'))
+    self.driver.find_element('css selector', '#strip button').click()
+    self.driver.switch_to.active_element.send_keys(keys.Keys.ARROW_RIGHT)
+    self.settle()
+    self.assertEqual(self.text('name'), 'Swapped')
+    self.assertIn('Swapped', self.driver.switch_to.active_element.text)
+    self.evaluate('lutjax.app.stage.hold(true);')
+    self.evaluate("dispatchEvent(new PointerEvent('pointercancel'));")
     self.assertFalse(self.evaluate('return lutjax.app.stage.held'))
     body.send_keys(keys.Keys.ESCAPE)
     self.assertTrue(self.driver.find_element('id', 'gallery').is_displayed())
@@ -221,6 +244,25 @@ class PageTest(showing.TestCase):
     np.testing.assert_array_equal(self.table().astype(np.float32), table)
     self.assertStartsWith(self.text('nearest-list'), 'Swapped')
 
+  def test_files_of_one_name_are_told_apart(self):
+    text = cube.render(lattice.from_table(showing.looks()['Swapped']))
+    self.drop(Warm__cube=text)
+    self.wait_for(lambda: self.text('name') == 'Warm (2)', 'the file')
+
+  def test_photos_that_are_too_long_are_said(self):
+    self.drop(long__png=showing.png(np.zeros((1, 70_000, 3), np.uint8)))
+    self.wait_for(lambda: 'long.png: found 70000' in self.text('problems'), 'a message')
+    self.assertEqual(self.evaluate('return lutjax.app.photo.name'), 'photo')
+
+  def test_avif_is_a_photo(self):
+    stream = io.BytesIO()
+    Image.fromarray(showing.photo()).save(stream, 'AVIF')
+    self.drop(one__avif=stream.getvalue())
+    self.wait_for(
+      lambda: self.evaluate('return lutjax.app.photo.name') == 'one.avif', 'a photo'
+    )
+    self.assertEqual(self.text('problems'), '')
+
   def test_what_cannot_be_read_is_said(self):
     self.drop(bad__cube=b'LUT_3D_SIZE 2\n0 0 0\n', other__png=b'nothing')
     self.wait_for(lambda: 'other.png' in self.text('problems'), 'a message')
@@ -243,6 +285,53 @@ class PageTest(showing.TestCase):
     processor = ocio.Config.CreateRaw().getProcessor(transform)
     processor.getDefaultCPUProcessor().applyRGB(seen)
     np.testing.assert_allclose(seen[0], oracle.tetrahedral(table, rgb[0]), atol=1e-5)
+
+  def test_stored_cube_is_the_mix_that_is_seen(self):
+    self.open_look('Warm')
+    self.assertEqual(self.evaluate("return document.getElementById('size').value"), '9')
+    self.evaluate('lutjax.app.blend.add(1); lutjax.app.blend.raw.set(0, 29);')
+    self.named('button', 'Download .cube').click()
+    # What is chosen meanwhile changes neither its name nor its weights.
+    self.evaluate('lutjax.app.openLook(2); lutjax.app.setStrength(0.5);')
+    content = self.downloaded('Warm+Swapped.cube')
+    found = cube.parse(content).lut
+    tables = [showing.stored(_LOOKS[name]) for name in ('Warm', 'Swapped')]
+    want = 0.225 * tables[0] + 0.775 * tables[1]
+    np.testing.assert_allclose(np.asarray(found.table), want, atol=1e-6)
+
+  def test_long_names_keep_their_ends(self):
+    ends = self.evaluate("""
+      const names = [], click = HTMLAnchorElement.prototype.click;
+      HTMLAnchorElement.prototype.click = function() { names.push(this.download); };
+      lutjax.saving.save(new Blob([]), 'a/b'.repeat(200), '.cube');
+      HTMLAnchorElement.prototype.click = click;
+      return names;
+    """)
+    self.assertRegex(ends[0], r'^a_ba_b.{90,200}\.cube$')
+
+  def test_looks_of_other_domains_are_mixed_as_lattices(self):
+    far = labels.Label('Far', ((-0.5,) * 3, (1.5,) * 3), (0.0, 2.0))
+    config = dataclasses.replace(models.SMALL_NILUT, looks=(labels.Label('Near'), far))
+    content = artefact.for_page(models.nilut_of(config))
+    self.show(showing.html_of(_LOOKS, more=(page.Model(content),)))
+    # Not even what was still to be decoded is shown behind the gallery.
+    self.evaluate("""
+      lutjax.app.openLook(lutjax.app.library.find('Near'));
+      await new Promise((done) => setTimeout(done, 60));
+      lutjax.app.close();
+      await new Promise((done) => setTimeout(done, 600));
+    """)
+    self.assertNotIn('look=', self.driver.current_url)
+    self.open_look('Near')
+    near = self.table()
+    self.open_look('Far')
+    far = self.table()
+    self.evaluate("lutjax.app.blend.add(lutjax.app.library.find('Near'));")
+    self.settle()
+    self.assertEqual(self.text('problems'), '')
+    np.testing.assert_allclose(self.table(), (near + far) / 2, atol=1e-5)
+    command = self.driver.find_element('id', 'command')
+    self.assertFalse(command.is_displayed())
 
   def test_stored_photo_is_graded(self):
     self.open_look('Swapped')
@@ -292,6 +381,17 @@ class PageTest(showing.TestCase):
     beyond = ((want < -0.001) | (want > 1.001)).any(axis=-1)
     self.assertAlmostEqual(share, 100 * beyond.mean(), delta=0.6)
     self.assertGreater(share, 5.0)
+    layer = self.layer()
+    # The same file, of a camera that was held upright.
+    self.drop(turned__png=wide_files.turned(content))
+    self.wait_for(
+      lambda: (
+        self.evaluate('return !!lutjax.app.photo.wide && lutjax.app.photo.name')
+        == 'turned.png'
+      ),
+      'a photo',
+    )
+    np.testing.assert_array_equal(self.layer(), np.rot90(layer, -1))
     self.named('button', 'Wide gamut').click()
     self.assertIn('Recovered from a payload', self.text('legend'))
     readout = self.evaluate("""
@@ -305,6 +405,15 @@ class PageTest(showing.TestCase):
       lambda: self.evaluate('return lutjax.app.photo.name') == 'plain.png', 'a photo'
     )
     self.assertEqual(self.evaluate('return lutjax.app.stage.view.mode'), 'after')
+
+  def layer(self) -> np.ndarray:
+    """Returns where the photo is outside sRGB."""
+    found, width = self.evaluate("""
+      const {outside} = lutjax.app.photo.wide.layers, {width, height} = outside;
+      const {data} = outside.getContext('2d').getImageData(0, 0, width, height);
+      return [[...data], width];
+    """)
+    return np.reshape(found, (-1, width, 4))
 
   def test_photos_are_restored(self):
     path = assets.path('tinylut_sr_x4')

@@ -55,6 +55,11 @@ class PhotosTest(absltest.TestCase):
     want = np.array([0.0, 182.0, 82.0])
     np.testing.assert_allclose(_pixels(photo)[16, 16], want, atol=6)
 
+  def test_profile_that_is_none_is_named(self):
+    Image.new('RGB', (4, 4)).save(self.folder / 'junk.jpg', icc_profile=b'junk' * 50)
+    with self.assertRaisesRegex(errors.ImageError, 'junk.jpg: found a profile'):
+      self.read('junk.jpg')
+
   def test_noise_stays_within_the_limit(self):
     noise = np.random.default_rng(0).integers(0, 256, (900, 900, 3), np.uint8)
     Image.fromarray(noise).save(self.folder / 'noise.png', compress_level=1)

@@ -1,6 +1,10 @@
 """PNG files that carry wide-gamut colours, and what Python makes of them."""
 
+import struct
+import zlib
+
 import numpy as np
+from PIL import Image
 
 from lutjax.codec import carriers
 from lutjax.codec import payload as payload_lib
@@ -28,6 +32,17 @@ def _payload(codes: np.ndarray) -> payload_lib.Payload:
 def with_payload(codes: np.ndarray) -> bytes:
   """Returns pixels `[H, W, 3]` uint8 as a file with a payload."""
   return carriers.embed(showing.png(codes), payload_lib.pack(_payload(codes)))
+
+
+def turned(content: bytes) -> bytes:
+  """Returns a PNG file that says to be shown turned clockwise by a quarter."""
+  exif = Image.Exif()
+  exif[0x0112] = 6
+  data = exif.tobytes().removeprefix(b'Exif\0\0')
+  check = zlib.crc32(b'eXIf' + data)
+  chunk = struct.pack('>I4s', len(data), b'eXIf') + data + struct.pack('>I', check)
+  # Behind the signature and the header.
+  return content[:33] + chunk + content[33:]
 
 
 def linear_srgb(codes: np.ndarray) -> np.ndarray:

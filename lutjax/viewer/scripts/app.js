@@ -19,6 +19,7 @@
       });
       this.strength = 1;
       this.open = false;
+      this.sized = false;
       this.pixel = null;
       this.nearestTo = new Map();
       this.stage = new lutjax.stage.Stage(at('stage'), {
@@ -31,9 +32,12 @@
           at('zoom').textContent = `${(100 * this.stage.view.zoom).toFixed(0)} %`;
         },
       });
-      const opened = (number) => this.openLook(number);
-      this.cards = new lutjax.gallery.Gallery(at('cards'), this.library, opened);
-      this.strip = new lutjax.gallery.Gallery(at('strip'), this.library, opened);
+      const told = {
+        opened: (number) => this.openLook(number),
+        failed: (text) => this.complain(text),
+      };
+      this.cards = new lutjax.gallery.Gallery(at('cards'), this.library, told);
+      this.strip = new lutjax.gallery.Gallery(at('strip'), this.library, told, true);
       this.blend = new lutjax.blend.Blend(this.library, () => this.update());
       this.cube = new lutjax.scopes.Cube(at('cube'));
       this.order = [];
@@ -49,8 +53,9 @@
       for (const [i, {artefact, errors}] of data.models.entries()) {
         try {
           const content = lutjax.photo.bytesOf(artefact);
-          this.library.add(await lutjax.artefact.read(content), errors);
-          bytes += content.length;
+          const model = await lutjax.artefact.read(content);
+          this.library.add({...model, content}, errors);
+          bytes += model.bytes;
         } catch (error) {
           this.complain(`model ${i + 1}: ${error.message}`);
         }
@@ -73,8 +78,9 @@
       at('status').textContent = text;
     }
 
-    /** Says what went wrong; the page goes on. */
+    /** Says what went wrong, once; the page goes on. */
     complain(text) {
+      if (at('problems').lastChild?.textContent === text) return;
       at('problems').append(element('p', text));
     }
 
@@ -129,7 +135,7 @@
         this.complain(error.message);
         return;
       }
-      const name = file.name.replace(/\.cube$/i, '');
+      const name = this.library.free(file.name.replace(/\.cube$/i, ''));
       const number = this.library.addTable(name, read.table, file.size);
       if (read.baked) {
         this.say(`${file.name}: its curves and domain are part of 65³ nodes`);
@@ -157,7 +163,8 @@
       };
       this.order = order.sort(by[at('sort').value]);
       at('count').textContent = wanted || order.length !== looks.length ?
-        `${order.length} of ${looks.length} looks` : `${looks.length} looks`;
+        `${order.length} of ${looks.length} looks` :
+        `${looks.length} look${looks.length === 1 ? '' : 's'}`;
       this.cards.show(this.order);
       this.strip.show(this.order);
     }
@@ -169,7 +176,13 @@
 
     /** Opens a mix, from weights by the numbers of looks. */
     openMix(weights) {
+      const arrived = !this.open;
       this.blend.set(weights);
+      // As `launch.export` has it, its own where it is a lattice; or as one chose.
+      if (!this.sized) {
+        const own = this.library.sizeOf(weights.keys());
+        at('size').value = Math.min(own, at('size').max);
+      }
       this.switchTo(true);
       this.stage.resize();
       this.blend.tell();
@@ -178,6 +191,8 @@
       this.cards.mark(weights.keys());
       this.strip.mark(weights.keys());
       this.strip.reveal(first);
+      // What had the focus is gone; keys go on from here.
+      if (arrived) at('name').focus({preventScroll: true});
     }
 
     /** Shows one look, or all. */
@@ -185,7 +200,11 @@
       this.open = open;
       at('gallery').hidden = open;
       at('look').hidden = !open;
-      if (!open) lutjax.address.write({mix: [], strength: 1, mode: 'after'});
+      if (open) return;
+      clearTimeout(this.refining);
+      this.refining = 0;
+      this.pending.delete('look');
+      lutjax.address.write({mix: [], strength: 1, mode: 'after'});
     }
 
     /** Goes back to all looks. */
@@ -203,7 +222,9 @@
       const [number] = this.blend.raw.keys();
       const count = this.order.length;
       const place = this.order.indexOf(number);
-      this.openLook(this.order[(Math.max(place, 0) + step + count) % count]);
+      // From a look that the search leaves out, to the first or the last.
+      const from = place < 0 && step < 0 ? 0 : place;
+      this.openLook(this.order[(from + step + count) % count]);
     }
 
     /** Shows the mix that is chosen now, by few nodes until it rests. */
@@ -328,13 +349,21 @@
         this.say(`Nodes per axis: found ${size}, expected 2 to ${at('size').max}`);
         return;
       }
-      const name = this.blend.name();
+      const name = this.blend.name(), {strength} = this;
+      const button = at('save-cube');
+      button.disabled = true;
       this.say(`${name}.cube: decoding ${size}³ nodes`);
-      await new Promise((resolve) => setTimeout(resolve, 30));
-      const table = this.library.mix(this.blend.weights(), size);
-      this.say('');
-      const blob = lutjax.saving.cube(table, name, this.strength);
-      lutjax.saving.save(blob, `${name}.cube`);
+      try {
+        const table = await this.library.mixAside(this.blend.weights(), size);
+        const blob = await lutjax.saving.cube(table, name, strength);
+        lutjax.saving.save(blob, name, '.cube');
+        this.say('');
+      } catch (error) {
+        this.say('');
+        this.complain(error.message);
+      } finally {
+        button.disabled = false;
+      }
     }
 
     async savePhoto() {
@@ -346,10 +375,9 @@
         const weights = this.blend.weights();
         const table = this.library.mix(weights, this.library.sizeOf(weights.keys()));
         const {photo, strength} = this;
+        const name = `${photo.name.replace(/\.\w+$/, '')} ${this.blend.name()}`;
         const blob = await lutjax.saving.picture(photo, table, strength, type);
-        const stem = this.photo.name.replace(/\.\w+$/, '');
-        const end = type === 'image/png' ? 'png' : 'jpg';
-        lutjax.saving.save(blob, `${stem} ${this.blend.name()}.${end}`);
+        lutjax.saving.save(blob, name, type === 'image/png' ? '.png' : '.jpg');
       } catch (error) {
         this.complain(error.message);
       } finally {
@@ -381,13 +409,16 @@
         at('stage').style.setProperty('--surround', `rgb(${surround.join(',')})`);
         this.stage.set({surround});
       });
+      on('size', 'input', () => {
+        this.sized = true;
+      });
       on('save-cube', 'click', () => this.saveCube());
       on('save-photo', 'click', () => this.savePhoto());
       on('hold', 'pointerdown', () => this.stage.hold(true));
       on('hold', 'keydown', ({key}) => {
         if (key === ' ' || key === 'Enter') this.stage.hold(true);
       });
-      for (const kind of ['pointerup', 'keyup', 'blur']) {
+      for (const kind of ['pointerup', 'pointercancel', 'keyup', 'blur']) {
         addEventListener(kind, () => this.stage.hold(false));
       }
       addEventListener('hashchange', () => this.restore());
@@ -420,7 +451,7 @@
         1: () => this.stage.zoomTo(1),
         '+': () => this.stage.zoomTo(this.stage.view.zoom * 1.25),
         '-': () => this.stage.zoomTo(this.stage.view.zoom / 1.25),
-      }[event.key];
+      }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
       if (!work) return;
       event.preventDefault();
       work();

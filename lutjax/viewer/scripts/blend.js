@@ -63,6 +63,29 @@
     return [place[0] * low, place[1] * low];
   }
 
+  /**
+   * Returns weights in whole thousandths; those that lose most are rounded up.
+   * @param {number[]} values not negative; all alike where all are 0
+   * @return {number[]} sum 1
+   */
+  function inThousandths(values) {
+    const sum = values.reduce((total, value) => total + value, 0);
+    const exact = values.map((value) =>
+      1000 * (sum > 0 ? value / sum : 1 / values.length));
+    // What is a whole number but for rounding stays it.
+    const whole = exact.map((value) => Math.floor(value + 1e-9));
+    const left = 1000 - whole.reduce((total, value) => total + value, 0);
+    const order = exact.map((value, i) => [value - whole[i], i])
+        .sort(([one], [other]) => other - one);
+    for (const [, i] of order.slice(0, left)) whole[i]++;
+    return whole.map((value) => value / 1000);
+  }
+
+  /** Returns an item as a list of `--blend` has it, quoted where it holds a comma. */
+  function listed(item) {
+    return /[",]/.test(item) ? `"${item.replace(/"/g, '""')}"` : item;
+  }
+
   class Blend {
     /**
      * @param {Object} library see `lutjax.library`
@@ -106,13 +129,12 @@
     }
 
     /**
-     * Returns the weights.
+     * Returns the weights, in whole thousandths: what is shown is what is used.
      * @return {Map<number, number>} sum 1
      */
     weights() {
-      const sum = [...this.raw.values()].reduce((total, value) => total + value, 0);
-      if (sum > 0) return new Map([...this.raw].map(([n, value]) => [n, value / sum]));
-      return new Map([...this.raw.keys()].map((n) => [n, 1 / this.raw.size]));
+      const weights = inThousandths([...this.raw.values()]);
+      return new Map([...this.raw.keys()].map((number, i) => [number, weights[i]]));
     }
 
     /**
@@ -191,7 +213,8 @@
       }
       if (this.raw.size < 2) return;
       const items = [...weights].map(([number, weight]) =>
-        `${this.library.looks[number].name}:${weight.toFixed(3)}`);
+        listed(`${this.library.looks[number].name}:${weight.toFixed(3)}`));
+      this.command.hidden = !this.library.blends(weights.keys());
       this.command.textContent =
           `--blend='${items.join(',').replace(/'/g, `'\\''`)}'`;
       this.draw();
@@ -285,5 +308,5 @@
     }
   }
 
-  lutjax.blend = {Blend, corners, weightsAt};
+  lutjax.blend = {Blend, corners, inThousandths, listed, weightsAt};
 })();

@@ -21,7 +21,8 @@
   function parse(text, source) {
     const header = {source, title: '', sizes: {}, domains: {}};
     const rows = [];
-    const lines = text.replace(/^\ufeff/, '').split(/\r\n|\r|\n/);
+    // Old systems end a file by Ctrl-Z.
+    const lines = text.replace(/^\ufeff/, '').split('\x1a')[0].split(/\r\n|\r|\n/);
     const refuse = (at, message) => {
       throw new Error(`${source}, line ${at + 1}: ${message}`);
     };
@@ -34,6 +35,9 @@
           refuse(at, `found '${line.trim().slice(0, 40)}', expected three numbers`);
         }
         rows.push(...words.map(Number));
+        if (!rows.slice(-3).every((value) => Number.isFinite(Math.fround(value)))) {
+          refuse(at, `found '${line.trim().slice(0, 40)}', expected finite numbers`);
+        }
         return;
       }
       if (rows.length) refuse(at, `found ${words[0].slice(0, 40)} after the rows`);
@@ -133,22 +137,28 @@
    * @return {string}
    */
   function render(table, title, comments = []) {
+    return [...pieces(table, title, comments)].join('');
+  }
+
+  /** Yields what `render` returns, in pieces that take a moment each. */
+  function* pieces(table, title, comments) {
     const size = lutjax.lattice.sizeOf(table);
     const text = formatOf(table);
     const name = safe(title);
     const lines = comments.map((comment) => `# ${safe(comment)}`);
     if (name) lines.push(`TITLE "${name}"`);
-    lines.push(`LUT_3D_SIZE ${size}`, '');
+    yield [...lines, `LUT_3D_SIZE ${size}`, '', ''].join('\n');
     for (let b = 0; b < size; b++) {
+      let rows = '';
       for (let g = 0; g < size; g++) {
         for (let r = 0; r < size; r++) {
           const at = 3 * ((r * size + g) * size + b);
           const [red, green, blue] = table.subarray(at, at + 3);
-          lines.push(`${text(red)} ${text(green)} ${text(blue)}`);
+          rows += `${text(red)} ${text(green)} ${text(blue)}\n`;
         }
       }
+      yield rows;
     }
-    return lines.join('\n') + '\n';
   }
 
   /** Returns the shortest format that keeps every value of a lattice. */
@@ -195,5 +205,5 @@
     return new TextDecoder().decode(bytes).replace(/\ufffd+$/, '').trim();
   }
 
-  lutjax.cube = {parse, render, MAX_SIZE};
+  lutjax.cube = {parse, pieces, render, MAX_SIZE};
 })();

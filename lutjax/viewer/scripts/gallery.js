@@ -20,12 +20,16 @@
     /**
      * @param {HTMLElement} list
      * @param {Object} library see `lutjax.library`
-     * @param {function(number)} opened told which look is clicked
+     * @param {{opened: function(number), failed: function(string)}} told which look is
+     *     chosen, and what went wrong
+     * @param {boolean} follows whether arrow keys open the look that they go to
      */
-    constructor(list, library, opened) {
+    constructor(list, library, {opened, failed}, follows = false) {
       this.list = list;
       this.library = library;
       this.opened = opened;
+      this.failed = failed;
+      this.follows = follows;
       this.items = new Map();
       this.queue = new Set();
       this.seen = new Set();
@@ -145,7 +149,11 @@
         const began = performance.now();
         for (const number of this.queue) {
           this.queue.delete(number);
-          this.draw(number);
+          try {
+            this.draw(number);
+          } catch (error) {
+            this.failed(`${this.library.looks[number].name}: ${error.message}`);
+          }
           if (performance.now() - began > SLICE) break;
         }
         if (this.queue.size) this.later();
@@ -181,7 +189,9 @@
       event.stopPropagation();
       const at = this.order.indexOf(Number(item.dataset.look)) + step;
       const next = this.items.get(this.order[at]);
-      if (next) next.firstChild.focus();
+      if (!next) return;
+      next.firstChild.focus();
+      if (this.follows) this.opened(this.order[at]);
     }
   }
 

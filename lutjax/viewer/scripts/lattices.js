@@ -33,7 +33,7 @@
       for (let i = 0; i < table.length; i++) {
         table[i] = low + (high - low) * (table[i] / TOP);
       }
-      return lutjax.interpolate.onAxes(table, size, axes, 'trilinear');
+      return lutjax.interpolate.onAxes(table, size, axes, 'tetrahedral');
     }
 
     return {

@@ -45,7 +45,8 @@
      */
     addTable(name, table, bytes) {
       this.add({
-        system: 'file', names: [name], bytes, lookBytes: null, blend: null,
+        system: 'file', names: [name], labels: [lutjax.labels.plain(name)], bytes,
+        lookBytes: null, blend: null,
         sizes: [lutjax.lattice.sizeOf(table)],
         lattice: (index, size) => lutjax.lattice.resample(table, size),
       });
@@ -59,6 +60,17 @@
      */
     find(name) {
       return this.looks.findIndex((look) => look.name === name);
+    }
+
+    /**
+     * Returns a name that no look has: this one, or with a number behind it.
+     * @param {string} name
+     * @return {string}
+     */
+    free(name) {
+      let free = name;
+      for (let i = 2; this.find(free) >= 0; i++) free = `${name} (${i})`;
+      return free;
     }
 
     /**
@@ -82,13 +94,17 @@
      * @return {Float32Array} not to be written to
      */
     table(number, size = SIZE) {
-      const key = `${number} ${size}`;
+      const {model, index} = this.looks[number];
+      return this.keep(`${number} ${size}`, () => model.lattice(index, size));
+    }
+
+    /** Returns the lattice of a key, made if it is not at hand. */
+    keep(key, make) {
       let table = this.kept.get(key);
       if (table) {
         this.kept.delete(key);
       } else {
-        const look = this.looks[number];
-        table = look.model.lattice(look.index, size);
+        table = make();
         this.keptBytes += table.byteLength;
       }
       this.kept.set(key, table);
@@ -107,10 +123,54 @@
      * @return {boolean}
      */
     holds(weights, size) {
-      const used = [...weights].filter(([, weight]) => weight > 0);
-      const alone = used.length === 1 ||
-          used.every(([number]) => !this.looks[number].model.blend);
-      return alone && used.every(([number]) => this.kept.has(`${number} ${size}`));
+      return this.parts(weights).every(({key}) => this.kept.has(`${key} ${size}`));
+    }
+
+    /**
+     * Returns what a mix is the sum of: mixes that a model makes, and lattices. A model
+     * mixes looks of one domain, range and curve; others are mixed as lattices.
+     * @param {Map<number, number>} weights of looks by their numbers, sum 1
+     * @return {Array<{key: string, weight: number, model: Object,
+     *     given: (number|number[])}>} `given` is the index of a look, or shares of all
+     */
+    parts(weights) {
+      const groups = new Map(), own = new Map();
+      for (const [number, weight] of weights) {
+        if (!(weight > 0)) continue;
+        const {model, index} = this.looks[number];
+        if (!own.has(model)) own.set(model, own.size);
+        const kind = model.blend ? lutjax.labels.kindOf(model.labels[index]) : number;
+        const group = `${own.get(model)} ${kind}`;
+        if (!groups.has(group)) groups.set(group, []);
+        groups.get(group).push([number, weight]);
+      }
+      return [...groups.values()].map((members) => {
+        const [[number]] = members, {model, index} = this.looks[number];
+        const total = groups.size === 1 ? 1 :
+          members.reduce((sum, [, weight]) => sum + weight, 0);
+        if (members.length === 1) {
+          return {key: `${number}`, weight: total, model, given: index};
+        }
+        const shares = model.names.map(() => 0);
+        for (const [one, weight] of members) {
+          shares[this.looks[one].index] = weight / total;
+        }
+        return {key: members.join(' '), weight: total, model, given: shares};
+      });
+    }
+
+    /**
+     * Returns whether `--blend` makes this mix: of models, over one domain.
+     * @param {Iterable<number>} numbers of looks
+     * @return {boolean}
+     */
+    blends(numbers) {
+      const kinds = new Set([...numbers].map((number) => {
+        const {model: {system, labels}, index} = this.looks[number];
+        const made = system !== 'file' && system !== 'lattices';
+        return made ? lutjax.labels.kindOf(labels[index]) : null;
+      }));
+      return kinds.size === 1 && !kinds.has(null);
     }
 
     /**
@@ -121,29 +181,27 @@
      * @return {Float32Array} not to be written to
      */
     mix(weights, size = SIZE) {
-      const used = [...weights].filter(([, weight]) => weight > 0);
-      const models = new Map();
-      for (const [number, weight] of used) {
-        const {model} = this.looks[number];
-        if (!models.has(model)) models.set(model, []);
-        models.get(model).push([number, weight]);
+      return lutjax.lattice.combine(this.parts(weights).map((part) => ({
+        weight: part.weight,
+        table: this.keep(`${part.key} ${size}`, () => lutjax.looks.made(part, size)),
+      })));
+    }
+
+    /**
+     * Returns what `mix` does, decoded beside the page, which stays alive meanwhile.
+     * @param {Map<number, number>} weights
+     * @param {number} size
+     * @return {Promise<Float32Array>}
+     */
+    async mixAside(weights, size) {
+      const made = [];
+      for (const {key, weight, model, given} of this.parts(weights)) {
+        const table = this.kept.get(`${key} ${size}`) || (model.content ?
+          await lutjax.background.decode(model.content, given, size) :
+          lutjax.looks.made({model, given}, size));
+        made.push({weight, table});
       }
-      const parts = [];
-      for (const [model, members] of models) {
-        if (members.length === 1 || !model.blend) {
-          for (const [number, weight] of members) {
-            parts.push({weight, table: this.table(number, size)});
-          }
-          continue;
-        }
-        const total = members.reduce((sum, [, weight]) => sum + weight, 0);
-        const shares = model.names.map(() => 0);
-        for (const [number, weight] of members) {
-          shares[this.looks[number].index] = weight / total;
-        }
-        parts.push({weight: total, table: model.blend(shares, size)});
-      }
-      return lutjax.lattice.combine(parts);
+      return lutjax.lattice.combine(made);
     }
 
     /**

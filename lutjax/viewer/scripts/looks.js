@@ -18,6 +18,7 @@
    * @typedef {Object} Model
    * @property {string} system
    * @property {string[]} names
+   * @property {Label[]} labels
    * @property {number} bytes Of the whole artefact, as it was before it was repacked.
    * @property {?number[]} lookBytes
    * @property {?number[]} sizes
@@ -78,8 +79,20 @@
 
     const several = labels.length > 1;
     return {
-      system, names, bytes, lookBytes, sizes, lattice, blend: several ? blend : null,
+      system, names, labels, bytes, lookBytes, sizes, lattice,
+      blend: several ? blend : null,
     };
+  }
+
+  /**
+   * Returns the lattice of what a model makes.
+   * @param {{model: Model, given: (number|number[])}} part the index of a look, or the
+   *     weights of all of the model
+   * @param {number} size
+   * @return {Float32Array}
+   */
+  function made({model: {lattice, blend}, given}, size) {
+    return Array.isArray(given) ? blend(given, size) : lattice(given, size);
   }
 
   /**
@@ -127,5 +140,5 @@
     }
   }
 
-  lutjax.looks = {check, checkFinite, clamp, mix, model};
+  lutjax.looks = {check, checkFinite, clamp, made, mix, model};
 })();

@@ -37,6 +37,15 @@
     canvas.width = width, canvas.height = height;
     // Pixels are read back for every thumbnail, and for the values under the cursor.
     const context = canvas.getContext('2d', {willReadFrequently: true});
+    // A canvas beyond what a browser can hold stays empty, without a word.
+    context.fillRect(width - 1, height - 1, 1, 1);
+    const [, , , painted] = context.getImageData(width - 1, height - 1, 1, 1).data;
+    if (!painted) {
+      bitmap.close();
+      throw new Error(
+          `${name}: found ${width} × ${height} pixels, more than this browser holds`);
+    }
+    context.clearRect(width - 1, height - 1, 1, 1);
     context.drawImage(bitmap, 0, 0);
     bitmap.close();
     return ofCanvas(canvas, name);

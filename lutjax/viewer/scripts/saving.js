@@ -8,12 +8,14 @@
   /**
    * Hands a file to the user.
    * @param {Blob} blob
-   * @param {string} name
+   * @param {string} stem any text
+   * @param {string} end of the name, such as `.cube`
    */
-  function save(blob, name) {
+  function save(blob, stem, end) {
     const link = document.createElement('a');
     link.href = URL.createObjectURL(blob);
-    link.download = name.replace(/[\\/:*?"<>|\p{C}]/gu, '_').slice(0, 180);
+    // A long name loses its tail, not what says the kind of file.
+    link.download = stem.replace(/[\\/:*?"<>|\p{C}]/gu, '_').slice(0, 170) + end;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
@@ -23,12 +25,17 @@
    * @param {Float32Array} table
    * @param {string} title
    * @param {number} strength
-   * @return {Blob}
+   * @return {Promise<Blob>}
    */
-  function cube(table, title, strength) {
+  async function cube(table, title, strength) {
     const shown = lutjax.lattice.weaken(table, strength);
     const notes = strength === 1 ? [] : [`strength ${strength}`];
-    return new Blob([lutjax.cube.render(shown, title, notes)], {type: 'text/plain'});
+    const pieces = [];
+    for (const piece of lutjax.cube.pieces(shown, title, notes)) {
+      pieces.push(piece);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    return new Blob(pieces, {type: 'text/plain'});
   }
 
   /**

@@ -16,6 +16,9 @@
   /** How far a channel may pass an end by rounding, and the colour of what is past. */
   const SLACK = 0.001, OUTSIDE = [255, 64, 255];
 
+  /** How a picture may be stored: by columns, right to left, bottom to top. */
+  const WAYS = [0, 1, 2, 3, 4, 5, 6, 7].map((way) => [way & 4, way & 2, way & 1]);
+
   const times = (matrix, r, g, b, row) =>
     matrix[row] * r + matrix[row + 1] * g + matrix[row + 2] * b;
 
@@ -39,21 +42,51 @@
   async function find(blob, name) {
     const found = await lutjax.gamut.read(new Uint8Array(await blob.arrayBuffer()));
     if (!found) return null;
-    // The pixels as they are stored, whatever profile is beside them.
+    // The values as they are stored, whatever profile is beside them.
     const bitmap = await createImageBitmap(
-        blob, {colorSpaceConversion: 'none', imageOrientation: 'none'});
+        blob, {colorSpaceConversion: 'none', imageOrientation: 'from-image'});
     const {width, height} = bitmap;
     const context = contextOf(width, height, 'srgb');
     context.drawImage(bitmap, 0, 0);
     bitmap.close();
     const pixels = context.getImageData(0, 0, width, height);
-    const problem = found.problem(pixels.data, width, height);
-    if (problem) throw new Error(`${name}: ${problem}`);
-    const colours = found.recover(pixels.data);
+    const colours = recovered(found, pixels);
+    if (colours.problem) throw new Error(`${name}: ${colours.problem}`);
     return {
       bytes: found.bytes, ...layersOf(colours, width, height),
       at: (x, y) => [...colours.subarray(3 * (y * width + x), 3 * (y * width + x) + 3)],
     };
+  }
+
+  /**
+   * Returns the colours of a picture, or why there are none. Browsers turn a picture
+   * upright, some of them always; the check of its pixels says how it is stored.
+   */
+  function recovered(found, {data, width, height}) {
+    let problem = null;
+    for (const [swapped, acrossFlipped, downFlipped] of WAYS) {
+      const wide = swapped ? height : width, high = swapped ? width : height;
+      const places = new Uint32Array(width * height);
+      const stored = new Uint8ClampedArray(data.length);
+      for (let at = 0; at < places.length; at++) {
+        const x = at % width, y = (at - x) / width;
+        const across = swapped ? y : x, down = swapped ? x : y;
+        const column = acrossFlipped ? wide - 1 - across : across;
+        const row = downFlipped ? high - 1 - down : down;
+        places[at] = row * wide + column;
+        for (let c = 0; c < 4; c++) stored[4 * places[at] + c] = data[4 * at + c];
+      }
+      const other = found.problem(stored, wide, high);
+      problem ??= other;
+      if (other) continue;
+      const colours = found.recover(stored);
+      const upright = new Float32Array(colours.length);
+      for (let at = 0; at < places.length; at++) {
+        for (let c = 0; c < 3; c++) upright[3 * at + c] = colours[3 * places[at] + c];
+      }
+      return upright;
+    }
+    return {problem};
   }
 
   function contextOf(width, height, colorSpace) {

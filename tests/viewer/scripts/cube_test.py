@@ -26,6 +26,7 @@ _REFUSED = {
   f'LUT_3D_SIZE 2\n{_ROWS}\n0 0 0\n': 'found 9 rows, expected 8',
   'LUT_3D_SIZE 2\n0 0\n': "line 2: found '0 0', expected three numbers",
   'LUT_3D_SIZE 2\n0 0 nan\n': "line 2: found '0 0 nan', expected three numbers",
+  'LUT_3D_SIZE 2\n0 0 1e39\n': "line 2: found '0 0 1e39', expected finite",
   'LUT_3D_SIZE 2\n0 0 0x1\n': "line 2: found '0 0 0x1', expected three numbers",
   'SOMETHING 2\n': 'line 1: found SOMETHING, expected a keyword',
   f'{_ROWS}\nLUT_3D_SIZE 2\n': 'line 9: found LUT_3D_SIZE after the rows',
@@ -58,6 +59,13 @@ class CubeTest(showing.TestCase):
           np.reshape(found[0], rgb.shape), np.asarray(want), atol=2e-6
         )
         self.assertEqual(found[2], name != 'lattice')
+
+  def test_ends_at_the_mark_of_old_systems(self):
+    text = cube.render(lattice.from_table(_LOOK)) + b'\x1a\n\x1a'
+    found = self.evaluate(
+      'return [...lutjax.cube.parse(args[0], "").table];', text.decode()
+    )
+    np.testing.assert_array_equal(np.ravel(_LOOK), np.float32(found))
 
   def test_refuses_in_one_line(self):
     for content, message in _REFUSED.items():
