@@ -13,6 +13,7 @@ import math
 import os
 import pathlib
 import shutil
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ from lutjax.fit import hosts
 
 RECORD = 'run.json'
 METRICS = 'metrics.jsonl'
+# Of the process that holds the lock; the lock ends with its process, however it ends.
+OWNER = 'owner.json'
 _OTHERS = 'metrics-*.jsonl'
 # Of checkpoints that are not whole.
 _ORBAX_SUFFIX = '.orbax-checkpoint-tmp'
@@ -102,8 +105,7 @@ class Run:
         file.flush()
         os.fsync(file.fileno())
     except OSError as error:
-      reason = error.strerror or error
-      raise errors.InputError(f'{path}: cannot be written: {reason}') from error
+      raise files.unwritable(path, error) from error
 
   def commit(self, name: str, artefact: bytes, record: Mapping[str, Any]) -> None:
     """Writes the artefact of a model, then the line that makes it count.
@@ -121,6 +123,7 @@ class Run:
   def close(self) -> None:
     """Lets other processes write to the folder."""
     if self._lock is not None:
+      (self.folder / OWNER).unlink(missing_ok=True)
       os.close(self._lock)
 
 
@@ -203,9 +206,13 @@ def _open(
   except OSError as error:
     os.close(lock)
     raise errors.InputError(
-      f'--out={folder}: another process is writing there'
+      f'--out={folder}: another process is writing there: {_owner_of(folder)}'
     ) from error
   try:
+    # Whoever held the lock has ended: what stands there is stale.
+    files.write_text(
+      folder / OWNER, json.dumps({'pid': os.getpid(), 'host': socket.gethostname()})
+    )
     _admit(folder, record, resume=resume, overwrite=overwrite)
     for path in _metrics_of(folder):
       _drop_partial_line(path, say)
@@ -214,6 +221,15 @@ def _open(
   except BaseException:
     os.close(lock)
     raise
+
+
+def _owner_of(folder: pathlib.Path) -> str:
+  """Returns who holds the lock of a folder, as far as is known."""
+  try:
+    owner = json.loads((folder / OWNER).read_bytes())
+    return f'process {owner["pid"]} on {owner["host"]}'
+  except (OSError, ValueError, TypeError, KeyError):
+    return 'it has not said yet which'
 
 
 def read_record(folder: str | os.PathLike) -> dict[str, Any]:
@@ -349,4 +365,5 @@ def _drop_partial_line(path: pathlib.Path, say: Callable[[str], None]) -> None:
   whole = content[: content.rfind(b'\n') + 1]
   if whole != content:
     say(f'{path}: the last line was cut short and is dropped')
-    files.write_bytes(path, whole)
+    # In place: on a disk that was full there may be no room for a copy.
+    os.truncate(path, len(whole))

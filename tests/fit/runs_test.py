@@ -3,6 +3,7 @@ import errno
 import json
 import os
 import pathlib
+import socket
 from unittest import mock
 
 import numpy as np
@@ -98,10 +99,18 @@ class RunsTest(absltest.TestCase):
     self.assertTrue(np.isnan(runs.points(segments, 'other')).any())
 
   def test_a_second_writer_is_refused(self):
+    stale = self.folder / runs.OWNER
+    self.folder.mkdir()
+    stale.write_text('{"pid": 1, "host": "elsewhere"}')
     run = self.open()
-    with self.assertRaisesRegex(errors.InputError, 'another process is writing'):
+    owner = f'writing there: process {os.getpid()} on {socket.gethostname()}$'
+    with self.assertRaisesRegex(errors.InputError, owner):
+      self.open()
+    stale.write_text('half')
+    with self.assertRaisesRegex(errors.InputError, 'writing there: it has not said'):
       self.open()
     run.close()
+    self.assertFalse(stale.exists())
     self.open().close()
 
   def test_a_damaged_record_gets_one_line(self):
