@@ -50,6 +50,9 @@ def run(main: Callable[[], Sequence[str]]) -> None:
       sys.stdout.flush()
     except errors.InputError as error:
       _exit(_fail(2, [str(error)]))
+    except errors.Stopped as error:
+      line = f'terminated; {error}; the same command goes on from there'
+      _exit(_fail(128 + signal.SIGTERM, [line]))
     except BrokenPipeError:
       # Whoever read the output has seen enough, as `head` does.
       os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,6 +5,7 @@ import functools
 import math
 import os
 import pathlib
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -31,7 +32,9 @@ def fit(
   *,
   resume: bool = True,
   overwrite: bool = False,
+  fallback: bool = False,
   group_size: int = 0,
+  stopping: threading.Event | None = None,
   say: Say = print,
 ) -> Sequence[str]:
   """Runs an experiment in a run folder, or resumes it.
@@ -45,7 +48,9 @@ def fit(
     out: The run folder.
     resume: Whether a run that is there may be continued.
     overwrite: Whether a run that is there is removed first.
+    fallback: Whether a checkpoint that cannot be read gives way to the one before.
     group_size: Models vmapped together on a device; 0 picks by backend.
+    stopping: Set, from any thread, once the run shall save and end.
     say: Told what a user should know.
 
   Returns:
@@ -53,6 +58,7 @@ def fit(
 
   Raises:
     InputError: when nothing can be done at all.
+    Stopped: once `stopping` was set and what was at hand is saved.
   """
   began = time.perf_counter()
   task = systems.task_of(experiment.task)
@@ -63,7 +69,9 @@ def fit(
       out,
       resume=resume,
       overwrite=overwrite,
+      fallback=fallback,
       group_size=group_size,
+      stopping=stopping,
       say=say,
     )
   if task.gather is None or task.report is None:
@@ -84,6 +92,8 @@ def fit(
     single=gathered.single,
     resume=resume,
     overwrite=overwrite,
+    fallback=fallback,
+    stopping=stopping,
     say=say,
   )
   try:
@@ -239,6 +249,8 @@ def _fit_pending(
         seed=experiment.seed,
         shapes=shapes,
         folder=run.folder / 'checkpoints',
+        fallback=run.fallback,
+        stopping=run.stopping,
         on_segment=on_segment,
         say=say,
       )

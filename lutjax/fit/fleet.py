@@ -9,6 +9,7 @@ models.
 import hashlib
 import math
 import pathlib
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import errors
 from lutjax.fit import checkpoint, hosts, loop, mesh
 from lutjax.types import PyTree, System, Variables
 
@@ -270,6 +272,8 @@ def fit_block(
   shapes: PyTree,
   folder: pathlib.Path,
   on_segment: Callable[[Segment], None],
+  fallback: bool = False,
+  stopping: threading.Event | None = None,
   say: Callable[[str], None],
 ) -> Iterator[Fitted]:
   """Fits one block: an idempotent call with named outputs.
@@ -287,16 +291,24 @@ def fit_block(
       alone, since one large look among thousands would fill the memory.
     folder: Where checkpoints are kept.
     on_segment: Told after each segment.
+    fallback: Whether a checkpoint that cannot be read gives way to the one before.
+    stopping: Set, from any thread, once the fit shall save and end.
     say: Told what a user should know.
 
   Yields:
     The fitted models, in the order of the jobs.
+
+  Raises:
+    Stopped: once `stopping` was set and the segment at hand is saved.
+    InputError: when a checkpoint cannot be read or written.
   """
   filled = [*block, *[block[-1]] * (size - len(block))]
 
   place = programs.place
   # Process 0 has committed what came before.
   hosts.meet()
+  if _asked(stopping):
+    raise errors.Stopped('what was finished is kept')
   keys = place(jnp.stack([model_key(seed, job.name) for job in filled]))
 
   def stack(shape: np.ndarray, *leaves: np.ndarray) -> np.ndarray:
@@ -309,7 +321,7 @@ def fit_block(
   seconds = 0.0
   with checkpoint.manager(folder / _block_name(block)) as saved:
     state, done = programs.init(keys), 0
-    restored = checkpoint.restore(saved, state, say)
+    restored = checkpoint.restore(saved, state, say, fallback=fallback)
     if restored is not None:
       # On other devices other repeats filled the block.
       rows = np.minimum(np.arange(size), len(block) - 1)
@@ -330,15 +342,23 @@ def fit_block(
       pictures = programs.draw(state, data)
       on_segment(Segment(done, steps, losses, took, figures, pictures))
       late = time.monotonic() - last_save >= config.checkpoint_seconds
-      if done == config.steps or hosts.first_says(late):
+      asked = done < config.steps and _asked(stopping)
+      if asked or done == config.steps or hosts.first_says(late):
         checkpoint.save(saved, state)
         last_save = time.monotonic()
+      if asked:
+        raise errors.Stopped(f'step {done} of {config.steps} is saved')
   variables, losses = hosts.whole((state.variables, state.loss))
   for i, job in enumerate(block):
     model = jax.tree.map(lambda leaf: leaf[i], variables)  # noqa: B023
     numbers = [losses[i], *jax.tree.leaves(model)]
     finite = all(np.isfinite(leaf).all() for leaf in numbers)
     yield Fitted(job, model, float(losses[i]), seconds / len(block), finite)
+
+
+def _asked(stopping: threading.Event | None) -> bool:
+  """Returns whether any process was asked to save and end."""
+  return not hosts.all_say(stopping is None or not stopping.is_set())
 
 
 def _of_one(one: Callable[..., PyTree]) -> Callable[..., PyTree]:

@@ -14,20 +14,19 @@ import os
 import pathlib
 import shutil
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lutjax import config as config_lib
 from lutjax import errors, files
-from lutjax.fit import hosts
+from lutjax.fit import checkpoint, hosts
 
 RECORD = 'run.json'
 METRICS = 'metrics.jsonl'
 # Of the process that holds the lock; the lock ends with its process, however it ends.
 OWNER = 'owner.json'
 _OTHERS = 'metrics-*.jsonl'
-# Of checkpoints that are not whole.
-_ORBAX_SUFFIX = '.orbax-checkpoint-tmp'
 _OWNED = (METRICS, 'model.lutjax', 'report.html', 'manifest.json')
 _OWNED_FOLDERS = ('checkpoints', 'models', 'report', 'images', 'progress')
 
@@ -61,12 +60,21 @@ class Run:
   Attributes:
     folder: Absolute path.
     done: The record of each finished model, by name.
+    fallback: Whether a checkpoint may be taken that is not the newest.
+    stopping: Set once the run shall save and end; tasks ask between items.
   """
 
   def __init__(
-    self, folder: pathlib.Path, lock: int | None, artefact_name: Callable[[str], str]
+    self,
+    folder: pathlib.Path,
+    lock: int | None,
+    artefact_name: Callable[[str], str],
+    fallback: bool = False,
+    stopping: threading.Event | None = None,
   ):
     self.folder = folder
+    self.fallback = fallback
+    self.stopping = threading.Event() if stopping is None else stopping
     self.done = Records()
     self._lock = lock
     self._artefact_name = artefact_name
@@ -123,8 +131,7 @@ class Run:
   def close(self) -> None:
     """Lets other processes write to the folder."""
     if self._lock is not None:
-      (self.folder / OWNER).unlink(missing_ok=True)
-      os.close(self._lock)
+      _release(self.folder, self._lock)
 
 
 def open_run(
@@ -135,6 +142,8 @@ def open_run(
   single: bool = False,
   resume: bool,
   overwrite: bool,
+  fallback: bool = False,
+  stopping: threading.Event | None = None,
   artefact_name: Callable[[str], str] | None = None,
   say: Callable[[str], None] = print,
 ) -> Run:
@@ -150,6 +159,8 @@ def open_run(
     resume: Whether a run that is there may be continued.
     overwrite: Whether a run that is there is removed first. Only what a run
       writes is removed.
+    fallback: Whether a checkpoint that cannot be read gives way to the one before.
+    stopping: Set, from any thread, once the run shall save and end.
     artefact_name: Path inside the folder of the artefact of a name, for tasks
       whose artefacts are not `models/NAME.lutjax`.
     say: Told of a damaged last line.
@@ -176,12 +187,12 @@ def open_run(
 
   lock = hosts.by_first(opened, f'--out={folder}')
   try:
-    run = Run(folder, lock, artefact_name)
+    run = Run(folder, lock, artefact_name, fallback, stopping)
     hosts.agree(f'--out={folder}', [(folder / RECORD).exists(), *sorted(run.done)])
     return run
   except BaseException:
     if lock is not None:
-      os.close(lock)
+      _release(folder, lock)
     raise
 
 
@@ -219,8 +230,13 @@ def _open(
     _sweep(folder)
     return lock
   except BaseException:
-    os.close(lock)
+    _release(folder, lock)
     raise
+
+
+def _release(folder: pathlib.Path, lock: int) -> None:
+  (folder / OWNER).unlink(missing_ok=True)
+  os.close(lock)
 
 
 def _owner_of(folder: pathlib.Path) -> str:
@@ -350,7 +366,7 @@ def _own_name(name: str) -> str:
 
 def _sweep(folder: pathlib.Path) -> None:
   """Removes what a killed process left half written."""
-  for path in (folder / 'checkpoints').rglob(f'*{_ORBAX_SUFFIX}'):
+  for path in (folder / 'checkpoints').rglob(f'*{checkpoint.UNFINISHED}'):
     shutil.rmtree(path, ignore_errors=True)
   for owned in (folder, *(folder / name for name in _OWNED_FOLDERS)):
     search = (

@@ -170,6 +170,9 @@ class Fleet:
     in_work = 0
     with concurrent.futures.ThreadPoolExecutor(task.workers) as readers:
       while waiting or ahead:
+        if self._run.stopping.is_set():
+          # Those that are read or being read are finished.
+          waiting.clear()
         while waiting and (
           not ahead
           or (

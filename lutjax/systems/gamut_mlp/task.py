@@ -9,6 +9,7 @@ they meet in the end.
 import dataclasses
 import os
 import pathlib
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -68,7 +69,9 @@ def run(
   *,
   resume: bool = True,
   overwrite: bool = False,
+  fallback: bool = False,
   group_size: int = 0,
+  stopping: threading.Event | None = None,
   say: Callable[[str], None] = print,
 ) -> Sequence[str]:
   """Embeds payloads into sRGB versions of images; see `commands.fit.fit`.
@@ -83,7 +86,10 @@ def run(
     out: Run folder.
     resume: Whether a run in `out` is continued.
     overwrite: Whether a run in `out` is removed first.
+    fallback: Not used: images have no checkpoints.
     group_size: Images that a device fits at once; 0 for the default.
+    stopping: Set, from any thread, once images at hand shall be finished, and no more
+      begun.
     say: Told about progress.
 
   Returns:
@@ -91,7 +97,9 @@ def run(
 
   Raises:
     InputError: when nothing can be done at all.
+    Stopped: once `stopping` was set and what was at hand is saved.
   """
+  del fallback
   began = time.perf_counter()
   task = experiment.task
   if not sources.images:
@@ -104,6 +112,7 @@ def run(
     inputs={},
     resume=resume,
     overwrite=overwrite,
+    stopping=stopping,
     artefact_name=lambda name: f'images/{name}{suffix}',
     say=say,
   )
@@ -123,6 +132,9 @@ def run(
       )
       problems += fleet.run(pending)
     problems = [*unlisted, *hosts.collect(problems)]
+    if not hosts.all_say(not opened.stopping.is_set()):
+      opened.refresh()
+      raise errors.Stopped(f'{len(opened.done)} of {len(jobs)} images are done')
     if not hosts.is_first():
       return []
     opened.refresh()
@@ -177,6 +189,7 @@ TASK = Task(
   config=Config,
   sources=('images',),
   scored=('images',),
+  idle_flags=('fallback',),
   run=run,
   evaluate=evaluate,
   render=render,
