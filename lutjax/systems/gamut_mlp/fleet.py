@@ -88,6 +88,7 @@ class Fleet:
     """Works on all jobs; returns a line for each that failed."""
     began = time.perf_counter()
     failed: list[str] = []
+    done = 0
     task = self._settings.task
     writing: collections.deque[concurrent.futures.Future] = collections.deque()
     with (
@@ -96,19 +97,21 @@ class Fleet:
     ):
 
       def settle(most: int) -> None:
+        nonlocal done
         while len(writing) > most:
           problem = writing.popleft().result()
           bar.update()
           if problem:
             failed.append(problem)
             self._log_failure(problem)
+          else:
+            done += 1
 
       for loaded, weight in self._fitted(jobs, failed, bar):
         writing.append(writers.submit(self._finish, loaded, weight))
         settle(2 * task.workers if loaded.job.size_bytes < 1 << 25 else 0)
       settle(0)
     seconds = time.perf_counter() - began
-    done = len(jobs) - len(failed)
     made = self._programs
     self._say(
       f'{done} images in {seconds:.1f} s: {done / seconds:.2f} images/s; '
@@ -241,6 +244,9 @@ class Fleet:
       }
       with self._lock:
         self._run.commit(job.name, content, {**record, 'source': source})
+    except errors.DiskFullError:
+      # The images after this one would not fit either.
+      raise
     except errors.InputError as error:
       return str(error)
     return ''
