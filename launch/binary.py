@@ -1,6 +1,7 @@
 """What the launchers share: start-up, parsing of flags, exit codes."""
 
 import ctypes
+import io
 import os
 import pathlib
 import signal
@@ -44,6 +45,9 @@ def run(main: Callable[[], Sequence[str]]) -> None:
           f'found {argv[1:]} beside the flags; lists are separated by commas, and '
           'globs are quoted'
         )
+      if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files need not be text.
+        sys.stdout.reconfigure(errors='backslashreplace')
       _share_heaps()
       start_jax()
       failures = main()

@@ -100,7 +100,9 @@ def save(opened: 'ocp.CheckpointManager', state: _State) -> None:
     code = re.search(r"os_error_code='(\d+)'", str(error))
     if code is None and not isinstance(error, OSError):
       raise
-    failure = error if code is None else OSError(int(code[1]), os.strerror(int(code[1])))
+    failure = (
+      error if code is None else OSError(int(code[1]), os.strerror(int(code[1])))
+    )
     where = f'{opened.directory}: checkpoint {step}'
     raise files.unwritable(where, failure) from error  # type: ignore[arg-type]
 

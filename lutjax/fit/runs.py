@@ -51,7 +51,7 @@ class Records(Mapping[str, dict[str, Any]]):
 
   def add(self, record: Mapping[str, Any]) -> None:
     """Takes a record under its `name`, in the place of an earlier one."""
-    self._lines[record['name']] = json.dumps(record, ensure_ascii=False).encode()
+    self._lines[record['name']] = _encoded(record)
 
 
 class Run:
@@ -105,11 +105,11 @@ class Run:
     Raises:
       InputError: if it cannot be written, for instance because the disk is full.
     """
-    line = json.dumps({'event': event, **fields}, ensure_ascii=False)
+    line = _encoded({'event': event, **fields})
     path = self._metrics
     try:
-      with open(path, 'a', encoding='utf-8') as file:
-        file.write(line + '\n')
+      with open(path, 'ab') as file:
+        file.write(line + b'\n')
         file.flush()
         os.fsync(file.fileno())
     except OSError as error:
@@ -309,6 +309,14 @@ def points(
   return [(step, math.nan if value is None else value) for step, value in values]
 
 
+def _encoded(record: Mapping[str, Any], indent: int | None = None) -> bytes:
+  """Returns JSON, plain but where names of files are not UTF-8."""
+  try:
+    return json.dumps(record, indent=indent, ensure_ascii=False).encode()
+  except UnicodeEncodeError:
+    return json.dumps(record, indent=indent).encode()
+
+
 def _metrics_of(folder: pathlib.Path) -> list[pathlib.Path]:
   own = folder / METRICS
   return [own] * own.is_file() + sorted(folder.glob(_OTHERS))
@@ -352,7 +360,7 @@ def _admit(
         '--overwrite starts anew'
       )
     return
-  files.write_text(path, json.dumps(record, indent=1, ensure_ascii=False) + '\n')
+  files.write_bytes(path, _encoded(record, indent=1) + b'\n')
 
 
 def _single_name(name: str) -> str:

@@ -131,9 +131,9 @@ class StoppingTest(parameterized.TestCase):
 
   def test_a_fit_saves_first_and_goes_on_from_there(self):
     run = self.folder / 'run'
-    sets = ('widths=8', 'activations=relu', 'segment_steps=50', 'pictures=none')
+    sets = ('widths=8', 'activations=relu', 'segment_steps=20', 'pictures=none')
     # Checkpoints are 15 s apart: the one found is that of the signal.
-    sets = ('steps=3000', 'nodes=5', *sets)
+    sets = ('steps=1000', 'nodes=5', *sets)
     process = self.start(
       *('-m', 'launch.fit', '--config=nilut', f'--luts={self.lut}', f'--out={run}'),
       *(f'--set={assignment}' for assignment in sets),
@@ -143,11 +143,11 @@ class StoppingTest(parameterized.TestCase):
     process.send_signal(signal.SIGTERM)
     _, stderr = process.communicate(timeout=60)
     step = _steps(metrics)[-1]
-    self.assertBetween(step, 50, 2950)
+    self.assertBetween(step, 20, 980)
     self.assertEqual(process.returncode, 143)
     self.assertTrue(
       stderr.endswith(
-        f'lutjax: terminated; step {step} of 3000 is saved; the same command goes on '
+        f'lutjax: terminated; step {step} of 1000 is saved; the same command goes on '
         'from there\n'
       ),
       stderr,
@@ -160,7 +160,7 @@ class StoppingTest(parameterized.TestCase):
     for out in (run, self.folder / 'whole'):
       problems, _ = in_process.run('fit', out=out, **given)
       self.assertEmpty(problems)
-    self.assertEqual(_steps(metrics)[before], step + 50)
+    self.assertEqual(_steps(metrics)[before], step + 20)
     got, want = (path / 'model.lutjax' for path in (run, self.folder / 'whole'))
     self.assertEqual(got.read_bytes(), want.read_bytes())
 

@@ -209,7 +209,11 @@ def _jobs(
         f'{path}: {jobs[name].path} gives the same output, {name}{suffix}'
       )
       continue
-    stat = path.stat()
+    try:
+      stat = path.stat()
+    except OSError as error:
+      problems.append(f'{path}: {error.strerror or error}')
+      continue
     jobs[name] = gamut_fleet.Job(name, path, stat.st_size, stat.st_mtime_ns)
   return list(jobs.values()), problems
 
