@@ -285,7 +285,7 @@ def _block_size(run: runs.Run, jobs: int, programs: fleet.Programs) -> int:
 
   Their checkpoints then serve on any number of devices.
   """
-  begun = [e['size'] for e in runs.read_events(run.folder) if e['event'] == 'blocks']
+  begun = [e['size'] for e in runs.read_events(run.folder, 'blocks')]
   if begun:
     return begun[0]
   size = fleet.block_size(jobs, programs.mesh, programs.group_size)

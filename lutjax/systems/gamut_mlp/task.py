@@ -222,6 +222,10 @@ def _changed(jobs: Sequence[gamut_fleet.Job], opened: runs.Run) -> list[str]:
   """Returns a line for each source that has changed since it was fitted."""
   lines = []
   for job in jobs:
+    stat = {'bytes': job.size_bytes, 'modified': job.modified}
+    # Most have not changed, and need not be parsed to see that.
+    if job.name in opened.done and opened.done.mention(job.name, stat):
+      continue
     record: dict[str, Any] = opened.done.get(job.name, {}).get('source', {})
     same = record.get('bytes') == job.size_bytes
     if not record or (same and record.get('modified') == job.modified):
