@@ -26,7 +26,7 @@ class ArtefactError(InputError):
 
 
 class DiskFullError(InputError):
-  """A file that cannot be written for want of room: what follows would not fit either."""
+  """A file that cannot be written for want of room, nor what comes after it."""
 
 
 class Stopped(Exception):  # noqa: N818

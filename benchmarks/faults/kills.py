@@ -155,7 +155,7 @@ def _check(run: pathlib.Path, want: dict[str, bytes]) -> int:
   events = [json.loads(line) for line in lines]
   names = [event['name'] for event in events if event['event'] == 'model']
   twice = sorted({name for name in names if names.count(name) > 1})
-  left = [path for path in run.rglob('*-tmp*')]
+  left = list(run.rglob('*-tmp*'))
   for what, found in (('lost', lost), ('twice', twice), ('left', left)):
     if found:
       print(f'{run.name}: {what}: {found}')

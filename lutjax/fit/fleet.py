@@ -173,10 +173,27 @@ class Programs:
     """Puts stacked leaves `[M, ...]` where the programs want them."""
     return mesh.place(stacked, self.mesh, whole=self.split)
 
+  def shrink(
+    self, error: jax.errors.JaxRuntimeError, say: Callable[[str], None]
+  ) -> None:
+    """Halves the groups, where a device has too little memory for them.
+
+    Args:
+      error: What a program raised; raised again if it is about other things.
+      say: Told of it.
+
+    Raises:
+      InputError: one line, where groups cannot be smaller, and where there are other
+        processes: those may have had enough.
+    """
+    if hosts.joined():
+      mesh.smaller_group(1, error, say)
+    self.group_size = mesh.smaller_group(self.group_size, error, say)
+
   def _call(
     self, name: Any, one: Callable[..., PyTree], args: tuple, *, donate: bool
   ) -> PyTree:
-    made = (name, jax.tree.leaves(args)[0].shape[0])
+    made = (name, self.group_size, jax.tree.leaves(args)[0].shape[0])
     if made not in self._compiled:
       began = time.perf_counter()
       donated = (0,) if donate else ()
@@ -302,8 +319,44 @@ def fit_block(
     Stopped: once `stopping` was set and the segment at hand is saved.
     InputError: when a checkpoint cannot be read or written.
   """
-  filled = [*block, *[block[-1]] * (size - len(block))]
+  seconds = 0.0
+  state = None
 
+  def on_steps(segment: Segment) -> None:
+    nonlocal seconds
+    seconds += segment.seconds
+    on_segment(segment)
+
+  options = {'fallback': fallback, 'stopping': stopping, 'say': say}
+  while state is None:
+    try:
+      state = _train(programs, block, size, seed, shapes, folder, on_steps, **options)
+    except jax.errors.JaxRuntimeError as error:
+      # What was donated is gone: it goes on from the last checkpoint.
+      programs.shrink(error, say)
+  variables, losses = hosts.whole((state.variables, state.loss))
+  for i, job in enumerate(block):
+    model = jax.tree.map(lambda leaf: leaf[i], variables)  # noqa: B023
+    numbers = [losses[i], *jax.tree.leaves(model)]
+    finite = all(np.isfinite(leaf).all() for leaf in numbers)
+    yield Fitted(job, model, float(losses[i]), seconds / len(block), finite)
+
+
+def _train(
+  programs: Programs,
+  block: Sequence[Job],
+  size: int,
+  seed: int,
+  shapes: PyTree,
+  folder: pathlib.Path,
+  on_segment: Callable[[Segment], None],
+  *,
+  fallback: bool,
+  stopping: threading.Event | None,
+  say: Callable[[str], None],
+) -> loop.State:
+  """Goes on from the newest checkpoint to the last step; see `fit_block`."""
+  filled = [*block, *[block[-1]] * (size - len(block))]
   place = programs.place
   # Process 0 has committed what came before.
   hosts.meet()
@@ -318,7 +371,6 @@ def fit_block(
 
   data = place(jax.tree.map(stack, shapes, *[job.data for job in filled]))
   config = programs.config
-  seconds = 0.0
   with checkpoint.manager(folder / _block_name(block)) as saved:
     state, done = programs.init(keys), 0
     restored = checkpoint.restore(saved, state, say, fallback=fallback)
@@ -335,7 +387,6 @@ def fit_block(
       state, mean_losses = programs.advance(state, data, steps)
       losses = hosts.whole(mean_losses)[: len(block)]
       took = time.perf_counter() - began - (programs.compile_seconds - compiling)
-      seconds += took
       done += steps
       measured = programs.measure(state, data)
       figures = {name: values[: len(block)] for name, values in measured.items()}
@@ -348,12 +399,7 @@ def fit_block(
         last_save = time.monotonic()
       if asked:
         raise errors.Stopped(f'step {done} of {config.steps} is saved')
-  variables, losses = hosts.whole((state.variables, state.loss))
-  for i, job in enumerate(block):
-    model = jax.tree.map(lambda leaf: leaf[i], variables)  # noqa: B023
-    numbers = [losses[i], *jax.tree.leaves(model)]
-    finite = all(np.isfinite(leaf).all() for leaf in numbers)
-    yield Fitted(job, model, float(losses[i]), seconds / len(block), finite)
+  return state
 
 
 def _asked(stopping: threading.Event | None) -> bool:

@@ -1,4 +1,4 @@
-"""What machines do to fits: full disks, clocks that are set back, files that are odd."""
+"""What machines do to fits: full disks, clocks set back, files that are odd."""
 
 import contextlib
 import json
@@ -11,6 +11,7 @@ import time
 import zlib
 from unittest import mock
 
+import jax
 import numpy as np
 from absl.testing import absltest
 
@@ -19,6 +20,7 @@ from lutjax import errors
 from lutjax.data import images
 from lutjax.fit import runs as runs_lib
 from lutjax.lut import cube, lattice
+from lutjax.systems.gamut_mlp import programs
 from tests.launch import in_process
 
 _NILUT = (
@@ -138,10 +140,11 @@ class GamutTest(absltest.TestCase):
     os.rename(self.folder / 'one.png', path)
     os.chmod(path, 0o444)
 
-  def fit(self, name='run'):
+  def fit(self, name='run', **given):
     return in_process.run(
       'fit',
       config='gamut_mlp', images=self.source, out=self.folder / name, set=list(_GAMUT),
+      **given,
     )  # fmt: skip
 
   def test_odd_names_and_broken_images_in_the_middle(self):
@@ -171,6 +174,22 @@ class GamutTest(absltest.TestCase):
     self.assertLen(_events(self.folder / 'run', 'model'), 5)
     for path, content in before.items():
       self.assertEqual(path.read_bytes(), content)
+
+  def test_a_device_out_of_memory_goes_on_with_smaller_groups(self):
+    for i in range(3):
+      self.write(b'%d.png' % i, i)
+    solve = programs.Programs.solve
+
+    def cramped(self, config, in_gamut, samples, devices, group_size):
+      if group_size > 1:
+        raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Out of memory')
+      return solve(self, config, in_gamut, samples, devices, group_size)
+
+    with mock.patch.object(programs.Programs, 'solve', cramped):
+      problems, printed = self.fit(group_size=3)
+    self.assertEmpty(problems)
+    self.assertIn('memory for 3 models at a time: going on with 1', printed)
+    self.assertLen(_events(self.folder / 'run', 'model'), 3)
 
   def test_stopped_or_out_of_room_it_keeps_what_is_whole_and_goes_on(self):
     for i in range(12):

@@ -15,7 +15,7 @@ from lutjax import errors, experiment, files, progress
 from lutjax.codec import carriers
 from lutjax.codec import payload as payload_lib
 from lutjax.data import images
-from lutjax.fit import runs
+from lutjax.fit import mesh, runs
 from lutjax.systems.gamut_mlp import (
   codecs,
   decoding,
@@ -129,7 +129,6 @@ class Fleet:
     self, jobs: Sequence[Job], failed: list[str], bar: progress.Bar
   ) -> Iterator[tuple[_Loaded, np.ndarray | None]]:
     """Yields images with their ridge solutions, fitted in groups of one shape."""
-    full = self._devices.size * self._group_size
     buckets: dict[int, list[_Loaded]] = collections.defaultdict(list)
     for loaded in self._loaded(jobs, failed, bar):
       empty = not loaded.prepared.index.size
@@ -138,7 +137,8 @@ class Fleet:
         continue
       bucket = buckets[len(loaded.prepared.samples[0])]
       bucket.append(loaded)
-      if len(bucket) == full or loaded.job.size_bytes >= 1 << 25:
+      full = self._devices.size * self._group_size
+      if len(bucket) >= full or loaded.job.size_bytes >= 1 << 25:
         yield from self._solve(bucket)
         bucket.clear()
     for bucket in buckets.values():
@@ -148,19 +148,25 @@ class Fleet:
   def _solve(
     self, bucket: list[_Loaded]
   ) -> Iterator[tuple[_Loaded, np.ndarray | None]]:
-    samples = [loaded.prepared.samples for loaded in bucket]
-    began = time.perf_counter() - self._programs.compile_seconds
-    weights = self._programs.solve(
-      self._model.waves,
-      fitting.in_gamut_weights(self._model),
-      samples,
-      self._devices,
-      self._group_size,
-    )
-    ended = time.perf_counter() - self._programs.compile_seconds
-    each = (ended - began) / len(bucket)
-    for loaded, weight in zip(bucket, weights):
-      yield loaded._replace(seconds=each), weight
+    waiting = list(bucket)
+    while waiting:
+      part = waiting[: self._devices.size * self._group_size]
+      began = time.perf_counter() - self._programs.compile_seconds
+      try:
+        weights = self._programs.solve(
+          self._model.waves,
+          fitting.in_gamut_weights(self._model),
+          [loaded.prepared.samples for loaded in part],
+          self._devices,
+          self._group_size,
+        )
+      except jax.errors.JaxRuntimeError as error:
+        self._group_size = mesh.smaller_group(self._group_size, error, self._say)
+        continue
+      ended = time.perf_counter() - self._programs.compile_seconds
+      for loaded, weight in zip(part, weights):
+        yield loaded._replace(seconds=(ended - began) / len(part)), weight
+      del waiting[: len(part)]
 
   def _loaded(
     self, jobs: Sequence[Job], failed: list[str], bar: progress.Bar
