@@ -16,7 +16,7 @@ from lutjax import errors, experiment, files, progress
 from lutjax.codec import carriers
 from lutjax.codec import payload as payload_lib
 from lutjax.data import images
-from lutjax.fit import runs
+from lutjax.fit import mesh, runs
 from lutjax.systems.gamut_mlp import (
   codecs,
   decoding,
@@ -84,14 +84,14 @@ class Fleet:
     self._programs = gamut_programs.Programs()
     self._lock = threading.Lock()
     self._seconds: dict[str, float] = collections.defaultdict(float)
+    self._done = 0
 
   def run(self, jobs: Sequence[Job]) -> list[str]:
     """Works on all jobs; says how it went, and returns a line for each that failed."""
     began = time.perf_counter()
     failed = self.work(jobs)
     seconds = time.perf_counter() - began
-    done = len(jobs) - len(failed)
-    made = self._programs
+    done, made = self._done, self._programs
     self._say(
       f'{done} images in {seconds:.1f} s: {done / seconds:.2f} images/s; '
       f'{made.compilations} programs compiled in {made.compile_seconds:.1f} s on '
@@ -124,6 +124,8 @@ class Fleet:
           if problem:
             failed.append(problem)
             self._log_failure(problem)
+          else:
+            self._done += 1
 
       for loaded, weight in self._fitted(jobs, failed, bar):
         writing.append(writers.submit(self._finish, loaded, weight))
@@ -149,7 +151,6 @@ class Fleet:
     self, jobs: Sequence[Job], failed: list[str], bar: progress.Bar
   ) -> Iterator[tuple[_Loaded, np.ndarray | None]]:
     """Yields images with their ridge solutions, fitted in groups of one shape."""
-    full = self._devices.size * self._group_size
     buckets: dict[int, list[_Loaded]] = collections.defaultdict(list)
     for loaded in self._loaded(jobs, failed, bar):
       empty = not loaded.prepared.index.size
@@ -158,7 +159,8 @@ class Fleet:
         continue
       bucket = buckets[len(loaded.prepared.samples[0])]
       bucket.append(loaded)
-      if len(bucket) == full or loaded.job.size_bytes >= 1 << 25:
+      full = self._devices.size * self._group_size
+      if len(bucket) >= full or loaded.job.size_bytes >= 1 << 25:
         yield from self._solve(bucket)
         bucket.clear()
     for bucket in buckets.values():
@@ -168,20 +170,26 @@ class Fleet:
   def _solve(
     self, bucket: list[_Loaded]
   ) -> Iterator[tuple[_Loaded, np.ndarray | None]]:
-    samples = [loaded.prepared.samples for loaded in bucket]
-    began = time.perf_counter() - self._programs.compile_seconds
-    with self._taking('solve'):
-      weights = self._programs.solve(
-        self._model.waves,
-        fitting.in_gamut_weights(self._model),
-        samples,
-        self._devices,
-        self._group_size,
-      )
-    ended = time.perf_counter() - self._programs.compile_seconds
-    each = (ended - began) / len(bucket)
-    for loaded, weight in zip(bucket, weights):
-      yield loaded._replace(seconds=each), weight
+    waiting = list(bucket)
+    while waiting:
+      part = waiting[: self._devices.size * self._group_size]
+      began = time.perf_counter() - self._programs.compile_seconds
+      try:
+        with self._taking('solve'):
+          weights = self._programs.solve(
+            self._model.waves,
+            fitting.in_gamut_weights(self._model),
+            [loaded.prepared.samples for loaded in part],
+            self._devices,
+            self._group_size,
+          )
+      except jax.errors.JaxRuntimeError as error:
+        self._group_size = mesh.smaller_group(self._group_size, error, self._say)
+        continue
+      ended = time.perf_counter() - self._programs.compile_seconds
+      for loaded, weight in zip(part, weights):
+        yield loaded._replace(seconds=(ended - began) / len(part)), weight
+      del waiting[: len(part)]
 
   def _loaded(
     self, jobs: Sequence[Job], failed: list[str], bar: progress.Bar
@@ -194,6 +202,9 @@ class Fleet:
     in_work = 0
     with concurrent.futures.ThreadPoolExecutor(task.workers) as readers:
       while waiting or ahead:
+        if self._run.stopping.is_set():
+          # Those that are read or being read are finished.
+          waiting.clear()
         while waiting and (
           not ahead
           or (
@@ -257,6 +268,9 @@ class Fleet:
       }
       with self._lock:
         self._run.commit(job.name, content, {**record, 'source': source})
+    except errors.DiskFullError:
+      # The images after this one would not fit either.
+      raise
     except errors.InputError as error:
       return str(error)
     return ''
