@@ -79,6 +79,9 @@ class _Content(NamedTuple):
 
 def _of_files(lut: Sequence[str], say: Say) -> _Content:
   """Reads LUT files, each of them a look."""
+  if list(lut) == ['identity']:
+    table = lattice.identity(2)
+    return _Content('identity', [page.Model(artefact.lattices(['identity'], [table]))])
   loaded = luts.load(lut, say=say)
   names = [look.name for look in loaded.looks]
   tables = [_table(look.lut) for look in loaded.looks]

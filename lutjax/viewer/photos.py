@@ -16,9 +16,10 @@ from lutjax.viewer import page
 if TYPE_CHECKING:
   import PIL.Image
 
-# Pixels of the longer side, and bytes of the file, at most.
+# Pixels of the longer side, at most. Photos share what they all take; each has at
+# least what shows a scene of 600 pixels.
 _SIDE = 1440
-_LIMIT_BYTES = 40_000
+_SHARED_BYTES, _LEAST_BYTES, _MOST_BYTES = 320_000, 40_000, 160_000
 _QUALITIES = (90, 84, 78, 74, 70, 66, 62)
 # Number of the field of EXIF.
 _ORIENTATION = 0x0112
@@ -47,11 +48,16 @@ def from_files(
   Raises:
     InputError: when there is none, or one cannot be read.
   """
-  return [_from_file(item.path, say) for item in images.find_images(patterns, say=say)]
+  found = images.find_images(patterns, say=say)
+  share = _SHARED_BYTES // max(len(found), 1)
+  limit = min(max(share, _LEAST_BYTES), _MOST_BYTES)
+  return [_from_file(item.path, limit, say) for item in found]
 
 
-def _from_file(path: pathlib.Path, say: Callable[[str], None]) -> page.Photo:
-  """Reads a photo."""
+def _from_file(
+  path: pathlib.Path, limit: int, say: Callable[[str], None]
+) -> page.Photo:
+  """Reads a photo, of so many bytes in the page at most."""
   from PIL import Image
 
   stored = images.read(path, convert=True, say=say)
@@ -59,7 +65,7 @@ def _from_file(path: pathlib.Path, say: Callable[[str], None]) -> page.Photo:
   photo = _upright(_in_srgb(Image.fromarray(pixels), stored.icc, path), stored.exif)
   was = photo.size
   photo.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
-  made = _photo(path.stem, np.asarray(photo))
+  made = _photo(path.stem, np.asarray(photo), limit)
   with Image.open(io.BytesIO(made.content)) as small:
     if small.size != was:
       width, height = small.size
@@ -97,7 +103,7 @@ def _upright(photo: 'PIL.Image.Image', exif: bytes | None) -> 'PIL.Image.Image':
   return ImageOps.exif_transpose(photo)
 
 
-def _photo(name: str, pixels: np.ndarray) -> page.Photo:
+def _photo(name: str, pixels: np.ndarray, limit: int) -> page.Photo:
   """Returns a photo as the best WebP file within the limit, smaller where none is."""
   from PIL import Image
 
@@ -106,7 +112,7 @@ def _photo(name: str, pixels: np.ndarray) -> page.Photo:
     for quality in _QUALITIES:
       stream = io.BytesIO()
       photo.save(stream, 'WEBP', quality=quality, method=4)
-      if stream.tell() <= _LIMIT_BYTES:
+      if stream.tell() <= limit:
         return page.Photo(name, 'image/webp', stream.getvalue())
     smaller = (max(1, photo.width * 3 // 4), max(1, photo.height * 3 // 4))
     photo = photo.resize(smaller, Image.Resampling.LANCZOS)

@@ -73,6 +73,13 @@ class ExportPageTest(showing.TestCase):
     want = 0.8 * lattice.identity(7) + 0.1
     np.testing.assert_allclose(np.reshape(table, want.shape), want, atol=1e-5)
 
+  def test_identity(self):
+    in_process.run('export', lut='identity', format='html', out=self.out)
+    self.show(self.out.read_text())
+    self.open_look('identity')
+    table = self.evaluate('return [...lutjax.app.table];')
+    np.testing.assert_allclose(table, lattice.identity(2).ravel(), atol=1e-6)
+
   def test_predicted_luts_of_photos(self):
     model = tiny_grader.save(self.folder / 'grader.lutjax')
     for i in range(2):

@@ -384,13 +384,8 @@ class PageTest(showing.TestCase):
     layer = self.layer()
     # The same file, of a camera that was held upright.
     self.drop(turned__png=wide_files.turned(content))
-    self.wait_for(
-      lambda: (
-        self.evaluate('return !!lutjax.app.photo.wide && lutjax.app.photo.name')
-        == 'turned.png'
-      ),
-      'a photo',
-    )
+    name = 'return lutjax.app.photo.wide && lutjax.app.photo.name'
+    self.wait_for(lambda: self.evaluate(name) == 'turned.png', 'a photo')
     np.testing.assert_array_equal(self.layer(), np.rot90(layer, -1))
     self.named('button', 'Wide gamut').click()
     self.assertIn('Recovered from a payload', self.text('legend'))

@@ -61,10 +61,16 @@ class PhotosTest(absltest.TestCase):
       self.read('junk.jpg')
 
   def test_noise_stays_within_the_limit(self):
-    noise = np.random.default_rng(0).integers(0, 256, (900, 900, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (500, 500, 3), np.uint8)
     Image.fromarray(noise).save(self.folder / 'noise.png', compress_level=1)
     (photo,) = self.read('noise.png')
-    self.assertLess(len(photo.content), 50_000)
+    self.assertLess(len(photo.content), 160_001)
+    # As large as fits, which is a matter of quality first.
+    self.assertGreater(_pixels(photo).shape[0], 300)
+    for i in range(7):
+      Image.fromarray(noise[:160, :160]).save(self.folder / f'several{i}.png')
+    several = self.read('several*.png')
+    self.assertLess(max(len(photo.content) for photo in several), 320_000 // 7 + 1)
 
   def test_nothing_to_show(self):
     with self.assertRaises(errors.ImageError):

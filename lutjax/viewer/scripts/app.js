@@ -142,9 +142,13 @@
       }
       this.sort();
       this.openLook(number);
-      const found = await this.library.nearest(read.table, number, NEAREST);
-      this.nearestTo.set(number, found);
-      this.showNearest();
+      try {
+        const found = await this.library.nearest(read.table, number, NEAREST);
+        this.nearestTo.set(number, found);
+        this.showNearest();
+      } catch (error) {
+        this.complain(error.message);
+      }
     }
 
     /** Sorts and filters the looks. */
@@ -376,7 +380,9 @@
         const table = this.library.mix(weights, this.library.sizeOf(weights.keys()));
         const {photo, strength} = this;
         const name = `${photo.name.replace(/\.\w+$/, '')} ${this.blend.name()}`;
-        const blob = await lutjax.saving.picture(photo, table, strength, type);
+        const {trilinear} = this.stage.view;
+        const blob =
+            await lutjax.saving.picture(photo, table, strength, type, trilinear);
         lutjax.saving.save(blob, name, type === 'image/png' ? '.png' : '.jpg');
       } catch (error) {
         this.complain(error.message);

@@ -24,7 +24,7 @@
     } catch {
       throw new Error(
           `${name}: found no picture that this browser reads, expected JPEG, PNG, ` +
-          'WebP or AVIF');
+          'WebP, AVIF or a .cube file');
     }
     const {width, height} = bitmap;
     if (width * height > MAX_PIXELS) {

@@ -44,19 +44,19 @@
    * @param {Float32Array} table
    * @param {number} strength
    * @param {string} type `image/jpeg` or `image/png`
+   * @param {boolean} trilinear between the nodes, in place of tetrahedral
    * @return {Promise<Blob>}
    */
-  async function picture(photo, table, strength, type) {
+  async function picture(photo, table, strength, type, trilinear) {
     const {width, height} = photo;
     const canvas = document.createElement('canvas');
     canvas.width = width, canvas.height = height;
     const context = canvas.getContext('2d', {willReadFrequently: true});
     const source = photo.canvas.getContext('2d');
-    const size = lutjax.lattice.sizeOf(table);
     const rows = Math.max(1, Math.floor(BAND / width));
     for (let top = 0; top < height; top += rows) {
       const pixels = source.getImageData(0, top, width, Math.min(rows, height - top));
-      lutjax.shading.grade(pixels.data, table, size, strength);
+      lutjax.shading.shade(pixels.data, table, strength, {mode: 'after', trilinear});
       context.putImageData(pixels, 0, top);
       await new Promise((resolve) => setTimeout(resolve));
     }

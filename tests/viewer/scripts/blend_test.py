@@ -51,6 +51,17 @@ class BlendTest(showing.TestCase):
       again = self.evaluate('return lutjax.blend.inThousandths(args[0]);', weights)
       self.assertEqual(again, weights)
 
+  def test_page_is_no_taller_than_its_window(self):
+    self.show(showing.html_of(showing.looks()))
+    self.open_look('Warm')
+    found = self.evaluate("""
+      for (const number of [1, 2]) lutjax.app.blend.add(number);
+      document.getElementById('pad').scrollIntoView();
+      const {scrollHeight, clientHeight, scrollTop} = document.documentElement;
+      return [scrollHeight - clientHeight, scrollTop];
+    """)
+    self.assertEqual(found, [0, 0])
+
   def test_items_are_those_that_flags_read(self):
     for item in ('film, warm:0.5', 'a "b":1.000', 'plain:0.1'):
       found = self.evaluate('return lutjax.blend.listed(args[0]);', item)
