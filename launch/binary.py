@@ -1,6 +1,7 @@
 """What the launchers share: start-up, parsing of flags, exit codes."""
 
 import ctypes
+import io
 import os
 import pathlib
 import signal
@@ -44,12 +45,18 @@ def run(main: Callable[[], Sequence[str]]) -> None:
           f'found {argv[1:]} beside the flags; lists are separated by commas, and '
           'globs are quoted'
         )
+      if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files need not be text.
+        sys.stdout.reconfigure(errors='backslashreplace')
       _share_heaps()
       start_jax()
       failures = main()
       sys.stdout.flush()
     except errors.InputError as error:
       _exit(_fail(2, [str(error)]))
+    except errors.Stopped as error:
+      line = f'terminated; {error}; the same command goes on from there'
+      _exit(_fail(128 + signal.SIGTERM, [line]))
     except BrokenPipeError:
       # Whoever read the output has seen enough, as `head` does.
       os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,7 +3,8 @@
   python -m launch.fit --config=configs/nilut.py --luts=FOLDER --out=RUN
 
 RUN gets the artefacts, `report.html`, `metrics.jsonl` and the checkpoints. The
-same command resumes a run that was stopped.
+same command resumes a run that was stopped. SIGTERM stops it once the segment or the
+images at hand are saved, and at once when it is sent twice.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from . import binary
+from . import binary, stopping
 
 if TYPE_CHECKING:
   from lutjax.fit import cluster
@@ -70,6 +71,12 @@ _RESUME = flags.DEFINE_bool(
 _OVERWRITE = flags.DEFINE_bool(
   'overwrite', False, 'Remove the run in --out first.', allow_override=True
 )
+_FALLBACK = flags.DEFINE_bool(
+  'fallback',
+  False,
+  'Remove a checkpoint that cannot be read, and go on from the one before.',
+  allow_override=True,
+)
 _STRICT = flags.DEFINE_bool(
   'strict', False, 'Treat warnings about a LUT file as errors.', allow_override=True
 )
@@ -119,7 +126,7 @@ _SET = flags.DEFINE_multi_string(
 def main() -> Sequence[str]:
   """Runs the experiment; returns what failed."""
   # Here, not above: `--help` and refusals of flags need none of it.
-  from lutjax import config, experiment, systems
+  from lutjax import config, errors, experiment, systems
   from lutjax.commands import fit
   from lutjax.fit import hosts
   from lutjax.looks import pairs
@@ -145,15 +152,22 @@ def main() -> Sequence[str]:
     strict=_STRICT.value,
     allow_nonfinite=_ALLOW_NONFINITE.value,
   )
-  problems = fit.fit(
-    settings,
-    sources,
-    _OUT.value,
-    resume=_RESUME.value,
-    overwrite=_OVERWRITE.value,
-    group_size=_GROUP_SIZE.value,
-    engine=engine,
-  )
+  try:
+    problems = fit.fit(
+      settings,
+      sources,
+      _OUT.value,
+      resume=_RESUME.value,
+      overwrite=_OVERWRITE.value,
+      fallback=_FALLBACK.value,
+      group_size=_GROUP_SIZE.value,
+      engine=engine,
+      stopping=stopping.defer(),
+    )
+  except errors.Stopped:
+    # All processes have found that one was asked.
+    hosts.leave()
+    raise
   hosts.leave()
   return problems
 

@@ -25,6 +25,14 @@ class ArtefactError(InputError):
   """An artefact that is cut short, altered, foreign or of a newer version."""
 
 
+class DiskFullError(InputError):
+  """A file that cannot be written for want of room, nor what comes after it."""
+
+
+class Stopped(Exception):  # noqa: N818
+  """The run was asked to end; what it did is saved, and the message says how far."""
+
+
 def printable(name: bytes) -> str:
   """Returns a name that a file has, for a message of one line.
 

@@ -1,6 +1,7 @@
 """Atomic writing of files."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import pathlib
@@ -18,6 +19,7 @@ _unfinished: set[pathlib.Path] = set()
 # Held while a temporary folder is made; `remove_unfinished` keeps it for ever.
 _making = threading.Lock()
 _SECONDS = 1.0
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
@@ -40,7 +42,7 @@ def replacing(
 
   Raises:
     InputError: if `path` exists and `overwrite` is false, or if its folder
-      cannot be made or written to.
+      cannot be made or written to; DiskFullError if there is no room.
   """
   path = pathlib.Path(path)
   folder = path.with_name(f'.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}')
@@ -57,9 +59,7 @@ def replacing(
       os.fsync(file.fileno())
     os.replace(temporary, path)
   except OSError as error:
-    raise errors.InputError(
-      f'{path}: cannot be written: {error.strerror or error}'
-    ) from error
+    raise unwritable(path, error) from error
   finally:
     shutil.rmtree(folder, ignore_errors=True)
     _unfinished.discard(folder)
@@ -77,6 +77,17 @@ def remove_unfinished() -> None:
     # Another thread may make its file while the folder is being removed.
     while folder.exists() and time.monotonic() < end:
       shutil.rmtree(folder, ignore_errors=True)
+
+
+def unwritable(path: str | os.PathLike, error: OSError) -> errors.InputError:
+  """Returns the error that says why a file cannot be written.
+
+  Args:
+    path: Of the file, or of its folder.
+    error: What the system said.
+  """
+  kind = errors.DiskFullError if error.errno in _FULL else errors.InputError
+  return kind(f'{path}: cannot be written: {error.strerror or error}')
 
 
 def is_unfinished(path: str | os.PathLike) -> bool:

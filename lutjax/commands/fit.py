@@ -5,6 +5,7 @@ import functools
 import math
 import os
 import pathlib
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -31,8 +32,10 @@ def fit(
   *,
   resume: bool = True,
   overwrite: bool = False,
+  fallback: bool = False,
   group_size: int = 0,
   engine: cluster.Engine | None = None,
+  stopping: threading.Event | None = None,
   say: Say = print,
 ) -> Sequence[str]:
   """Runs an experiment in a run folder, or resumes it.
@@ -46,8 +49,10 @@ def fit(
     out: The run folder.
     resume: Whether a run that is there may be continued.
     overwrite: Whether a run that is there is removed first.
+    fallback: Whether a checkpoint that cannot be read gives way to the one before.
     group_size: Models vmapped together on a device; 0 picks by backend.
     engine: A Ray cluster that fits the models; this process does by default.
+    stopping: Set, from any thread, once the run shall save and end.
     say: Told what a user should know.
 
   Returns:
@@ -55,6 +60,7 @@ def fit(
 
   Raises:
     InputError: when nothing can be done at all.
+    Stopped: once `stopping` was set and what was at hand is saved.
   """
   began = time.perf_counter()
   task = systems.task_of(experiment.task)
@@ -65,8 +71,10 @@ def fit(
       out,
       resume=resume,
       overwrite=overwrite,
+      fallback=fallback,
       group_size=group_size,
       engine=engine,
+      stopping=stopping,
       say=say,
     )
   if task.gather is None or task.report is None:
@@ -92,6 +100,8 @@ def fit(
     single=gathered.single,
     resume=resume,
     overwrite=overwrite,
+    fallback=fallback,
+    stopping=stopping,
     say=say,
   )
   try:
@@ -251,6 +261,8 @@ def _fit_pending(
         seed=experiment.seed,
         shapes=shapes,
         folder=run.folder / 'checkpoints',
+        fallback=run.fallback,
+        stopping=run.stopping,
         on_segment=on_segment,
         say=say,
       )
@@ -354,7 +366,7 @@ def _block_size(run: runs.Run, jobs: int, programs: fleet.Programs) -> int:
 
   Their checkpoints then serve on any number of devices.
   """
-  begun = [e['size'] for e in runs.read_events(run.folder) if e['event'] == 'blocks']
+  begun = [e['size'] for e in runs.read_events(run.folder, 'blocks')]
   if begun:
     return begun[0]
   size = fleet.block_size(jobs, programs.mesh, programs.group_size)

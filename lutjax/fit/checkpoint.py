@@ -7,21 +7,33 @@ another number or kind of devices, and in another number of processes.
 """
 
 import contextlib
+import json
 import logging
+import os
 import pathlib
+import re
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
 import numpy as np
 
+from lutjax import errors, files
 from lutjax.fit import hosts
+from lutjax.types import PyTree
 
 # Orbax takes a quarter of a second to load: who saves nothing does not wait for it.
 if TYPE_CHECKING:
   import orbax.checkpoint as ocp
 
 _State = TypeVar('_State', bound=Any)
+
+
+# Ends the name of a folder that Orbax has not finished.
+UNFINISHED = '.orbax-checkpoint-tmp'
+_DIGEST = 'digest'
 
 
 @contextlib.contextmanager
@@ -33,6 +45,9 @@ def manager(folder: pathlib.Path) -> Iterator['ocp.CheckpointManager']:
 
   Yields:
     The manager; saving is finished when the block is left.
+
+  Raises:
+    InputError: if the folder cannot be made, or what it says of itself is damaged.
   """
   import orbax.checkpoint as ocp
 
@@ -40,7 +55,18 @@ def manager(folder: pathlib.Path) -> Iterator['ocp.CheckpointManager']:
     max_to_keep=2, enable_async_checkpointing=False
   )
   logging.getLogger('absl').setLevel(logging.WARNING)
-  with ocp.CheckpointManager(folder.resolve(), options=options) as opened:
+  try:
+    with _quiet():
+      opened = ocp.CheckpointManager(folder.resolve(), options=options)
+  except OSError as error:
+    raise files.unwritable(folder, error) from error
+  except ValueError as error:
+    reason = str(error).partition('\n')[0][:200]
+    raise errors.InputError(
+      f'{folder}: checkpoints cannot be read: {reason}; without this folder their '
+      'models are fitted anew'
+    ) from error
+  with opened:
     yield opened
 
 
@@ -50,60 +76,132 @@ def save(opened: 'ocp.CheckpointManager', state: _State) -> None:
   Args:
     opened: The manager of the run's checkpoints.
     state: Stacked states `[M, ...]`, on host or devices.
+
+  Raises:
+    InputError: one line, if it cannot be written; earlier ones stay.
   """
   import orbax.checkpoint as ocp
 
   raw = _raw(state)
   step = int(np.max(hosts.whole(raw.step)))
-  if step not in opened.all_steps():
-    stored = raw if hosts.joined() else jax.device_get(raw)
-    opened.save(step, args=ocp.args.StandardSave(stored))
+  if step in opened.all_steps():
+    return
+  whole = hosts.whole(raw)
+  try:
+    with _quiet():
+      opened.save(
+        step,
+        args=ocp.args.StandardSave(raw if hosts.joined() else whole),
+        custom_metadata={_DIGEST: _digest(whole)},
+      )
+  except (ValueError, OSError) as error:
+    # What is half written would take the room that is needed to go on.
+    shutil.rmtree(opened.directory / f'{step}{UNFINISHED}', ignore_errors=True)
+    code = re.search(r"os_error_code='(\d+)'", str(error))
+    if code is None and not isinstance(error, OSError):
+      raise
+    failure = (
+      error if code is None else OSError(int(code[1]), os.strerror(int(code[1])))
+    )
+    where = f'{opened.directory}: checkpoint {step}'
+    raise files.unwritable(where, failure) from error  # type: ignore[arg-type]
 
 
 def restore(
-  opened: 'ocp.CheckpointManager', like: _State, say: Callable[[str], None]
+  opened: 'ocp.CheckpointManager',
+  like: _State,
+  say: Callable[[str], None],
+  *,
+  fallback: bool = False,
 ) -> _State | None:
-  """Returns the newest state that can be read, or None.
+  """Returns the newest state, or None.
 
   Args:
     opened: From `manager`.
     like: A state, or its shapes, with keys typed.
-    say: Told of each checkpoint that cannot be read.
+    say: Told of each checkpoint that is passed over.
+    fallback: Whether one that cannot be read, or is not what was saved, is removed
+      and the one before it taken.
 
   Returns:
     The state as host arrays with typed keys, or None when there is none. It has as
     many models as were saved.
+
+  Raises:
+    InputError: without `fallback`, if the newest cannot be read.
   """
   steps = sorted(opened.all_steps(), reverse=True)
   hosts.agree(f'{opened.directory}: checkpoints', steps)
   for step in steps:
     host, reason = None, ''
     try:
-      host = _read(opened.directory / str(step) / 'default', like)
+      with _quiet():
+        host = _read(opened.directory / str(step), like)
     except (ValueError, OSError, KeyError) as error:
       reason = str(error).partition('\n')[0][:200]
     if hosts.all_say(host is not None) and host is not None:
       return host._replace(key=jax.random.wrap_key_data(host.key))
     reason = reason or 'another process cannot read it'
-    say(f'{opened.directory}: checkpoint {step} cannot be read: {reason}')
+    line = f'{opened.directory}: checkpoint {step} cannot be read: {reason}'
+    if not fallback:
+      raise errors.InputError(f'{line}; --fallback removes it and takes the one before')
+    say(line)
+    opened.delete(step)
+  if steps:
+    say(f'{opened.directory}: no other checkpoint is left; these models start anew')
   return None
 
 
 def _read(folder: Any, like: _State) -> Any:
-  """Reads a state as host arrays, in this process alone."""
+  """Reads a state as host arrays, in this process alone, and checks its digest."""
   import orbax.checkpoint as ocp
 
   alone = ocp.options.MultiprocessingOptions(
     primary_host=jax.process_index(), active_processes={jax.process_index()}
   )
   handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
-  rows = handler.metadata(folder).tree['step'].shape
+  rows = handler.metadata(folder / 'default').tree['step'].shape
 
   def target(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
     return np.zeros((*rows, *leaf.shape[len(rows) :]), leaf.dtype)
 
   wanted = jax.tree.map(target, jax.eval_shape(_raw, like))
-  return handler.restore(folder, args=ocp.args.StandardRestore(wanted))
+  args = ocp.args.StandardRestore(wanted)
+  host = handler.restore(folder / 'default', args=args)
+  metadata = json.loads((folder / '_CHECKPOINT_METADATA').read_text())
+  # Earlier versions wrote none.
+  digest = metadata['custom_metadata'].get(_DIGEST)
+  if digest is not None and digest != _digest(host):
+    raise ValueError('its numbers are not those that were saved')
+  return host
+
+
+def _digest(tree: PyTree) -> str:
+  """Returns a digest of host arrays: what is stored is compressed, but not checked."""
+  parts = [np.ascontiguousarray(leaf).tobytes() for leaf in jax.tree.leaves(tree)]
+  return files.digest(b''.join(parts))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+  """Keeps Orbax and its threads from printing what is raised anyway."""
+  logger = logging.getLogger('absl')
+  level = logger.level
+  logger.setLevel(logging.CRITICAL)
+  try:
+    yield
+  except Exception:
+    # Its threads may go on for a while, and find the loop closed that they answer to.
+    sys.unraisablehook = _except_late
+    logging.getLogger('asyncio').setLevel(logging.CRITICAL)
+    raise
+  finally:
+    logger.setLevel(level)
+
+
+def _except_late(unraisable: Any) -> None:
+  if str(unraisable.exc_value) != 'Event loop is closed':
+    sys.__unraisablehook__(unraisable)
 
 
 def _raw(state: _State) -> _State:

@@ -11,6 +11,7 @@ import logging
 import math
 import os
 import socket
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -42,9 +43,14 @@ class Engine(NamedTuple):
 
 
 class Kept:
-  """What a group made, on its way to the run folder: a `runs.Ledger`."""
+  """What a group made, on its way to the run folder: a `runs.Ledger`.
+
+  Attributes:
+    stopping: Never set: the driver, not the actors, is asked to stop.
+  """
 
   def __init__(self) -> None:
+    self.stopping = threading.Event()
     self._entries: list[tuple[str, dict[str, Any]]] = []
 
   def log(self, event: str, **fields: Any) -> None:
@@ -220,6 +226,8 @@ class Cluster:
         problems += made.problems
         places.add(made.place)
         bar.update(len(names(missing.pop(made.number))))
+        if run.stopping.is_set():
+          raise errors.Stopped('what was finished is kept')
     if again := len(places) - len(actors):
       say(f'Ray: {again} actor(s) died and were started again; their groups, too')
     lost = [name for group in missing.values() for name in names(group)]

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import math
 import pathlib
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lutjax import errors
 from lutjax.fit import checkpoint, hosts, loop, mesh
 from lutjax.types import PyTree, System, Variables
 
@@ -176,10 +178,27 @@ class Programs:
     """Puts stacked leaves `[M, ...]` where the programs want them."""
     return mesh.place(stacked, self.mesh, whole=self.split)
 
+  def shrink(
+    self, error: jax.errors.JaxRuntimeError, say: Callable[[str], None]
+  ) -> None:
+    """Halves the groups, where a device has too little memory for them.
+
+    Args:
+      error: What a program raised; raised again if it is about other things.
+      say: Told of it.
+
+    Raises:
+      InputError: one line, where groups cannot be smaller, and where there are other
+        processes: those may have had enough.
+    """
+    if hosts.joined():
+      mesh.smaller_group(1, error, say)
+    self.group_size = mesh.smaller_group(self.group_size, error, say)
+
   def _call(
     self, name: Any, one: Callable[..., PyTree], args: tuple, *, donate: bool
   ) -> PyTree:
-    made = (name, jax.tree.leaves(args)[0].shape[0])
+    made = (name, self.group_size, jax.tree.leaves(args)[0].shape[0])
     if made not in self._compiled:
       began = time.perf_counter()
       donated = (0,) if donate else ()
@@ -275,6 +294,8 @@ def fit_block(
   shapes: PyTree,
   folder: pathlib.Path | None,
   on_segment: Callable[[Segment], None],
+  fallback: bool = False,
+  stopping: threading.Event | None = None,
   say: Callable[[str], None],
 ) -> Iterator[Fitted]:
   """Fits one block: an idempotent call with named outputs.
@@ -292,16 +313,60 @@ def fit_block(
       alone, since one large look among thousands would fill the memory.
     folder: Where checkpoints are kept; None keeps none.
     on_segment: Told after each segment.
+    fallback: Whether a checkpoint that cannot be read gives way to the one before.
+    stopping: Set, from any thread, once the fit shall save and end.
     say: Told what a user should know.
 
   Yields:
     The fitted models, in the order of the jobs.
-  """
-  filled = [*block, *[block[-1]] * (size - len(block))]
 
+  Raises:
+    Stopped: once `stopping` was set and the segment at hand is saved.
+    InputError: when a checkpoint cannot be read or written.
+  """
+  seconds = 0.0
+  state = None
+
+  def on_steps(segment: Segment) -> None:
+    nonlocal seconds
+    seconds += segment.seconds
+    on_segment(segment)
+
+  options = {'fallback': fallback, 'stopping': stopping, 'say': say}
+  while state is None:
+    try:
+      state = _train(programs, block, size, seed, shapes, folder, on_steps, **options)
+    except jax.errors.JaxRuntimeError as error:
+      # What was donated is gone: it goes on from the last checkpoint.
+      programs.shrink(error, say)
+  variables, losses = hosts.whole((state.variables, state.loss))
+  for i, job in enumerate(block):
+    model = jax.tree.map(lambda leaf: leaf[i], variables)  # noqa: B023
+    numbers = [losses[i], *jax.tree.leaves(model)]
+    finite = all(np.isfinite(leaf).all() for leaf in numbers)
+    yield Fitted(job, model, float(losses[i]), seconds / len(block), finite)
+
+
+def _train(
+  programs: Programs,
+  block: Sequence[Job],
+  size: int,
+  seed: int,
+  shapes: PyTree,
+  folder: pathlib.Path | None,
+  on_segment: Callable[[Segment], None],
+  *,
+  fallback: bool,
+  stopping: threading.Event | None,
+  say: Callable[[str], None],
+) -> loop.State:
+  """Goes on from the newest checkpoint to the last step; see `fit_block`."""
+  filled = [*block, *[block[-1]] * (size - len(block))]
   place = programs.place
   # Process 0 has committed what came before.
   hosts.meet()
+  if _asked(stopping):
+    raise errors.Stopped('what was finished is kept')
   keys = place(jnp.stack([model_key(seed, job.name) for job in filled]))
 
   def stack(shape: np.ndarray, *leaves: np.ndarray) -> np.ndarray:
@@ -311,10 +376,11 @@ def fit_block(
 
   data = place(jax.tree.map(stack, shapes, *[job.data for job in filled]))
   config = programs.config
-  seconds = 0.0
   with _checkpoints(folder, block) as saved:
     state, done = programs.init(keys), 0
-    restored = None if saved is None else checkpoint.restore(saved, state, say)
+    restored = None
+    if saved is not None:
+      restored = checkpoint.restore(saved, state, say, fallback=fallback)
     if restored is not None:
       # On other devices other repeats filled the block.
       rows = np.minimum(np.arange(size), len(block) - 1)
@@ -328,7 +394,6 @@ def fit_block(
       state, mean_losses = programs.advance(state, data, steps)
       losses = hosts.whole(mean_losses)[: len(block)]
       took = time.perf_counter() - began - (programs.compile_seconds - compiling)
-      seconds += took
       done += steps
       measured = programs.measure(state, data)
       figures = {name: values[: len(block)] for name, values in measured.items()}
@@ -337,15 +402,18 @@ def fit_block(
       if saved is None:
         continue
       late = time.monotonic() - last_save >= config.checkpoint_seconds
-      if done == config.steps or hosts.first_says(late):
+      asked = done < config.steps and _asked(stopping)
+      if asked or done == config.steps or hosts.first_says(late):
         checkpoint.save(saved, state)
         last_save = time.monotonic()
-  variables, losses = hosts.whole((state.variables, state.loss))
-  for i, job in enumerate(block):
-    model = jax.tree.map(lambda leaf: leaf[i], variables)  # noqa: B023
-    numbers = [losses[i], *jax.tree.leaves(model)]
-    finite = all(np.isfinite(leaf).all() for leaf in numbers)
-    yield Fitted(job, model, float(losses[i]), seconds / len(block), finite)
+      if asked:
+        raise errors.Stopped(f'step {done} of {config.steps} is saved')
+  return state
+
+
+def _asked(stopping: threading.Event | None) -> bool:
+  """Returns whether any process was asked to save and end."""
+  return not hosts.all_say(stopping is None or not stopping.is_set())
 
 
 def _of_one(one: Callable[..., PyTree]) -> Callable[..., PyTree]:

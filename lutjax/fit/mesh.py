@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
+from lutjax import errors
 from lutjax.types import PyTree
 
 MODEL_AXIS = 'model'
+# Begins what XLA says when there is no memory to compile or to run.
+_OUT_OF_MEMORY = 'RESOURCE_EXHAUSTED'
 
 
 def host_cores() -> int:
@@ -108,6 +111,31 @@ def place(stacked: PyTree, mesh: jax.sharding.Mesh, *, whole: bool = False) -> P
     return jax.make_array_from_callback(host.shape, sharding, host.__getitem__)
 
   return jax.tree.map(across, stacked)
+
+
+def smaller_group(group_size: int, error: Exception, say: Callable[[str], None]) -> int:
+  """Returns half a group, where a device has too little memory for a whole one.
+
+  Args:
+    group_size: Models vmapped together on a device.
+    error: What the device program raised; raised again if it is about other things.
+    say: Told of it.
+
+  Raises:
+    InputError: one line, where a group is one model already.
+  """
+  if _OUT_OF_MEMORY not in str(error):
+    raise error
+  if group_size == 1:
+    raise errors.InputError(
+      'a device has too little memory for one model alone; a smaller batch, model or '
+      'input needs less'
+    ) from error
+  say(
+    f'a device has too little memory for {group_size} models at a time: going on with '
+    f'{group_size // 2}'
+  )
+  return group_size // 2
 
 
 def default_group_size(mesh: jax.sharding.Mesh) -> int:

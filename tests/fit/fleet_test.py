@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from lutjax import errors
 from lutjax.fit import fleet, loop, mesh, methods
 from lutjax.nn import mlp
 from lutjax.types import System, Variables
@@ -60,6 +61,20 @@ def _programs(devices, group_size, survey=None, probe=None, split=False):
   return fleet.Programs(
     SYSTEM, method, _sample, CONFIG, over, group_size, survey, probe, split
   )
+
+
+class _Cramped(fleet.Programs):
+  """A device without memory for groups beyond `most`, from the second segment on."""
+
+  most = 2
+  advanced = 0
+
+  def _call(self, name, one, args, *, donate):
+    made = super()._call(name, one, args, donate=donate)
+    self.advanced += name[0] == 'advance'
+    if self.advanced > 1 and self.group_size > self.most:
+      raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Out of memory allocating')
+    return made
 
 
 class FleetTest(parameterized.TestCase):
@@ -226,6 +241,45 @@ class FleetTest(parameterized.TestCase):
     got = self.fit(jobs, 1, 1)
     self.assertEqual([r.job.name for r in got if not r.finite], ['broken'])
     jax.tree.map(np.testing.assert_array_equal, got[3].variables, want[3].variables)
+
+  def cramped(self, group_size, most, on_segment, say):
+    devices = mesh.make_mesh(jax.devices()[:1])
+    method = methods.make(CONFIG, SYSTEM)
+    programs = _Cramped(SYSTEM, method, _sample, CONFIG, devices, group_size)
+    programs.most = most
+    jobs = _jobs(2)
+    return programs, fleet.fit_block(
+      programs,
+      jobs,
+      2,
+      seed=3,
+      shapes=fleet.largest_shapes(jobs),
+      folder=pathlib.Path(self.create_tempdir().full_path),
+      on_segment=on_segment,
+      say=say,
+    )
+
+  def test_a_device_out_of_memory_goes_on_with_smaller_groups(self):
+    steps, lines = [], []
+    programs, fitted = self.cramped(
+      2, 1, lambda segment: steps.append(segment.step), lines.append
+    )
+    got, want = list(fitted), self.fit(_jobs(2), 1, 1)
+    self.assertEqual(steps, [10, 20, 30, 40])
+    self.assertEqual(programs.group_size, 1)
+    self.assertLen(lines, 1)
+    self.assertRegex(lines[0], 'too little memory for 2 models at .* going on with 1$')
+    for a, b in zip(got, want, strict=True):
+      jax.tree.map(
+        lambda x, y: np.testing.assert_allclose(x, y, atol=2e-5),
+        a.variables,
+        b.variables,
+      )
+
+  def test_one_model_that_does_not_fit_is_one_line(self):
+    _, fitted = self.cramped(1, 0, lambda segment: None, self.fail)
+    with self.assertRaisesRegex(errors.InputError, '^a device .* for one model alone'):
+      list(fitted)
 
   @parameterized.parameters(
     (1, 2, 1, 2), (512, 2, 1, 16), (5, 8, 1, 8), (100, 2, 64, 128), (17, 2, 1, 10)

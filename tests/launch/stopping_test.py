@@ -1,3 +1,4 @@
+import json
 import os
 import pathlib
 import signal
@@ -34,6 +35,21 @@ with files.replacing(sys.argv[1]) as temporary:
 """
 
 
+# A command that was asked to save first, and hangs.
+_DEFERRED = """
+import pathlib, signal, sys, threading
+from launch import stopping
+stopping._PATIENCE_SECONDS = float(sys.argv[2])
+stopping.watch()
+event = stopping.defer()
+pathlib.Path(sys.argv[1] + '.ready').touch()
+event.wait()
+pathlib.Path(sys.argv[1] + '.asked').touch()
+threading.Event().wait()
+"""
+_ASKED = 'lutjax: terminated; what is at hand is finished and saved first\n'
+
+
 # A shell may ignore signals of what it starts in the background, and children inherit
 # that. `preexec_fn` would fork, which JAX warns of.
 _HEEDING = """
@@ -55,7 +71,7 @@ class StoppingTest(parameterized.TestCase):
     return subprocess.Popen(
       [sys.executable, '-c', _HEEDING, *arguments],
       cwd=ROOT,
-      env={**os.environ, 'LUTJAX_CACHE': str(self.folder / 'cache')},
+      env={**os.environ, 'LUTJAX_CACHE': os.environ['LUTJAX_TEST_CACHE']},
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
       text=True,
@@ -93,20 +109,53 @@ class StoppingTest(parameterized.TestCase):
     self.stop(process, number, lambda: 'numpy' in maps.read_text())
     self.assertFalse((self.folder / 'out').exists())
 
-  def test_a_fit(self):
+  @parameterized.parameters(
+    (signal.SIGTERM, signal.SIGTERM, 600), (signal.SIGTERM, signal.SIGINT, 600),
+    (signal.SIGINT, None, 600), (signal.SIGTERM, None, 0.2),
+  )  # fmt: skip
+  def test_a_second_signal_ctrl_c_and_the_time_limit_end_at_once(
+    self, first, second, patience
+  ):
+    path = self.folder / 'hangs'
+    process = self.start('-c', _DEFERRED, str(path), str(patience))
+    _wait_for((self.folder / 'hangs.ready').exists)
+    process.send_signal(first)
+    if second is not None:
+      _wait_for((self.folder / 'hangs.asked').exists)
+      process.send_signal(second)
+    _, stderr = process.communicate(timeout=60)
+    code, line = _ENDS[second or first]
+    before = _ASKED if first == signal.SIGTERM else ''
+    self.assertEqual((process.returncode, stderr), (code, before + line))
+
+  def test_a_fit_saves_first(self):
     run = self.folder / 'run'
-    sets = ('widths=8', 'activations=relu', 'steps=100000', 'segment_steps=50')
+    sets = ('widths=8', 'activations=relu', 'segment_steps=20', 'pictures=none')
+    # Checkpoints are 15 s apart: the one found is that of the signal.
+    sets = ('steps=100000', 'nodes=5', *sets)
     process = self.start(
       *('-m', 'launch.fit', '--config=nilut', f'--luts={self.lut}', f'--out={run}'),
       *(f'--set={assignment}' for assignment in sets),
     )
     metrics = run / 'metrics.jsonl'
-    self.stop(
-      process,
-      signal.SIGTERM,
-      lambda: metrics.exists() and 'segment' in metrics.read_text(),
+    _wait_for(lambda: metrics.exists() and 'segment' in metrics.read_text(), process)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+    step = _steps(metrics)[-1]
+    self.assertBetween(step, 20, 99980)
+    self.assertEqual(process.returncode, 143)
+    self.assertTrue(
+      stderr.endswith(
+        f'lutjax: terminated; step {step} of 100000 is saved; the same command goes on '
+        'from there\n'
+      ),
+      stderr,
     )
+    self.assertIn(_ASKED, stderr)
     self.assertFalse((run / 'model.lutjax').exists())
+    self.assertFalse((run / 'owner.json').exists())
+    (saved,) = (run / 'checkpoints').glob(f'*/{step}')
+    self.assertTrue(saved.is_dir())
 
   def test_pictures_that_are_written_are_whole(self):
     photo = np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8)
@@ -132,6 +181,17 @@ class StoppingTest(parameterized.TestCase):
     )
     stdout, stderr = self.start('-c', code).communicate(timeout=60)
     self.assertEqual((stdout, stderr), ('alive\n', ''))
+
+
+def _wait_for(ready, process=None):
+  while not ready():
+    assert process is None or process.poll() is None, 'it has ended before'
+    time.sleep(0.005)
+
+
+def _steps(metrics):
+  events = [json.loads(line) for line in metrics.read_text().splitlines()]
+  return [event['step'] for event in events if event['event'] == 'segment']
 
 
 if __name__ == '__main__':

@@ -7,6 +7,7 @@ The run folder gets what `crops` writes and `model.lutjax`, which
 import dataclasses
 import functools
 import os
+import threading
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -91,8 +92,10 @@ def run(
   *,
   resume: bool = True,
   overwrite: bool = False,
+  fallback: bool = False,
   group_size: int = 0,
   engine: cluster.Engine | None = None,
+  stopping: threading.Event | None = None,
   say: Callable[[str], None] = print,
 ) -> Sequence[str]:
   """Makes the manifest and trains; see `fitting.fit`.
@@ -103,8 +106,10 @@ def run(
     out: Run folder.
     resume: Whether a run in `out` is continued.
     overwrite: Whether a run in `out` is removed first.
+    fallback: Whether a checkpoint that cannot be read gives way to the one before.
     group_size: Not used: one network is trained.
     engine: Not used, either.
+    stopping: Set, from any thread, once the run shall save and end.
     say: Told about progress.
   """
   del group_size, engine
@@ -119,6 +124,8 @@ def run(
     single=True,
     resume=resume,
     overwrite=overwrite,
+    fallback=fallback,
+    stopping=stopping,
     say=say,
   )
   try:
@@ -211,7 +218,7 @@ def _train(
     )
 
   with checkpoint.manager(opened.folder / 'checkpoints/reptile') as manager:
-    saved = checkpoint.restore(manager, state, say)
+    saved = checkpoint.restore(manager, state, say, fallback=opened.fallback)
     state, loss = state if saved is None else saved, float('nan')
     first = int(state.step)
     with progress.bar(range(first, task.outer_steps), unit='step') as bar:
@@ -219,9 +226,12 @@ def _train(
         state, last = step(state, _picked(crops, task, experiment.seed, i))
         loss = float(last)
         bar.set_postfix_str(f'loss {loss:.3g}')
-        if (i + 1) % _SAVED == 0:
+        asked = opened.stopping.is_set() and i + 1 < task.outer_steps
+        if (i + 1) % _SAVED == 0 or asked:
           checkpoint.save(manager, state)
           opened.log('segment', step=i + 1, loss=loss)
+        if asked:
+          raise errors.Stopped(f'step {i + 1} of {task.outer_steps} is saved')
   return state, loss
 
 

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -71,8 +72,10 @@ def run(
   *,
   resume: bool = True,
   overwrite: bool = False,
+  fallback: bool = False,
   group_size: int = 0,
   engine: cluster.Engine | None = None,
+  stopping: threading.Event | None = None,
   say: Callable[[str], None] = print,
 ) -> Sequence[str]:
   """Embeds payloads into sRGB versions of images; see `commands.fit.fit`.
@@ -87,8 +90,11 @@ def run(
     out: Run folder.
     resume: Whether a run in `out` is continued.
     overwrite: Whether a run in `out` is removed first.
+    fallback: Not used: images have no checkpoints.
     group_size: Images that a device fits at once; 0 for the default.
     engine: A Ray cluster whose hosts see the images; this process by default.
+    stopping: Set, from any thread, once images at hand shall be finished, and no more
+      begun.
     say: Told about progress.
 
   Returns:
@@ -96,7 +102,9 @@ def run(
 
   Raises:
     InputError: when nothing can be done at all.
+    Stopped: once `stopping` was set and what was at hand is saved.
   """
+  del fallback
   began = time.perf_counter()
   task = experiment.task
   if not sources.images:
@@ -109,6 +117,7 @@ def run(
     inputs={},
     resume=resume,
     overwrite=overwrite,
+    stopping=stopping,
     artefact_name=lambda name: f'images/{name}{suffix}',
     say=say,
   )
@@ -131,6 +140,9 @@ def run(
       )
       problems += fleet.run(pending)
     problems = [*unlisted, *hosts.collect(problems)]
+    if not hosts.all_say(not opened.stopping.is_set()):
+      opened.refresh()
+      raise errors.Stopped(f'{len(opened.done)} of {len(jobs)} images are done')
     if not hosts.is_first():
       return []
     opened.refresh()
@@ -186,6 +198,7 @@ TASK = Task(
   sources=('images',),
   scored=('images',),
   on_ray=True,
+  idle_flags=('fallback',),
   run=run,
   evaluate=evaluate,
   render=render,
@@ -205,7 +218,12 @@ def _jobs(
         f'{path}: {jobs[name].path} gives the same output, {name}{suffix}'
       )
       continue
-    jobs[name] = gamut_fleet.Job(name, path, *urls.measure(path))
+    try:
+      measured = urls.measure(path)
+    except OSError as error:
+      problems.append(f'{path}: {error.strerror or error}')
+      continue
+    jobs[name] = gamut_fleet.Job(name, path, *measured)
   return list(jobs.values()), problems
 
 
@@ -270,6 +288,10 @@ def _changed(jobs: Sequence[gamut_fleet.Job], opened: runs.Run) -> list[str]:
   """Returns a line for each source that has changed since it was fitted."""
   lines = []
   for job in jobs:
+    stat = {'bytes': job.size_bytes, 'modified': job.modified}
+    # Most have not changed, and need not be parsed to see that.
+    if job.name in opened.done and opened.done.mention(job.name, stat):
+      continue
     record: dict[str, Any] = opened.done.get(job.name, {}).get('source', {})
     same = record.get('bytes') == job.size_bytes
     if not record or (same and record.get('modified') == job.modified):
