@@ -35,6 +35,28 @@ _SETS = {
 }
 
 
+# Groups of which one ends its process, whatever is tried.
+_DEADLY = """
+import os, pathlib, sys
+from lutjax import experiment
+from lutjax.fit import cluster, runs
+
+def make(shared, kept):
+  def fit(group):
+    if group == ['bad']:
+      os._exit(1)
+    kept.commit(group[0], shared, {})
+    return []
+  return fit
+
+none = experiment.Experiment(None, None)
+run = runs.open_run(sys.argv[1], config=none, inputs={}, resume=True, overwrite=False)
+with cluster.connected(cluster.Engine(actors=1)) as found:
+  groups = [['a'], ['bad'], ['b']]
+  print(found.fit(make, b'shared', groups, list, run, unit='model', say=print))
+"""
+
+
 @absltest.skipIf(importlib.util.find_spec('ray') is None, 'Ray is not installed')
 class ClusterTest(absltest.TestCase):
   """Heads are started, and all of their processes killed, by their ids."""
@@ -60,8 +82,8 @@ class ClusterTest(absltest.TestCase):
       self.address = f'127.0.0.1:{server.getsockname()[1]}'
     self.env = {
       **os.environ,
-      # Ray keeps a token there.
-      'HOME': home,
+      'RAY_TMPDIR': home,
+      'HOME': home,  # Ray keeps a token there.
       'RAY_ADDRESS': self.address,
       'PYTHONPATH': str(ROOT),
       'LUTJAX_CACHE': os.environ['LUTJAX_TEST_CACHE'],
@@ -74,7 +96,6 @@ class ClusterTest(absltest.TestCase):
         *(sys.executable, '-m', 'ray.scripts.scripts', 'start', '--head', '--block'),
         *(f'--port={self.address.partition(":")[2]}', '--node-ip-address=127.0.0.1'),
         *('--num-cpus=2', '--include-dashboard=false', '--disable-usage-stats'),
-        f'--temp-dir={self.env["HOME"]}/t',
       ],
       env={k: v for k, v in self.env.items() if k != 'RAY_ADDRESS'},
       stdout=subprocess.PIPE,
@@ -105,7 +126,8 @@ class ClusterTest(absltest.TestCase):
     """Waits until so many models are done, but not all; returns how many are."""
     end = time.monotonic() + _SECONDS
     while (done := len(_models(out))) < count:
-      self.assertIsNone(process.poll(), 'it has ended before')
+      if process.poll() is not None:
+        self.fail(f'it has ended before: {process.communicate()}')
       self.assertLess(time.monotonic(), end)
       time.sleep(0.005)
     return done
@@ -136,6 +158,11 @@ class ClusterTest(absltest.TestCase):
     self.assertIn('Ray: 1 actor(s) died and were started again', stdout)
     self.assertIn(f'{_IMAGES} images in ', stdout)
     self.check_same('gamut_mlp', out, 'images')
+    out = self.folder / 'deadly'
+    command = [sys.executable, '-c', _DEADLY, out]
+    stdout = subprocess.check_output(command, env=self.env, cwd=ROOT, text=True)
+    self.assertIn("['bad: its group ended its actor 3 times (Actor", stdout)
+    self.assertEqual(_models(out), ['a', 'b'])
     out = self.folder / 'run'
     fit = self.start_fit('nilut', out)
     self.wait_for_models(fit, out, 1)
