@@ -106,14 +106,14 @@ class Run:
     be the one that was written; of any other the digest decides.
     """
     there: dict[str, dict[str, os.DirEntry]] = {}
-    for line, *where in _lines(self.folder):
+    for line, path, index in _lines(self.folder):
       if found := _MODEL_LINE.fullmatch(line):
         quoted, digest, size, modified = found.groups()
         plain = b'\\' not in quoted
         name = quoted[1:-1].decode() if plain else json.loads(quoted)
         digest, written = digest.decode(), [int(size), int(modified)]
       else:
-        event = _event(line, _place(*where))
+        event = _event(line, _place(path, index))
         if event['event'] != 'model':
           continue
         name, digest = event['name'], event['digest']
@@ -327,8 +327,8 @@ def read_events(folder: str | os.PathLike, kind: str = '') -> list[dict[str, Any
   """
   start = b'{"event": "%s"' % kind.encode() if kind else b''
   return [
-    _event(line, _place(*where))
-    for line, *where in _lines(pathlib.Path(folder))
+    _event(line, _place(path, index))
+    for line, path, index in _lines(pathlib.Path(folder))
     if line.startswith(start)
   ]
 
