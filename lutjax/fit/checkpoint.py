@@ -97,14 +97,14 @@ def save(opened: 'ocp.CheckpointManager', state: _State) -> None:
   except (ValueError, OSError) as error:
     # What is half written would take the room that is needed to go on.
     shutil.rmtree(opened.directory / f'{step}{UNFINISHED}', ignore_errors=True)
-    code = re.search(r"os_error_code='(\d+)'", str(error))
-    if code is None and not isinstance(error, OSError):
+    if code := re.search(r"os_error_code='(\d+)'", str(error)):
+      failure = OSError(int(code[1]), os.strerror(int(code[1])))
+    elif isinstance(error, OSError):
+      failure = error
+    else:
       raise
-    failure = (
-      error if code is None else OSError(int(code[1]), os.strerror(int(code[1])))
-    )
     where = f'{opened.directory}: checkpoint {step}'
-    raise files.unwritable(where, failure) from error  # type: ignore[arg-type]
+    raise files.unwritable(where, failure) from error
 
 
 def restore(
@@ -182,17 +182,25 @@ def _digest(tree: PyTree) -> str:
   return files.digest(b''.join(parts))
 
 
+class _Unraisable:
+  """What Python did with errors that nobody waits for, before `_quiet`."""
+
+  hook: Callable[[Any], Any] = sys.__unraisablehook__
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
   """Keeps Orbax and its threads from printing what is raised anyway."""
   logger = logging.getLogger('absl')
   level = logger.level
   logger.setLevel(logging.CRITICAL)
+  if sys.unraisablehook is not _except_late:
+    # It stays: the threads may go on after the failure is raised.
+    _Unraisable.hook = sys.unraisablehook
+    sys.unraisablehook = _except_late
   try:
     yield
   except Exception:
-    # Its threads may go on for a while, and find the loop closed that they answer to.
-    sys.unraisablehook = _except_late
     logging.getLogger('asyncio').setLevel(logging.CRITICAL)
     raise
   finally:
@@ -200,8 +208,9 @@ def _quiet() -> Iterator[None]:
 
 
 def _except_late(unraisable: Any) -> None:
+  """Passes on all but what threads say that find the loop closed they answer to."""
   if str(unraisable.exc_value) != 'Event loop is closed':
-    sys.__unraisablehook__(unraisable)
+    _Unraisable.hook(unraisable)
 
 
 def _raw(state: _State) -> _State:
