@@ -1,5 +1,6 @@
 """The report on fitted looks, drawn from what a run folder holds."""
 
+import contextlib
 import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lutjax import artefacts, experiment, progress
+from lutjax import artefacts, errors, experiment, progress
 from lutjax.data import synthetic
 from lutjax.looks import decoding, normalized, scoring
 from lutjax.lut import lattice
@@ -75,8 +76,11 @@ def write(
       pages.append(look_pages.LookPage(job.name, {}, failure='see the problems'))
   title = f'lutjax: {len(pages)} look{"s" if len(pages) != 1 else ""}'
   links = {}
-  if records:
+  # Systems of others have no decoder in the page.
+  models: list[viewer_page.Model] = []
+  with contextlib.suppress(errors.ArtefactError):
     models = [_shown(folder, record) for record in records]
+  if models:
     viewer_page.write(folder / LIVE, title, models, photos.made_up())
     links['The looks live, on a photo of yours'] = LIVE
   return look_pages.write(

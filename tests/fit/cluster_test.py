@@ -1,11 +1,16 @@
 """What actors send back; the cluster itself is in `tests/launch/fit_ray_test.py`."""
 
 import pathlib
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 
 from lutjax import errors, experiment
 from lutjax.fit import cluster, runs
+
+# Actors silence the bars of their own process, not those of other tests.
+_QUIET = mock.patch.object(cluster.progress, 'silence')
+_QUIET.start()
 
 
 class KeptTest(absltest.TestCase):

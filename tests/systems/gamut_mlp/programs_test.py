@@ -41,7 +41,7 @@ class GamutProgramsTest(unittest.TestCase):
   def test_a_fit_is_the_same_alone_mapped_vmapped_and_padded(self):
     several = [_samples(seed, 1024) for seed in range(3)]
     alone = [_solve([samples])[0] for samples in several]
-    one = functools.partial(gamut_programs._solve, _WAVES, (1.0,))
+    one = functools.partial(gamut_programs.solve_waves, _WAVES, (1.0,))
     mapped = jax.jit(lambda *stacked: jax.lax.map(lambda leaves: one(*leaves), stacked))
     stacked = [np.stack(leaves) for leaves in zip(*several)]
     for got, want in zip(np.asarray(mapped(*stacked))[:, 0], alone):
