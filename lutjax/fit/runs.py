@@ -32,7 +32,7 @@ _OWNED = (METRICS, 'model.lutjax', 'report.html', 'manifest.json')
 _OWNED_FOLDERS = ('checkpoints', 'models', 'report', 'images', 'progress')
 
 
-# A line of a model as `commit` writes it, but for names that JSON escapes: the name, and
+# A line of a model as `commit` writes it, but for names that JSON escapes: the name and
 # what tells the artefact apart. It takes a tenth of the time of parsing; what is
 # damaged behind that is found when the record is read.
 _MODEL_LINE = re.compile(
