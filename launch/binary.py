@@ -130,6 +130,26 @@ def refuse_beside(mode: str, names: Sequence[str]) -> None:
     raise errors.InputError(f'{", ".join(given)}: nothing to do with {mode}')
 
 
+def refuse_urls(name: str, reason: str) -> None:
+  """Refuses URLs of object stores where they cannot be.
+
+  Args:
+    name: Of the flag.
+    reason: Why not, after what the flag is.
+
+  Raises:
+    InputError: one line that names the first.
+  """
+  from lutjax import urls
+
+  value = flags.FLAGS[name].value
+  for path in value if isinstance(value, list) else [value]:
+    if urls.is_url(path):
+      raise errors.InputError(
+        f'--{name}: found {path}, expected a folder here: {reason}'
+      )
+
+
 def colour_spaces(
   source: str | None, target: str | None, luts: Sequence[str]
 ) -> 'look_files.Spaces | None':

@@ -7,6 +7,7 @@ python -m launch.export --model=BIJECTIVE --look=NAME --inverse --out=NAME-inver
 python -m launch.export --lut=FILE --max_error=0.1 --out=smaller.cube
 python -m launch.export --lut=LOOK.cube --inverse --out=LOOK-inverse.cube
 python -m launch.export --lut=first.cube,second.clf --size=65 --out=both.cube
+python -m launch.export --model=RUN --format=html --out=looks.html
 python -m launch.export --model=RUN --info
 python -m launch.export --lut=identity --format=hald --level=8 --out=hald.png
 python -m launch.export --model=RESTORER --format=npy,c,lutjax --out=FOLDER
@@ -35,7 +36,8 @@ _MODEL = flags.DEFINE_string(
 _LUT = binary.define_paths(
   'lut',
   'LUT file to convert, or "identity"; several become one look, in which each is given '
-  'what the one before makes.',
+  'what the one before makes. With --format=html each file is a look, and folders and '
+  'globs stand for their files.',
 )
 _OUT = flags.DEFINE_string(
   'out',
@@ -48,7 +50,8 @@ _FORMAT = flags.DEFINE_list(
   ['cube'],
   'Output formats, any of cube, hald, npz, and by OpenColorIO clf, ctf, 3dl, csp, '
   'spi1d, spi3d, itx; of a model that restores pictures any '
-  'that it has, such as npy, c and lutjax, by default all.',
+  'that it has, such as npy, c and lutjax, by default all. html is one page for a '
+  'browser, which decodes all looks, blends them, and shows them on photos.',
   allow_override=True,
 )
 _SIZE = flags.DEFINE_integer(
@@ -117,6 +120,9 @@ _INFO = flags.DEFINE_bool(
   'Describe --model (a run, an artefact, an image with a payload) or --lut.',
   allow_override=True,
 )
+_IMAGES = binary.define_paths(
+  'images', 'Photos of --format=html, by default two that are made up.'
+)
 _OVERWRITE = flags.DEFINE_bool(
   'overwrite', False, 'Replace existing files.', allow_override=True
 )
@@ -129,7 +135,7 @@ def main() -> Sequence[str]:
   spaces = binary.colour_spaces(_FROM.value, _TO.value, _LUT.value)
   if _INFO.value:
     writing = ['out', 'format', 'size', 'max_error', 'level', 'bits', 'clip', 'look']
-    writing += ['blend', 'domain', 'shaper', 'layout']
+    writing += ['blend', 'domain', 'shaper', 'layout', 'images']
     more = [*writing, 'inverse', 'overwrite', 'from', 'to']
     binary.refuse_beside('--info, which writes no file', more)
     # Here, not above: `--help` and refusals of flags need none of it.
@@ -148,6 +154,9 @@ def main() -> Sequence[str]:
     return []
   if _OUT.value is None:
     raise errors.InputError('--out: expected a folder, or a file')
+  if 'html' in _FORMAT.value:
+    return _export_page(pathlib.Path(_OUT.value))
+  binary.refuse_beside(f'--format={",".join(_FORMAT.value)}, no page', ['images'])
   from lutjax.commands import export, selection
 
   if _MODEL.value is not None and selection.kind_of(_MODEL.value) == 'restorer':
@@ -198,6 +207,28 @@ def main() -> Sequence[str]:
   out = pathlib.Path(_OUT.value)
   for path in export.write_all(named, out, _FORMAT.value, options, problems=problems):
     print(path)
+  return problems
+
+
+def _export_page(out: pathlib.Path) -> Sequence[str]:
+  """Writes looks as a page."""
+  from lutjax.commands import look_page
+
+  if _FORMAT.value != ['html']:
+    raise errors.InputError(
+      f'--format={",".join(_FORMAT.value)}: found html among others, expected it alone'
+    )
+  of_files = ['size', 'max_error', 'level', 'bits', 'clip', 'look', 'blend', 'inverse']
+  of_files += ['domain', 'shaper', 'layout', 'from', 'to']
+  binary.refuse_beside('--format=html, a page of all looks', of_files)
+  problems = look_page.write(
+    out,
+    model=_MODEL.value,
+    lut=_LUT.value,
+    images=_IMAGES.value,
+    overwrite=_OVERWRITE.value,
+  )
+  print(out)
   return problems
 
 

@@ -10,11 +10,14 @@ images at hand are saved, and at once when it is sent twice.
 import dataclasses
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from . import binary, stopping
+
+if TYPE_CHECKING:
+  from lutjax.fit import cluster
 
 _CONFIG = flags.DEFINE_string(
   'config',
@@ -44,6 +47,22 @@ _PRECISION = flags.DEFINE_string(
   'precision',
   None,
   "Precision of the artefact's weights: fp32, bf16 or int8.",
+  allow_override=True,
+)
+_ENGINE = flags.DEFINE_enum(
+  'engine',
+  'local',
+  ['local', 'ray'],
+  'Who fits models that do not depend on each other: this process and its devices, or '
+  'actors of the Ray cluster of RAY_ADDRESS or of this host.',
+  allow_override=True,
+)
+_ACTORS = flags.DEFINE_integer(
+  'actors',
+  None,
+  'With --engine=ray: how many, each with a device; by default one for each GPU of the '
+  'cluster, or TPU chip, or CPU.',
+  lower_bound=1,
   allow_override=True,
 )
 _RESUME = flags.DEFINE_bool(
@@ -120,6 +139,11 @@ def main() -> Sequence[str]:
   _refuse_idle_flags(settings.task)
   settings = config.override(settings, given, flag='--')
   settings = config.override(settings, _SET.value)
+  binary.refuse_urls(
+    'out', 'a run is locked, and its files are renamed; copy it in the end'
+  )
+  binary.refuse_urls('pairs', 'pairs are matched in folders')
+  engine = _engine(settings.task)
   _join()
   sources = experiment.Sources(
     luts=_LUTS.value,
@@ -137,6 +161,7 @@ def main() -> Sequence[str]:
       overwrite=_OVERWRITE.value,
       fallback=_FALLBACK.value,
       group_size=_GROUP_SIZE.value,
+      engine=engine,
       stopping=stopping.defer(),
     )
   except errors.Stopped:
@@ -145,6 +170,29 @@ def main() -> Sequence[str]:
     raise
   hosts.leave()
   return problems
+
+
+def _engine(config: Any) -> 'cluster.Engine | None':
+  """Returns who fits the models, None for this process."""
+  import jax
+
+  from lutjax import errors, systems
+  from lutjax.fit import cluster
+
+  if _ENGINE.value == 'local':
+    binary.refuse_beside('--engine=local', ['actors'])
+    return None
+  mode = '--pairs' if _PAIRS.value else f'--config={_CONFIG.value}'
+  if not systems.task_of(config).on_ray:
+    raise errors.InputError(
+      f'--engine=ray: nothing to do with {mode}: Ray fits models that do not depend on '
+      'each other'
+    )
+  binary.refuse_beside('--engine=ray', ['coordinator'])
+  cluster.check_installed()
+  # Devices of this host are for the actors.
+  jax.config.update('jax_platforms', 'cpu')
+  return cluster.Engine(_ACTORS.value)
 
 
 def _join() -> None:

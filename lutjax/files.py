@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from lutjax import errors
+from lutjax import errors, urls
 
 # Ends the name of every temporary folder, so that a reader can tell.
 TEMPORARY_SUFFIX = '.lutjax-tmp'
@@ -127,16 +127,18 @@ def read_bytes(
   *,
   error: type[errors.InputError] = errors.InputError,
 ) -> bytes:
-  """Returns the content of a regular file.
+  """Returns the content of a regular file, or of one in an object store.
 
   Args:
-    path: The file.
+    path: The file, or its URL.
     error: The class raised when it cannot be read.
 
   Raises:
     InputError: of class `error`, one line, if `path` is missing, a folder, a
       dangling link, a device, or not readable.
   """
+  if urls.is_url(path):
+    return urls.read(path, error=error)
   path = pathlib.Path(path)
   if path.is_dir():
     raise error(f'{path}: is a folder, expected a file')

@@ -236,6 +236,7 @@ class Task(NamedTuple):
     sources: What a fit reads of `experiment.Sources`.
     scored: What an evaluation reads of them.
     idle_flags: Flags of a fit that nothing comes of.
+    on_ray: Whether its models are fitted on their own, so that a cluster may.
     gather: `(config, sources, say) -> experiment.Gathered`.
     sampler: `config -> fit.loop.Sampler`.
     scorer: `(config, gathered) -> ((loaded, size_bytes, job) -> record)`.
@@ -259,6 +260,7 @@ class Task(NamedTuple):
   sources: tuple[str, ...]
   scored: tuple[str, ...]
   idle_flags: tuple[str, ...] = ()
+  on_ray: bool = False
   gather: Callable[..., Any] | None = None
   sampler: Callable[[Any], Callable[..., Batch]] | None = None
   scorer: Callable[[Any, Any], Callable[..., dict[str, Any]]] | None = None

@@ -9,16 +9,17 @@ from absl.testing import absltest, parameterized
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # What a room may import, besides itself. A room is a folder or a module.
-GROUND = {'types', 'errors', 'files', 'config', 'progress'}
+GROUND = {'types', 'errors', 'urls', 'files', 'config', 'progress'}
 FIRST = GROUND | {'lut', 'color', 'nn', 'codec'}
 SECOND = FIRST | {'metrics', 'data'}
-THIRD = SECOND | {'fit', 'report', 'artefacts'}
+THIRD = SECOND | {'fit', 'report', 'artefacts', 'viewer'}
 FOURTH = THIRD | {'experiment', 'looks', 'restoration'}
 ALLOWED = {
   'types': set(),
   'errors': set(),
   'progress': set(),
-  'files': {'errors'},
+  'urls': {'errors'},
+  'files': {'errors', 'urls'},
   'config': {'errors'},
   'native': GROUND,
   'lut': GROUND | {'native'},  # Others get at kernels through `lut`.
@@ -31,7 +32,7 @@ ALLOWED = {
   'assets': {'artefacts'},
   'fit': SECOND,
   'report': SECOND,
-  'viewer': FIRST,
+  'viewer': SECOND | {'report'},
   'experiment': THIRD,
   'looks': THIRD | {'experiment'},
   'restoration': THIRD | {'experiment'},
@@ -230,7 +231,7 @@ class ArchitectureTest(parameterized.TestCase):
         # What a command does is a table for each side of it: `apply_metadata`.
         name = name.split('_')[0]
       subject = base / relative.parent / f'{name}.py'
-      # Scripts of the page are tested from Python, in a browser.
+      # Scripts of the page are tested in a browser.
       if not subject.exists() and not subject.with_suffix('.js').exists():
         wrong.append(str(relative))
     self.assertEmpty(wrong)

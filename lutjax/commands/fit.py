@@ -17,7 +17,7 @@ import numpy as np
 from lutjax import errors, progress, systems
 from lutjax import experiment as experiment_lib
 from lutjax.commands import describe
-from lutjax.fit import fleet, hosts, loop, mesh, methods, runs
+from lutjax.fit import cluster, fleet, hosts, loop, mesh, methods, runs
 from lutjax.looks import decoding
 from lutjax.report import plots
 from lutjax.types import Loaded, Variables
@@ -34,6 +34,7 @@ def fit(
   overwrite: bool = False,
   fallback: bool = False,
   group_size: int = 0,
+  engine: cluster.Engine | None = None,
   stopping: threading.Event | None = None,
   say: Say = print,
 ) -> Sequence[str]:
@@ -50,6 +51,7 @@ def fit(
     overwrite: Whether a run that is there is removed first.
     fallback: Whether a checkpoint that cannot be read gives way to the one before.
     group_size: Models vmapped together on a device; 0 picks by backend.
+    engine: A Ray cluster that fits the models; this process does by default.
     stopping: Set, from any thread, once the run shall save and end.
     say: Told what a user should know.
 
@@ -71,6 +73,7 @@ def fit(
       overwrite=overwrite,
       fallback=fallback,
       group_size=group_size,
+      engine=engine,
       stopping=stopping,
       say=say,
     )
@@ -85,6 +88,11 @@ def fit(
   decoding.check_colours_alone(form, experiment.model)
   name = form.name
   gathered = task.gather(experiment.task, sources, say)._replace(system=name)
+  if engine is not None and len(gathered.jobs) == 1:
+    raise errors.InputError(
+      f'--engine=ray: found one model to fit, {gathered.jobs[0].name}, expected '
+      'several, which actors fit on their own'
+    )
   run = runs.open_run(
     out,
     config=experiment,
@@ -98,7 +106,7 @@ def fit(
   )
   try:
     problems = [*gathered.problems]
-    problems += _fit_pending(experiment, gathered, run, group_size, say)
+    problems += _fit_pending(experiment, gathered, run, group_size, engine, say)
     if not hosts.is_first():
       return []
     records = [run.done[job.name] for job in gathered.jobs if job.name in run.done]
@@ -199,6 +207,7 @@ def _fit_pending(
   gathered: experiment_lib.Gathered,
   run: runs.Run,
   group_size: int,
+  engine: cluster.Engine | None,
   say: Say,
 ) -> Sequence[str]:
   """Fits what the run folder lacks; returns a line for each model that failed."""
@@ -221,6 +230,9 @@ def _fit_pending(
   if gathered.single:
     form = experiment_lib.labelled(experiment.model, gathered, jobs[0].name)
     experiment = dataclasses.replace(experiment, model=form)
+  if engine is not None:
+    with cluster.connected(engine) as found:
+      return _fit_on_cluster(found, experiment, gathered, run, group_size, say)
   start = _start_of(experiment, gathered)
   programs = programs_for(experiment, len(jobs), group_size, start)
   size = 1
@@ -278,6 +290,75 @@ def _fit_pending(
     )
   run.log('compiled', programs=programs.compilations, seconds=programs.compile_seconds)
   return failed
+
+
+def _fit_on_cluster(
+  found: cluster.Cluster,
+  experiment: experiment_lib.Experiment,
+  gathered: experiment_lib.Gathered,
+  run: runs.Run,
+  group_size: int,
+  say: Say,
+) -> Sequence[str]:
+  """Fits what the run folder lacks on actors; returns a line for each that failed."""
+  began = time.perf_counter()
+  jobs = [job for job in gathered.jobs if job.name not in run.done]
+  group_size = group_size or mesh.group_size_on(found.platform)
+  one = mesh.make_mesh(jax.local_devices()[:1])
+  size = fleet.block_size(found.group_most(len(jobs)), one, group_size)
+  names = [job.name for job in jobs]
+  failed = found.fit(
+    functools.partial(_block_fitter, experiment, size, group_size),
+    gathered,
+    fleet.blocks(names, size),
+    list,
+    run,
+    unit='model',
+    say=say,
+  )
+  done = len(names) - len(failed)
+  seconds = time.perf_counter() - began
+  say(
+    f'{done} models fitted in {seconds:.1f} s: {done / seconds:.2f} models/s; '
+    f'{group_size} at a time on each of {found.actors} actors'
+  )
+  return failed
+
+
+def _block_fitter(
+  experiment: experiment_lib.Experiment,
+  size: int,
+  group_size: int,
+  gathered: experiment_lib.Gathered,
+  kept: cluster.Kept,
+) -> Callable[[Sequence[str]], Sequence[str]]:
+  """Returns what an actor does with the names of a block."""
+  task = systems.task_of(experiment.task)
+  if task.scorer is None:
+    raise ValueError(f'Expected a task that scores, got {task.name}.')
+  score = task.scorer(experiment.task, gathered)
+  start = _start_of(experiment, gathered)
+  programs = programs_for(experiment, len(gathered.jobs), group_size, start)
+  shapes = fleet.largest_shapes(gathered.jobs)
+  by_name = {job.name: job for job in gathered.jobs}
+
+  def fit_block(names: Sequence[str]) -> Sequence[str]:
+    results = fleet.fit_block(
+      programs,
+      [by_name[name] for name in names],
+      size,
+      seed=experiment.seed,
+      shapes=shapes,
+      folder=None,
+      on_segment=lambda segment: None,
+      say=kept.say,
+    )
+    failed = []
+    for result in results:
+      failed += _commit(experiment, gathered, kept, result, score, kept.say)
+    return failed
+
+  return fit_block
 
 
 def _block_size(run: runs.Run, jobs: int, programs: fleet.Programs) -> int:
@@ -366,7 +447,7 @@ def _median(values: np.ndarray) -> float:
 def _commit(
   experiment: experiment_lib.Experiment,
   gathered: experiment_lib.Gathered,
-  run: runs.Run,
+  run: runs.Ledger,
   result: fleet.Fitted,
   score: Callable[[Loaded, int, fleet.Job], Mapping[str, Any]],
   say: Say,

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lutjax import errors, files
+from lutjax import errors, files, urls
 from lutjax.codec import annotations as annotations_lib
 from lutjax.codec import exif as exif_codec
 from lutjax.codec import exif_cleaning, fields, payload
@@ -127,7 +127,7 @@ def read(
     ImageError: one line, if the file is missing, damaged, of another kind,
       larger than `MAX_PIXELS`, or holds NaN or infinity.
   """
-  path = pathlib.Path(path)
+  path = urls.path(path)
   want = _format_of(path, str(path))
   content = files.read_bytes(path, error=errors.ImageError)
   return decode(content, str(path), want=want, convert=convert, say=say)

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from lutjax import errors, files
+from lutjax import errors, files, urls
 
 # Of a name that holds commas, at most.
 _MOST_PIECES = 16
@@ -38,7 +38,8 @@ def find(
   it is. A glob is expanded first and its matches are treated as folders are.
 
   Args:
-    patterns: Names of files or folders, or globs (`**` for any depth).
+    patterns: Names of files or folders, or globs (`**` for any depth); each may be
+      the URL of an object store.
     extensions: In lower case with the dot, such as `.png`.
     error: Class of what is raised.
     say: Gets one line for each pattern that leaves files out.
@@ -54,8 +55,13 @@ def find(
   for pattern in patterns:
     if not pattern:
       raise error('found an empty name, expected a file, a folder or a glob')
-    path = pathlib.Path(pattern)
-    if path.is_file():
+    path = urls.path(pattern)
+    if urls.is_url(pattern):
+      inside, root = urls.find(pattern, error=error)
+      listed, skipped = _partition(inside, root, extensions)
+      if inside == [path]:
+        listed, skipped = [Found(path, pathlib.Path(path.name))], []
+    elif path.is_file():
       listed, skipped = [Found(path, pathlib.Path(path.name))], []
     elif path.is_dir():
       listed, skipped = _partition(_walk(path), path, extensions)
@@ -70,7 +76,8 @@ def find(
       expected = ' '.join(sorted(extensions))
       raise error(f'{pattern}: found no file to use, expected {expected}')
     for item in listed:
-      found.setdefault(item.path.resolve(), item)
+      path = item.path if urls.is_url(item.path) else item.path.resolve()
+      found.setdefault(path, item)
   return list(found.values())
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lutjax import errors, files
+from lutjax import errors, files, urls
 from lutjax.data import archives, images, listing, ocio_files
 from lutjax.lut import chain as chain_lib
 from lutjax.lut import cube, lattice, tiles
@@ -190,7 +190,7 @@ def _read(
   if suffix not in known:
     expected = ' '.join(known)
     raise errors.LutError(f'{path}: found extension {suffix!r}, expected {expected}')
-  size = path.stat().st_size
+  size, _ = urls.measure(path)
   if size > cube.MAX_FILE_BYTES:
     message = f'{path}: found {size} bytes, expected {cube.MAX_FILE_BYTES} at most'
     raise errors.LutError(message)

@@ -6,6 +6,7 @@ that neither the number of compilations nor the memory depends on the number of
 models.
 """
 
+import contextlib
 import hashlib
 import math
 import pathlib
@@ -13,7 +14,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +24,10 @@ from lutjax import errors
 from lutjax.fit import checkpoint, hosts, loop, mesh
 from lutjax.types import PyTree, System, Variables
 
+if TYPE_CHECKING:
+  import orbax.checkpoint as ocp
+
+_T = TypeVar('_T')
 _CPU_BLOCK = 16
 
 
@@ -241,11 +246,11 @@ def filled_size(size: int, devices: jax.sharding.Mesh, group_size: int) -> int:
   return unit * math.ceil(size / unit)
 
 
-def blocks(jobs: Sequence[Job], size: int) -> list[Sequence[Job]]:
+def blocks(jobs: Sequence[_T], size: int) -> list[Sequence[_T]]:
   """Splits jobs, in their order, into blocks of at most `size`.
 
   Args:
-    jobs: Of a run.
+    jobs: Of a run, or their names.
     size: Models of a block, at least 1.
   """
   return [jobs[i : i + size] for i in range(0, len(jobs), size)]
@@ -287,7 +292,7 @@ def fit_block(
   *,
   seed: int,
   shapes: PyTree,
-  folder: pathlib.Path,
+  folder: pathlib.Path | None,
   on_segment: Callable[[Segment], None],
   fallback: bool = False,
   stopping: threading.Event | None = None,
@@ -306,7 +311,7 @@ def fit_block(
     seed: Of the run.
     shapes: That data are padded to (`largest_shapes` of the run): of this block
       alone, since one large look among thousands would fill the memory.
-    folder: Where checkpoints are kept.
+    folder: Where checkpoints are kept; None keeps none.
     on_segment: Told after each segment.
     fallback: Whether a checkpoint that cannot be read gives way to the one before.
     stopping: Set, from any thread, once the fit shall save and end.
@@ -348,7 +353,7 @@ def _train(
   size: int,
   seed: int,
   shapes: PyTree,
-  folder: pathlib.Path,
+  folder: pathlib.Path | None,
   on_segment: Callable[[Segment], None],
   *,
   fallback: bool,
@@ -371,9 +376,11 @@ def _train(
 
   data = place(jax.tree.map(stack, shapes, *[job.data for job in filled]))
   config = programs.config
-  with checkpoint.manager(folder / _block_name(block)) as saved:
+  with _checkpoints(folder, block) as saved:
     state, done = programs.init(keys), 0
-    restored = checkpoint.restore(saved, state, say, fallback=fallback)
+    restored = None
+    if saved is not None:
+      restored = checkpoint.restore(saved, state, say, fallback=fallback)
     if restored is not None:
       # On other devices other repeats filled the block.
       rows = np.minimum(np.arange(size), len(block) - 1)
@@ -392,6 +399,8 @@ def _train(
       figures = {name: values[: len(block)] for name, values in measured.items()}
       pictures = programs.draw(state, data)
       on_segment(Segment(done, steps, losses, took, figures, pictures))
+      if saved is None:
+        continue
       late = time.monotonic() - last_save >= config.checkpoint_seconds
       asked = done < config.steps and _asked(stopping)
       if asked or done == config.steps or hosts.first_says(late):
@@ -417,6 +426,11 @@ def _of_one(one: Callable[..., PyTree]) -> Callable[..., PyTree]:
   return many
 
 
-def _block_name(block: Sequence[Job]) -> str:
+def _checkpoints(
+  folder: pathlib.Path | None, block: Sequence[Job]
+) -> contextlib.AbstractContextManager['ocp.CheckpointManager | None']:
+  if folder is None:
+    return contextlib.nullcontext()
   names = '\n'.join(job.name for job in block)
-  return f'block-{hashlib.sha256(names.encode()).hexdigest()[:12]}'
+  name = f'block-{hashlib.sha256(names.encode()).hexdigest()[:12]}'
+  return checkpoint.manager(folder / name)

@@ -139,5 +139,14 @@ def smaller_group(group_size: int, error: Exception, say: Callable[[str], None])
 
 
 def default_group_size(mesh: jax.sharding.Mesh) -> int:
-  """Returns 1 on a CPU, where one model fills the cache, and 64 elsewhere."""
-  return 1 if mesh.devices.flat[0].platform == 'cpu' else 64
+  """Returns the `group_size_on` of a mesh's devices."""
+  return group_size_on(mesh.devices.flat[0].platform)
+
+
+def group_size_on(platform: str) -> int:
+  """Returns 1 on a CPU, where one model fills the cache, and 64 elsewhere.
+
+  Args:
+    platform: What JAX calls it, such as `cpu`.
+  """
+  return 1 if platform == 'cpu' else 64

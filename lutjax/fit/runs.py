@@ -17,7 +17,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from lutjax import config as config_lib
 from lutjax import errors, files
@@ -28,7 +28,7 @@ METRICS = 'metrics.jsonl'
 # Of the process that holds the lock; the lock ends with its process, however it ends.
 OWNER = 'owner.json'
 _OTHERS = 'metrics-*.jsonl'
-_OWNED = (METRICS, 'model.lutjax', 'report.html', 'manifest.json')
+_OWNED = (METRICS, 'model.lutjax', 'report.html', 'looks.html', 'manifest.json')
 _OWNED_FOLDERS = ('checkpoints', 'models', 'report', 'images', 'progress')
 
 
@@ -71,6 +71,22 @@ class Records(Mapping[str, dict[str, Any]]):
     return _encoded(fields)[1:-1] in self._lines[name]
 
 
+class Ledger(Protocol):
+  """What is told of fitted models: a run folder, or what is on its way to one.
+
+  Attributes:
+    stopping: Set once what is at hand shall be finished, and no more begun.
+  """
+
+  stopping: threading.Event
+
+  def log(self, event: str, **fields: Any) -> object:
+    """Takes an event; see `Run.log`."""
+
+  def commit(self, name: str, artefact: bytes, record: Mapping[str, Any]) -> None:
+    """Takes a finished model; see `Run.commit`."""
+
+
 class Run:
   """A run folder that this process alone writes to, or this and those beside it.
 
@@ -107,12 +123,12 @@ class Run:
     be the one that was written; of any other the digest decides.
     """
     there: dict[str, dict[str, os.DirEntry]] = {}
-    for line, path, index in _lines(self.folder):
+    for line, path, i in _lines(self.folder):
       found = _MODEL_LINE.match(line)
       if found is not None and line.endswith(b'}'):
         name, digest, written = found[1].decode(), found[2], found[3]
       else:
-        event = _event(line, _place(path, index))
+        event = _event(line, _place(path, i))
         if event['event'] != 'model':
           continue
         name, digest = event['name'], event['digest'].encode()
@@ -326,8 +342,8 @@ def read_events(folder: str | os.PathLike, kind: str = '') -> list[dict[str, Any
   """
   start = b'{"event": "%s"' % kind.encode() if kind else b''
   return [
-    _event(line, _place(path, index))
-    for line, path, index in _lines(pathlib.Path(folder))
+    _event(line, _place(path, i))
+    for line, path, i in _lines(pathlib.Path(folder))
     if line.startswith(start)
   ]
 

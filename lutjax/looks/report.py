@@ -16,6 +16,11 @@ from lutjax.lut import lattice
 from lutjax.report import comparison, page
 from lutjax.report import looks as look_pages
 from lutjax.types import Loaded
+from lutjax.viewer import artefact, photos
+from lutjax.viewer import page as viewer_page
+
+# The page that shows the looks live, beside the report.
+LIVE = 'looks.html'
 
 # Nodes per axis of the lattices that are drawn.
 _SIZE = 33
@@ -34,7 +39,7 @@ _SUMMARY = {
 def write(
   finished: experiment.Finished, figures: Sequence[page.Figure] = ()
 ) -> pathlib.Path:
-  """Writes `report.html` and its pictures.
+  """Writes `report.html` and its pictures, and `looks.html`, which shows the looks.
 
   Args:
     finished: The run.
@@ -68,9 +73,15 @@ def write(
   for job in gathered.jobs:
     if job.name not in done:
       pages.append(look_pages.LookPage(job.name, {}, failure='see the problems'))
+  title = f'lutjax: {len(pages)} look{"s" if len(pages) != 1 else ""}'
+  links = {}
+  if records:
+    models = [_shown(folder, record) for record in records]
+    viewer_page.write(folder / LIVE, title, models, photos.made_up())
+    links['The looks live, on a photo of yours'] = LIVE
   return look_pages.write(
     folder,
-    title=f'lutjax: {len(pages)} look{"s" if len(pages) != 1 else ""}',
+    title=title,
     facts=_facts(settings, records, gathered.system),
     pages=pages,
     photo=synthetic.photo(0, 373, 560),
@@ -78,16 +89,41 @@ def write(
     figures=figures,
     problems=problems,
     pictures=settings.pictures,
+    links=links,
     measure=jax.jit(comparison.measure),
     progress=functools.partial(progress.bar, desc='pictures', unit='look'),
   )
 
 
+def means_of(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+  """Returns the mean differences of the looks of a model, by their names.
+
+  Args:
+    record: What its run says of the model; some say nothing of looks.
+  """
+  return {
+    name: {'cie76': scores['cie76_mean'], 'ciede2000': scores['ciede2000_mean']}
+    for name, scores in record.get('looks', {}).items()
+    if {'cie76_mean', 'ciede2000_mean'} <= set(scores)
+  }
+
+
+def _shown(folder: pathlib.Path, record: Mapping[str, Any]) -> viewer_page.Model:
+  """Returns a model as a page carries it."""
+  path = _path_of(folder, record['name'])
+  content = artefact.for_page(path.read_bytes(), str(path))
+  return viewer_page.Model(content, means_of(record))
+
+
+def _path_of(folder: pathlib.Path, name: str) -> pathlib.Path:
+  single = folder / f'model{artefacts.SUFFIX}'
+  return single if single.is_file() else folder / f'models/{name}{artefacts.SUFFIX}'
+
+
 def _open(
   folder: pathlib.Path, name: str, load: Callable[[bytes, str], Loaded]
 ) -> Loaded:
-  single = folder / f'model{artefacts.SUFFIX}'
-  path = single if single.is_file() else folder / f'models/{name}{artefacts.SUFFIX}'
+  path = _path_of(folder, name)
   return load(path.read_bytes(), str(path))
 
 

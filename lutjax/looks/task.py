@@ -360,6 +360,7 @@ TASK = Task(
   config=Config,
   sources=('luts',),
   scored=('luts', 'images'),
+  on_ray=True,
   gather=gather,
   sampler=sampler,
   scorer=scorer,

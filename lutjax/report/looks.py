@@ -3,6 +3,7 @@
 import functools
 import os
 import pathlib
+import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -62,6 +63,7 @@ def write(
   problems: Sequence[str] = (),
   pictures: str = 'auto',
   colours: str = 'uniform random colours',
+  links: Mapping[str, str] = types.MappingProxyType({}),
   measure: Measure = comparison.measure,
   progress: Callable[[Sequence[Any]], Iterable[Any]] = iter,
 ) -> pathlib.Path:
@@ -80,6 +82,7 @@ def write(
     problems: Lines on inputs that are no look.
     pictures: `auto`, `all` or `none`.
     colours: What the scores of the columns were measured on.
+    links: Files beside the page that it points to, by what they are.
     measure: `comparison.measure`, best handed over under `jit`.
     progress: Wraps the looks that are drawn.
 
@@ -110,6 +113,7 @@ def write(
     figures=[*_histograms(scores, colours), *figures],
     problems=problems,
     pictures=pictures,
+    links=links,
     remark=f'Scores are on {colours}.',
     progress=progress,
   )

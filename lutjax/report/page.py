@@ -8,6 +8,7 @@ import concurrent.futures
 import math
 import os
 import pathlib
+import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any, NamedTuple
@@ -124,6 +125,7 @@ def write(
   pictures: str = 'auto',
   noun: str = 'looks',
   remark: str = '',
+  links: Mapping[str, str] = types.MappingProxyType({}),
   progress: Callable[[Sequence[Entry]], Iterable[Entry]] = iter,
 ) -> pathlib.Path:
   """Writes `report.html`, and its pictures under `report/`.
@@ -142,6 +144,7 @@ def write(
       every entry (those 24 inside the page, the others beside it), `none` none.
     noun: What the entries are, in the plural.
     remark: A sentence on the table, such as which colours were scored.
+    links: Files beside the page that it points to, by what they are.
     progress: Wraps the entries that are drawn, for instance in a bar.
 
   Returns:
@@ -162,6 +165,7 @@ def write(
     'title': title,
     'noun': noun,
     'remark': remark,
+    'links': links,
     'facts': facts,
     'problems': [*problems, *_failures(entries, problems)],
     'tables': [_table_cells(table) for table in tables],

@@ -7,7 +7,7 @@ from absl.testing import absltest, parameterized
 
 from lutjax import errors, viewer
 from lutjax.codec import container
-from lutjax.viewer import artefact
+from lutjax.viewer import artefact, page
 from tests.viewer import models
 
 _SCRIPTS = pathlib.Path(viewer.__file__).parent / 'scripts'
@@ -16,9 +16,9 @@ _SCRIPTS = pathlib.Path(viewer.__file__).parent / 'scripts'
 class ForPageTest(parameterized.TestCase):
   def test_lzma_is_replaced_and_the_codes_stay(self):
     content = models.small()['lutflow']
-    page = artefact.for_page(content)
-    before, after = container.unpack(content), container.unpack(page)
-    where = container.layout(page)
+    packed = artefact.for_page(content)
+    before, after = container.unpack(content), container.unpack(packed)
+    where = container.layout(packed)
     self.assertNotIn('lzma', (where.header_packing, where.payload_packing))
     self.assertEqual(after.header, {**before.header, 'for_page': len(content)})
     names = lzma.decompress(before.tensors[0].tobytes(), lzma.FORMAT_ALONE)
@@ -42,7 +42,7 @@ class ForPageTest(parameterized.TestCase):
 class ScriptsTest(parameterized.TestCase):
   def test_all_scripts_are_listed_once(self):
     found = [path.name for path in _SCRIPTS.glob('*.js')]
-    self.assertCountEqual(artefact.DECODERS, found)
+    self.assertCountEqual((*artefact.DECODERS, *page.SCRIPTS), found)
 
   def test_scripts_are_strict_and_short_and_add_one_object(self):
     for path in _SCRIPTS.glob('*.js'):

@@ -43,6 +43,11 @@ def open_page(html: str) -> webdriver.Chrome:
   return driver
 
 
+def downloads() -> pathlib.Path:
+  """Returns the folder that holds what pages hand to their users."""
+  return _browser()[1] / 'downloads'
+
+
 def missing() -> str | None:
   """Returns a line that says what the tests lack to run, or None."""
   lacking = [name for name in ('chromium', 'chromedriver') if not shutil.which(name)]

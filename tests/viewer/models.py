@@ -17,6 +17,14 @@ from lutjax.types import Variables
 
 NAMES = ('first', 'second', '<b>third</b>')
 LOOKS = tuple(labels.Label(name) for name in NAMES)
+SMALL_NILUT = nilut.Config(
+  widths=(4,),
+  activations=('relu',),
+  encoding='frequency',
+  features=1,
+  styles='heads',
+  looks=LOOKS,
+)
 
 
 def nilut_of(config: nilut.Config, seed: int = 0) -> bytes:
@@ -122,16 +130,7 @@ def small() -> dict[str, bytes]:
     blocks=1, widths=(4,), conditioned=(1,), activation='rational'
   )
   return {
-    'nilut': nilut_of(
-      nilut.Config(
-        widths=(4,),
-        activations=('relu',),
-        encoding='frequency',
-        features=1,
-        styles='heads',
-        looks=LOOKS,
-      )
-    ),
+    'nilut': nilut_of(SMALL_NILUT),
     'lutflow': lutflow_of(lutflow.Config(flow=flow, looks=LOOKS)),
     'dct': dct_of(5),
     'grid': grid_of(3, 6),

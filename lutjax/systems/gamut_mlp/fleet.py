@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import pathlib
 import threading
 import time
@@ -58,7 +59,7 @@ class Fleet:
   Args:
     settings: The experiment.
     kind: Format of the outputs.
-    run: The opened run folder.
+    run: Takes the outputs: the run folder, or what is on its way to one.
     devices: Over which fits are spread.
     group_size: Images vmapped together on a device.
     say: Told what a user should know.
@@ -68,7 +69,7 @@ class Fleet:
     self,
     settings: experiment.Experiment,
     kind: str,
-    run: runs.Run,
+    run: runs.Ledger,
     devices: jax.sharding.Mesh,
     group_size: int,
     say: Callable[[str], None],
@@ -82,13 +83,33 @@ class Fleet:
     self._say = say
     self._programs = gamut_programs.Programs()
     self._lock = threading.Lock()
-    self._fit_seconds = 0.0
+    self._seconds: dict[str, float] = collections.defaultdict(float)
+    self._done = 0
 
   def run(self, jobs: Sequence[Job]) -> list[str]:
-    """Works on all jobs; returns a line for each that failed."""
+    """Works on all jobs; says how it went, and returns a line for each that failed."""
     began = time.perf_counter()
+    failed = self.work(jobs)
+    seconds = time.perf_counter() - began
+    done, made = self._done, self._programs
+    self._say(
+      f'{done} images in {seconds:.1f} s: {done / seconds:.2f} images/s; '
+      f'{made.compilations} programs compiled in {made.compile_seconds:.1f} s on '
+      f'{self._devices.size} device(s), {self._group_size} images at a time'
+    )
+    taken = self._seconds
+    self._say(
+      f'thread seconds: reading and reducing {taken["read"]:.1f}, solving '
+      f'{taken["solve"]:.1f}, choosing codes {taken["choose"]:.1f}, writing and '
+      f'checking {taken["write"]:.1f}; solving waited '
+      f'{100 * taken["wait"] / seconds:.0f} % of the time for pictures'
+    )
+    self._run.log('compiled', programs=made.compilations, seconds=made.compile_seconds)
+    return failed
+
+  def work(self, jobs: Sequence[Job]) -> list[str]:
+    """Works on all jobs; returns a line for each that failed."""
     failed: list[str] = []
-    done = 0
     task = self._settings.task
     writing: collections.deque[concurrent.futures.Future] = collections.deque()
     with (
@@ -97,7 +118,6 @@ class Fleet:
     ):
 
       def settle(most: int) -> None:
-        nonlocal done
         while len(writing) > most:
           problem = writing.popleft().result()
           bar.update()
@@ -105,21 +125,23 @@ class Fleet:
             failed.append(problem)
             self._log_failure(problem)
           else:
-            done += 1
+            self._done += 1
 
       for loaded, weight in self._fitted(jobs, failed, bar):
         writing.append(writers.submit(self._finish, loaded, weight))
         settle(2 * task.workers if loaded.job.size_bytes < 1 << 25 else 0)
       settle(0)
-    seconds = time.perf_counter() - began
-    made = self._programs
-    self._say(
-      f'{done} images in {seconds:.1f} s: {done / seconds:.2f} images/s; '
-      f'{made.compilations} programs compiled in {made.compile_seconds:.1f} s on '
-      f'{self._devices.size} device(s), {self._group_size} images at a time'
-    )
-    self._run.log('compiled', programs=made.compilations, seconds=made.compile_seconds)
     return failed
+
+  @contextlib.contextmanager
+  def _taking(self, stage: str) -> Iterator[None]:
+    """Adds the wall time of a block, on its thread, to that of a stage."""
+    began = time.perf_counter()
+    try:
+      yield
+    finally:
+      with self._lock:
+        self._seconds[stage] += time.perf_counter() - began
 
   def _log_failure(self, problem: str) -> None:
     with self._lock:
@@ -153,13 +175,14 @@ class Fleet:
       part = waiting[: self._devices.size * self._group_size]
       began = time.perf_counter() - self._programs.compile_seconds
       try:
-        weights = self._programs.solve(
-          self._model.waves,
-          fitting.in_gamut_weights(self._model),
-          [loaded.prepared.samples for loaded in part],
-          self._devices,
-          self._group_size,
-        )
+        with self._taking('solve'):
+          weights = self._programs.solve(
+            self._model.waves,
+            fitting.in_gamut_weights(self._model),
+            [loaded.prepared.samples for loaded in part],
+            self._devices,
+            self._group_size,
+          )
       except jax.errors.JaxRuntimeError as error:
         self._group_size = mesh.smaller_group(self._group_size, error, self._say)
         continue
@@ -190,15 +213,21 @@ class Fleet:
         ):
           job = waiting.popleft()
           in_work += job.size_bytes
-          ahead.append((job, readers.submit(self._load, job)))
+          ahead.append((job, readers.submit(self._timed_load, job)))
         job, future = ahead.popleft()
         try:
-          yield future.result()
+          with self._taking('wait'):
+            loaded = future.result()
+          yield loaded
         except errors.InputError as error:
           failed.append(str(error))
           self._log_failure(str(error))
           bar.update()
         in_work -= job.size_bytes
+
+  def _timed_load(self, job: Job) -> _Loaded:
+    with self._taking('read'):
+      return self._load(job)
 
   def _load(self, job: Job) -> _Loaded:
     task = self._settings.task
@@ -222,24 +251,13 @@ class Fleet:
     job, prepared = loaded.job, loaded.prepared
     try:
       began = time.perf_counter()
-      config, layers = self._model, None
-      solved = fitting.needs_network(config)
-      if solved and prepared.index.size:
-        layers = network_fitting.solve_network(
-          self._programs, self._settings, config.network, prepared, job.name
-        )
-      if config.codec in ('soft', 'sampled', 'mlp') and not solved:
-        stored, record = network_fitting.fit_baseline(
-          self._programs, self._settings, config, prepared, job.name
-        )
-      else:
-        selection = fitting.CodeSelection(self._programs, config, prepared)
-        best, found = selection.best(weight, layers)
-        stored, record = best.stored, fitting.describe(selection, best, found)
+      with self._taking('choose'):
+        stored, record = self._coded(job, prepared, weight)
       record['seconds'] = loaded.seconds + time.perf_counter() - began
-      content, blob = _embedded(prepared, stored, str(job.path))
-      record |= {'size_bytes': len(blob), 'codec': stored.codec}
-      record |= self._verified(content, blob, prepared, str(job.path))
+      with self._taking('write'):
+        content, blob = _embedded(prepared, stored, str(job.path))
+        record |= {'size_bytes': len(blob), 'codec': stored.codec}
+        record |= self._verified(content, blob, prepared, str(job.path))
       source = {
         'path': str(job.path),
         'bytes': job.size_bytes,
@@ -256,6 +274,24 @@ class Fleet:
     except errors.InputError as error:
       return str(error)
     return ''
+
+  def _coded(
+    self, job: Job, prepared: preparing.Prepared, weight: np.ndarray | None
+  ) -> tuple[codecs.Stored, dict[str, Any]]:
+    """Returns the payload of an image, and what to record of it."""
+    config, layers = self._model, None
+    solved = fitting.needs_network(config)
+    if solved and prepared.index.size:
+      layers = network_fitting.solve_network(
+        self._programs, self._settings, config.network, prepared, job.name
+      )
+    if config.codec in ('soft', 'sampled', 'mlp') and not solved:
+      return network_fitting.fit_baseline(
+        self._programs, self._settings, config, prepared, job.name
+      )
+    selection = fitting.CodeSelection(self._programs, config, prepared)
+    best, found = selection.best(weight, layers)
+    return best.stored, fitting.describe(selection, best, found)
 
   def _verified(
     self, content: bytes, blob: bytes, prepared: preparing.Prepared, source: str

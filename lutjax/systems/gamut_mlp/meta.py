@@ -21,7 +21,7 @@ from lutjax import errors, progress
 from lutjax import experiment as experiment_lib
 from lutjax.color import transfer
 from lutjax.data import images
-from lutjax.fit import checkpoint, runs
+from lutjax.fit import checkpoint, cluster, runs
 from lutjax.systems.gamut_mlp import crops as crops_lib
 from lutjax.systems.gamut_mlp import model as gamut_mlp
 from lutjax.systems.gamut_mlp import programs as gamut_programs
@@ -94,6 +94,7 @@ def run(
   overwrite: bool = False,
   fallback: bool = False,
   group_size: int = 0,
+  engine: cluster.Engine | None = None,
   stopping: threading.Event | None = None,
   say: Callable[[str], None] = print,
 ) -> Sequence[str]:
@@ -107,10 +108,11 @@ def run(
     overwrite: Whether a run in `out` is removed first.
     fallback: Whether a checkpoint that cannot be read gives way to the one before.
     group_size: Not used: one network is trained.
+    engine: Not used, either.
     stopping: Set, from any thread, once the run shall save and end.
     say: Told about progress.
   """
-  del group_size
+  del group_size, engine
   task, model = experiment.task, experiment.model
   if not sources.images:
     raise errors.InputError('--images: expected wide-gamut images to train on')

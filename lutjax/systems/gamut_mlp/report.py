@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lutjax import progress
+from lutjax import progress, urls
 from lutjax.color import difference, spaces
 from lutjax.data import images
 from lutjax.report import canvas, chromaticity, page, plots
@@ -158,7 +158,7 @@ def _draw(
   if opened.payload is not None:
     model = codecs.unpack(opened.payload)
   step = max(1, min(codes.shape[0] // _PANEL[1], codes.shape[1] // _PANEL[0]))
-  source = gamut_sources.read(pathlib.Path(record['source']['path']), space)
+  source = gamut_sources.read(urls.path(record['source']['path']), space)
   few = images.to_float(source.image.pixels[::step, ::step, :3])
   del source, opened
   shown = [np.asarray(spaces.decode(few, 'prophoto'))]

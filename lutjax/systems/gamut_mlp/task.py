@@ -7,6 +7,7 @@ they meet in the end.
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
 import threading
@@ -14,10 +15,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from lutjax import errors, files
+from lutjax import errors, files, urls
 from lutjax import experiment as experiment_lib
 from lutjax.data import images
-from lutjax.fit import hosts, mesh, runs
+from lutjax.fit import cluster, hosts, mesh, runs
 from lutjax.systems.gamut_mlp import fleet as gamut_fleet
 from lutjax.systems.gamut_mlp import recovery
 from lutjax.systems.gamut_mlp import report as gamut_report
@@ -26,6 +27,8 @@ from lutjax.systems.gamut_mlp import sources as gamut_sources
 from lutjax.types import Task
 
 _KINDS = {'png': 'PNG', 'jpeg': 'JPEG', 'tiff': 'TIFF', 'webp': 'WebP'}
+# Of a group that one actor works on.
+_MOST_IMAGES = 16
 SUFFIXES = {'png': '.png', 'jpeg': '.jpg', 'tiff': '.tif', 'webp': '.webp'}
 
 
@@ -71,6 +74,7 @@ def run(
   overwrite: bool = False,
   fallback: bool = False,
   group_size: int = 0,
+  engine: cluster.Engine | None = None,
   stopping: threading.Event | None = None,
   say: Callable[[str], None] = print,
 ) -> Sequence[str]:
@@ -88,6 +92,7 @@ def run(
     overwrite: Whether a run in `out` is removed first.
     fallback: Not used: images have no checkpoints.
     group_size: Images that a device fits at once; 0 for the default.
+    engine: A Ray cluster whose hosts see the images; this process by default.
     stopping: Set, from any thread, once images at hand shall be finished, and no more
       begun.
     say: Told about progress.
@@ -122,7 +127,10 @@ def run(
     if len(pending) < len(jobs):
       say(f'{opened.folder}: {len(jobs) - len(pending)} of {len(jobs)} images are done')
     pending = hosts.share(pending)
-    if pending:
+    if pending and engine is not None:
+      with cluster.connected(engine) as found:
+        problems += _fit_on_cluster(found, experiment, pending, opened, group_size, say)
+    elif pending:
       devices = mesh.make_mesh()
       group_size = min(group_size or mesh.default_group_size(devices), len(pending))
       count = max(1, min(devices.size, len(pending) // group_size))
@@ -189,6 +197,7 @@ TASK = Task(
   config=Config,
   sources=('images',),
   scored=('images',),
+  on_ray=True,
   idle_flags=('fallback',),
   run=run,
   evaluate=evaluate,
@@ -210,12 +219,69 @@ def _jobs(
       )
       continue
     try:
-      stat = path.stat()
+      measured = urls.measure(path)
     except OSError as error:
       problems.append(f'{path}: {error.strerror or error}')
       continue
-    jobs[name] = gamut_fleet.Job(name, path, stat.st_size, stat.st_mtime_ns)
+    jobs[name] = gamut_fleet.Job(name, path, *measured)
   return list(jobs.values()), problems
+
+
+def _fit_on_cluster(
+  found: cluster.Cluster,
+  experiment: experiment_lib.Experiment,
+  jobs: Sequence[gamut_fleet.Job],
+  opened: runs.Run,
+  group_size: int,
+  say: Callable[[str], None],
+) -> list[str]:
+  """Works on images by actors; returns a line for each that failed."""
+  began = time.perf_counter()
+  group_size = group_size or mesh.group_size_on(found.platform)
+  most = max(group_size, min(found.group_most(len(jobs)), _MOST_IMAGES))
+  failed = found.fit(
+    functools.partial(_group_fitter, group_size),
+    experiment,
+    _groups(jobs, most, experiment.task.ahead_megabytes << 20),
+    _names,
+    opened,
+    unit='image',
+    say=say,
+  )
+  done, seconds = len(jobs) - len(failed), time.perf_counter() - began
+  say(
+    f'{done} images in {seconds:.1f} s: {done / seconds:.2f} images/s; {group_size} '
+    f'images at a time on each of {found.actors} actors'
+  )
+  return failed
+
+
+def _group_fitter(
+  group_size: int, experiment: experiment_lib.Experiment, kept: cluster.Kept
+) -> Callable[[Sequence[gamut_fleet.Job]], Sequence[str]]:
+  """Returns what an actor does with a group of images."""
+  kind = _KINDS[experiment.task.format]
+  devices = mesh.make_mesh()
+  return gamut_fleet.Fleet(experiment, kind, kept, devices, group_size, kept.say).work
+
+
+def _groups(
+  jobs: Sequence[gamut_fleet.Job], most: int, most_bytes: int
+) -> list[list[gamut_fleet.Job]]:
+  """Splits jobs, in their order, as far as memory allows."""
+  groups: list[list[gamut_fleet.Job]] = []
+  held = 0
+  for job in jobs:
+    held += job.size_bytes
+    if not groups or len(groups[-1]) == most or held > most_bytes:
+      groups.append([])
+      held = job.size_bytes
+    groups[-1].append(job)
+  return groups
+
+
+def _names(group: Sequence[gamut_fleet.Job]) -> list[str]:
+  return [job.name for job in group]
 
 
 def _changed(jobs: Sequence[gamut_fleet.Job], opened: runs.Run) -> list[str]:
@@ -230,9 +296,7 @@ def _changed(jobs: Sequence[gamut_fleet.Job], opened: runs.Run) -> list[str]:
     same = record.get('bytes') == job.size_bytes
     if not record or (same and record.get('modified') == job.modified):
       continue
-    if not same or record['digest'] != files.digest(
-      pathlib.Path(job.path).read_bytes()
-    ):
+    if not same or record['digest'] != files.digest(files.read_bytes(job.path)):
       lines.append(
         f'{job.path}: differs from what {job.name} was made of; --overwrite starts anew'
       )

@@ -128,7 +128,7 @@ def read(source: Source, say: Say) -> Pixels:
     InputError: if a file cannot be read, has changed, or does not fit the other.
   """
   for path, digest in source.digests.items():
-    content = files.read_bytes(pathlib.Path(path), error=errors.ImageError)
+    content = files.read_bytes(path, error=errors.ImageError)
     if files.digest(content) != digest:
       raise errors.ImageError(f'{path}: has changed since it was found')
   if source.after is None:

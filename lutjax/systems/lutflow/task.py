@@ -200,6 +200,7 @@ def report(finished: experiment.Finished) -> pathlib.Path:
 
 
 TASK = looks.TASK._replace(
+  on_ray=False,
   name='lutflow',
   config=Config,
   sources=('luts', 'images'),

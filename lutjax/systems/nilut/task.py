@@ -159,5 +159,10 @@ def strip(loaded: Loaded, photo: np.ndarray) -> page.Figure:
 
 
 TASK = looks.TASK._replace(
-  name='nilut', config=Config, gather=gather, sampler=sampler, report=report
+  name='nilut',
+  config=Config,
+  on_ray=False,
+  gather=gather,
+  sampler=sampler,
+  report=report,
 )

@@ -106,14 +106,22 @@
   }
 
   /**
+   * Returns what looks have in common of which a mix of network outputs is a mix.
+   * @param {Label} label
+   * @return {string}
+   */
+  function kindOf({domain, range, curve}) {
+    return JSON.stringify([domain, range, curve]);
+  }
+
+  /**
    * Returns whether a mix of network outputs is a mix of two looks.
    * @param {Label} label
    * @param {Label} other
    * @return {boolean}
    */
   function mixes(label, other) {
-    const rest = ({domain, range, curve}) => JSON.stringify([domain, range, curve]);
-    return rest(label) === rest(other);
+    return kindOf(label) === kindOf(other);
   }
 
   /**
@@ -149,5 +157,5 @@
     return (from + share * (to - from)) / 2 ** curve.bits;
   }
 
-  lutjax.labels = {axesOf, fromHeader, mixes, plain};
+  lutjax.labels = {axesOf, fromHeader, kindOf, mixes, plain};
 })();

@@ -33,12 +33,13 @@
       for (let i = 0; i < table.length; i++) {
         table[i] = low + (high - low) * (table[i] / TOP);
       }
-      return lutjax.interpolate.onAxes(table, size, axes, 'trilinear');
+      return lutjax.interpolate.onAxes(table, size, axes, 'tetrahedral');
     }
 
     return {
       labels,
       lookBytes: bytes,
+      sizes: tensors.map(({shape: [size]}) => size),
       evaluate: (weights, axes) => lutjax.looks.mix(weights, index => one(index, axes)),
     };
   }

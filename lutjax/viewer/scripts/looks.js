@@ -11,14 +11,17 @@
    *     product of three axes in the unit cube, under weights `[L]` of sum 1, to
    *     `[R, G, B, 3]` in [0, 1].
    * @property {?number[]} lookBytes Of each look, where they can be told apart.
+   * @property {?number[]} sizes Nodes per axis of each look, where it is a lattice.
    */
 
   /**
    * @typedef {Object} Model
    * @property {string} system
    * @property {string[]} names
+   * @property {Label[]} labels
    * @property {number} bytes Of the whole artefact, as it was before it was repacked.
    * @property {?number[]} lookBytes
+   * @property {?number[]} sizes
    * @property {function(number, number=): Float32Array} lattice Of a look, by its index
    *     and the nodes per axis: `[size, size, size, 3]` over [0, 1]. A domain, range or
    *     curve of the look is in it.
@@ -34,7 +37,7 @@
    * @return {Model}
    */
   function model(system, bytes, decoder) {
-    const {labels, lookBytes = null} = decoder;
+    const {labels, lookBytes = null, sizes = null} = decoder;
     const names = labels.map(label => label.name);
 
     function lattice(index, size = 33) {
@@ -75,7 +78,21 @@
     }
 
     const several = labels.length > 1;
-    return {system, names, bytes, lookBytes, lattice, blend: several ? blend : null};
+    return {
+      system, names, labels, bytes, lookBytes, sizes, lattice,
+      blend: several ? blend : null,
+    };
+  }
+
+  /**
+   * Returns the lattice of what a model makes.
+   * @param {{model: Model, given: (number|number[])}} part the index of a look, or the
+   *     weights of all of the model
+   * @param {number} size
+   * @return {Float32Array}
+   */
+  function made({model: {lattice, blend}, given}, size) {
+    return Array.isArray(given) ? blend(given, size) : lattice(given, size);
   }
 
   /**
@@ -123,5 +140,5 @@
     }
   }
 
-  lutjax.looks = {check, checkFinite, clamp, mix, model};
+  lutjax.looks = {check, checkFinite, clamp, made, mix, model};
 })();

@@ -15,7 +15,7 @@ from absl.testing import absltest
 from lutjax.codec import carriers, payload
 from lutjax.color import profiles
 from lutjax.data import images
-from lutjax.systems.gamut_mlp import recovery
+from lutjax.systems.gamut_mlp import fleet, recovery, task
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SMALL = (
@@ -54,6 +54,19 @@ settings = config.override(settings, fields)
 sources = experiment.Sources(images=[sys.argv[3]])
 sys.exit(len(fit.fit(settings, sources, sys.argv[4], group_size=int(sys.argv[5]))))
 """
+
+
+class GroupsTest(absltest.TestCase):
+  def test_groups_hold_so_many_images_and_bytes(self):
+    sizes = (5, 5, 5, 90, 5, 200, 5, 5)
+    jobs = [
+      fleet.Job(str(i), pathlib.Path(str(i)), size, 0) for i, size in enumerate(sizes)
+    ]
+    groups = task._groups(jobs, 2, 100)
+    self.assertEqual(
+      [[job.size_bytes for job in group] for group in groups],
+      [[5, 5], [5, 90], [5], [200], [5, 5]],
+    )
 
 
 class GamutTest(absltest.TestCase):

@@ -2,7 +2,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from lutjax import errors
-from lutjax.lut import lattice
+from lutjax.lut import lattice, tabulate
 from lutjax.viewer import artefact
 from tests.viewer import decoding, models
 
@@ -21,6 +21,13 @@ class LatticesTest(decoding.TestCase):
       got = self.lattice(content, i, len(table))
       half = (table.max() - table.min()) / 131070 + 2e-7
       np.testing.assert_allclose(got, table, rtol=0, atol=half)
+
+  def test_other_sizes_are_those_of_exports(self):
+    table = models.table_of(6)
+    content = artefact.lattices(['a'], [table])
+    lut = lattice.from_table(table)
+    want = np.asarray(tabulate.resample(lut, 9, method='tetrahedral'))
+    np.testing.assert_allclose(self.lattice(content, 0, 9), want, atol=2e-5)
 
   def test_a_mix_is_that_of_lattices_of_one_size(self):
     tables = [models.table_of(5, seed) for seed in range(3)]
