@@ -32,11 +32,12 @@ _OWNED = (METRICS, 'model.lutjax', 'report.html', 'looks.html', 'manifest.json')
 _OWNED_FOLDERS = ('checkpoints', 'models', 'report', 'images', 'progress')
 
 
-# A line of a model as `commit` writes it: its name, and what tells the artefact apart.
-# Thousands of lines are found in a tenth of the time that parsing them takes.
+# A line of a model as `commit` writes it, but for names that JSON escapes: the name and
+# what tells the artefact apart. It takes a tenth of the time of parsing; what is
+# damaged behind that is found when the record is read.
 _MODEL_LINE = re.compile(
-  rb'\{"event": "model", "name": ("(?:[^"\\]|\\.)*"), "digest": "([0-9a-f]{64})", '
-  rb'"file": \[(\d+), (-?\d+)\], .*\}'
+  rb'\{"event": "model", "name": "([^"\\]*)", "digest": "([0-9a-f]{64})", '
+  rb'"file": \[(\d+, -?\d+)\][,}]'
 )
 
 
@@ -123,17 +124,15 @@ class Run:
     """
     there: dict[str, dict[str, os.DirEntry]] = {}
     for line, path, i in _lines(self.folder):
-      if found := _MODEL_LINE.fullmatch(line):
-        quoted, digest, size, modified = found.groups()
-        plain = b'\\' not in quoted
-        name = quoted[1:-1].decode() if plain else json.loads(quoted)
-        digest, written = digest.decode(), [int(size), int(modified)]
+      found = _MODEL_LINE.match(line)
+      if found is not None and line.endswith(b'}'):
+        name, digest, written = found[1].decode(), found[2], found[3]
       else:
         event = _event(line, _place(path, i))
         if event['event'] != 'model':
           continue
-        name, digest = event['name'], event['digest']
-        written = event.get('file')
+        name, digest = event['name'], event['digest'].encode()
+        written = str(event.get('file'))[1:-1].encode()
       if name in self.done:
         continue
       parent, _, base = self._artefact_name(name).rpartition('/')
@@ -142,8 +141,8 @@ class Run:
       entry = there[parent].get(base)
       if entry is not None and entry.is_file():
         state = entry.stat()
-        same = written == [state.st_size, state.st_mtime_ns]
-        if same or files.digest(pathlib.Path(entry).read_bytes()) == digest:
+        same = written == b'%d, %d' % (state.st_size, state.st_mtime_ns)
+        if same or files.digest(pathlib.Path(entry).read_bytes()).encode() == digest:
           self.done.add(name, line)
 
   def artefact_path(self, name: str) -> pathlib.Path:
