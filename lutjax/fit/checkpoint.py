@@ -66,8 +66,15 @@ def manager(folder: pathlib.Path) -> Iterator['ocp.CheckpointManager']:
       f'{folder}: checkpoints cannot be read: {reason}; without this folder their '
       'models are fitted anew'
     ) from error
-  with opened:
-    yield opened
+  try:
+    with opened:
+      yield opened
+  finally:
+    # Threads may write until it is closed. What is half written would take the room
+    # that is needed to go on.
+    if hosts.is_first():
+      for left in folder.glob(f'*{UNFINISHED}'):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def save(opened: 'ocp.CheckpointManager', state: _State) -> None:
@@ -95,8 +102,6 @@ def save(opened: 'ocp.CheckpointManager', state: _State) -> None:
         custom_metadata={_DIGEST: _digest(whole)},
       )
   except (ValueError, OSError) as error:
-    # What is half written would take the room that is needed to go on.
-    shutil.rmtree(opened.directory / f'{step}{UNFINISHED}', ignore_errors=True)
     if code := re.search(r"os_error_code='(\d+)'", str(error)):
       failure = OSError(int(code[1]), os.strerror(int(code[1])))
     elif isinstance(error, OSError):

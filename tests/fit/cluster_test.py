@@ -8,10 +8,6 @@ from absl.testing import absltest, parameterized
 from lutjax import errors, experiment
 from lutjax.fit import cluster, runs
 
-# Actors silence the bars of their own process, not those of other tests.
-_QUIET = mock.patch.object(cluster.progress, 'silence')
-_QUIET.start()
-
 
 class KeptTest(absltest.TestCase):
   def test_what_was_kept_reaches_the_run_folder_in_order(self):
@@ -51,6 +47,8 @@ class ClusterTest(parameterized.TestCase):
         raise errors.InputError('bad')
       return [f'{group}: not good']
 
+    # An actor silences the bars of its process, here those of other tests.
+    self.enter_context(mock.patch.object(cluster.progress, 'silence'))
     actor = cluster.Actor(lambda shared, kept: fit)
     actor._fit = fit  # As after the first group, whose reference Ray looks up.
     with self.assertRaises(errors.InputError):
