@@ -151,6 +151,10 @@ class RegistryTest(parameterized.TestCase):
     got = self.fit(settings.model, task, settings.fit.steps)
     # Channels are turned round: a matrix can do that.
     np.testing.assert_allclose(got, self.look.table, atol=0.02)
+    # Browsers have no decoder for it: its page has lattices, and the report says so.
+    self.assertTrue((self.folder / 'run/looks.html').is_file())
+    report = (self.folder / 'run/report.html').read_text()
+    self.assertIn('model.lutjax: shown as lattices of 33^3', report)
 
   def test_a_config_of_no_system_is_named(self):
     with self.assertRaisesRegex(errors.InputError, 'model config Config, expected one'):

@@ -4,25 +4,19 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import jax
-import numpy as np
-
 from lutjax import artefacts, errors, files
-from lutjax.codec import container
 from lutjax.commands import grade, selection
 from lutjax.data import images as images_lib
 from lutjax.data import luts
 from lutjax.fit import runs
-from lutjax.looks import decoding, matching
+from lutjax.looks import live, matching
 from lutjax.looks import report as look_report
-from lutjax.lut import interpolate, lattice
+from lutjax.lut import lattice
 from lutjax.viewer import artefact, page, photos
 
 SUFFIX = '.html'
 
 Say = Callable[[str], None]
-
-_read = jax.jit(interpolate.apply)
 
 
 def write(
@@ -84,7 +78,7 @@ def _of_files(lut: Sequence[str], say: Say) -> _Content:
     return _Content('identity', [page.Model(artefact.lattices(['identity'], [table]))])
   loaded = luts.load(lut, say=say)
   names = [look.name for look in loaded.looks]
-  tables = [_table(look.lut) for look in loaded.looks]
+  tables = [live.table_of(look.lut) for look in loaded.looks]
   models = [page.Model(artefact.lattices(names, tables))]
   title = names[0] if len(names) == 1 else f'{len(names)} LUTs'
   return _Content(title, models, problems=loaded.problems)
@@ -104,7 +98,13 @@ def _of_model(model: str, images: Sequence[str], say: Say) -> _Content:
     return _Content(selection.name_of(item), [page.Model(predicted)])
   opened = selection.find_models(model)
   scores = _scores(model)
-  models = [page.Model(_content(item), _scored(item, scores)) for item in opened]
+  models = [
+    page.Model(
+      live.of_model(_bytes_of(item.path), item.loaded, str(item.path), say),
+      _scored(item, scores),
+    )
+    for item in opened
+  ]
   return _Content(_title(model), models)
 
 
@@ -125,16 +125,9 @@ def _predicted(item: artefacts.Opened, patterns: Sequence[str], say: Say) -> byt
   return artefact.lattices(names, tables)
 
 
-def _content(item: artefacts.Opened) -> bytes:
-  """Returns a model as a page carries it: its artefact, or else its lattices."""
-  if item.path.is_file():
-    content = files.read_bytes(item.path)
-    if content.startswith(container.MAGIC):
-      return artefact.for_page(content, str(item.path))
-  looks = item.loaded.config.looks
-  unit = np.eye(len(looks), dtype=np.float32)
-  decoded = [decoding.decode(item.loaded, row, decoding.EXPORT_SIZE) for row in unit]
-  return artefact.lattices([look.name for look in looks], [*map(_table, decoded)])
+def _bytes_of(path: pathlib.Path) -> bytes:
+  """Returns the content of an artefact; models of others may be folders."""
+  return files.read_bytes(path) if path.is_file() else b''
 
 
 def _restorer(item: artefacts.Opened) -> bytes:
@@ -142,17 +135,6 @@ def _restorer(item: artefacts.Opened) -> bytes:
   if not item.path.is_file():
     raise errors.InputError(f'{item.path}: found tables, expected an artefact')
   return artefact.for_page(files.read_bytes(item.path), str(item.path))
-
-
-def _table(lut: lattice.Lut) -> np.ndarray:
-  """Returns a look as a lattice over [0, 1], its own where it is one."""
-  shape = lut.table.shape[:3]
-  unit = np.array_equal(np.asarray(lattice.input_domain(lut)), [[0.0] * 3, [1.0] * 3])
-  plain = lut.shaper is None and lut.knots is None
-  if plain and unit and len(set(shape)) == 1 and shape[0] <= decoding.APPLY_SIZE:
-    return np.asarray(lut.table, np.float32)
-  rgb = lattice.identity(decoding.APPLY_SIZE)
-  return np.asarray(_read(lut, rgb), np.float32)
 
 
 def _scores(model: str) -> Mapping[str, Mapping[str, float]]:

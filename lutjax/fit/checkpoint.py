@@ -14,6 +14,7 @@ import pathlib
 import re
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,6 +35,8 @@ _State = TypeVar('_State', bound=Any)
 # Ends the name of a folder that Orbax has not finished.
 UNFINISHED = '.orbax-checkpoint-tmp'
 _DIGEST = 'digest'
+# How long what is half written is looked for, how often, and how often in vain.
+_SECONDS, _PAUSE, _CALM = 5.0, 0.05, 4
 
 
 @contextlib.contextmanager
@@ -70,11 +73,26 @@ def manager(folder: pathlib.Path) -> Iterator['ocp.CheckpointManager']:
     with opened:
       yield opened
   finally:
-    # Threads may write until it is closed. What is half written would take the room
-    # that is needed to go on.
+    # What is half written would take the room that is needed to go on.
     if hosts.is_first():
-      for left in folder.glob(f'*{UNFINISHED}'):
-        shutil.rmtree(left, ignore_errors=True)
+      _remove_unfinished(folder)
+
+
+def _remove_unfinished(folder: pathlib.Path) -> None:
+  """Removes what a failed save has left.
+
+  Threads of the storage library may go on for a moment, and make the folders of what
+  they write: gone is what stays away.
+  """
+  pattern = f'*{UNFINISHED}'
+  end = time.monotonic() + _SECONDS
+  calm = 0 if any(folder.glob(pattern)) else _CALM
+  while calm < _CALM and time.monotonic() < end:
+    left = list(folder.glob(pattern))
+    for path in left:
+      shutil.rmtree(path, ignore_errors=True)
+    calm = 0 if left else calm + 1
+    time.sleep(_PAUSE)
 
 
 def save(opened: 'ocp.CheckpointManager', state: _State) -> None:

@@ -1,6 +1,5 @@
 """The report on fitted looks, drawn from what a run folder holds."""
 
-import contextlib
 import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -10,15 +9,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lutjax import artefacts, errors, experiment, progress
+from lutjax import artefacts, experiment, progress
 from lutjax.data import synthetic
-from lutjax.looks import decoding, normalized, scoring
+from lutjax.looks import decoding, live, normalized, scoring
 from lutjax.lut import lattice
 from lutjax.report import comparison, page
 from lutjax.report import looks as look_pages
 from lutjax.types import Loaded
-from lutjax.viewer import artefact, photos
 from lutjax.viewer import page as viewer_page
+from lutjax.viewer import photos
 
 # The page that shows the looks live, beside the report.
 LIVE = 'looks.html'
@@ -76,17 +75,16 @@ def write(
       pages.append(look_pages.LookPage(job.name, {}, failure='see the problems'))
   title = f'lutjax: {len(pages)} look{"s" if len(pages) != 1 else ""}'
   links = {}
-  # Systems of others have no decoder in the page.
-  models: list[viewer_page.Model] = []
-  with contextlib.suppress(errors.ArtefactError):
-    models = [_shown(folder, record) for record in records]
+  notes: list[str] = []
+  models = [_shown(folder, record, load, notes.append) for record in records]
+  live_facts = {'Live page': '; '.join(notes)} if notes else {}
   if models:
     viewer_page.write(folder / LIVE, title, models, photos.made_up())
     links['The looks live, on a photo of yours'] = LIVE
   return look_pages.write(
     folder,
     title=title,
-    facts=_facts(settings, records, gathered.system),
+    facts=_facts(settings, records, gathered.system) | live_facts,
     pages=pages,
     photo=synthetic.photo(0, 373, 560),
     tables=_tables([p.scores for p in pages if not p.failure]),
@@ -112,11 +110,17 @@ def means_of(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
   }
 
 
-def _shown(folder: pathlib.Path, record: Mapping[str, Any]) -> viewer_page.Model:
+def _shown(
+  folder: pathlib.Path,
+  record: Mapping[str, Any],
+  load: Callable[[bytes, str], Loaded],
+  say: Callable[[str], None],
+) -> viewer_page.Model:
   """Returns a model as a page carries it."""
   path = _path_of(folder, record['name'])
-  content = artefact.for_page(path.read_bytes(), str(path))
-  return viewer_page.Model(content, means_of(record))
+  content = path.read_bytes()
+  carried = live.of_model(content, load(content, str(path)), path.name, say)
+  return viewer_page.Model(carried, means_of(record))
 
 
 def _path_of(folder: pathlib.Path, name: str) -> pathlib.Path:

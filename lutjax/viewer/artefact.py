@@ -48,6 +48,20 @@ MAX_SIZE = 129
 _TOP = 65535
 
 
+def has_decoder(content: bytes) -> bool:
+  """Returns whether `for_page` takes a file: an artefact of one of `SYSTEMS`.
+
+  Args:
+    content: The file.
+
+  Raises:
+    ArtefactError: when it is an artefact, and damaged.
+  """
+  if not content.startswith(container.MAGIC):
+    return False
+  return container.unpack(content).system in SYSTEMS
+
+
 def for_page(content: bytes, source: str = 'artefact') -> bytes:
   """Repacks an artefact so that browsers can read it.
 
