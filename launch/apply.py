@@ -139,6 +139,7 @@ _OF_GRADERS = ['lut_out', 'shared_lut']
 
 def main() -> Sequence[str]:
   """Writes the images; returns what failed."""
+  binary.refuse_urls()
   if (_MODEL.value, _LUT.value or None, _EXPAND.value or None).count(None) != 2:
     raise errors.InputError('expected one of --model, --lut and --expand')
   # Here, not above: `--help` and refusals of flags need none of it.

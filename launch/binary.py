@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 # glibc's number for the most heaps that threads spread over, and what suffices.
 _M_ARENA_MAX, _ARENAS = -8, 2
 
+# Flags that take no URL of an object store, and why not.
+_WRITTEN = 'files are renamed when they are whole, so copy them in the end'
+_LOCAL = {
+  'out': _WRITTEN,
+  'lut_out': _WRITTEN,
+  'model': 'copy it first',
+  'pairs': 'pairs are matched in folders',
+}
+
 # Flags that are defined here belong to the launcher that asks for them.
 flags.disclaim_key_flags()
 
@@ -130,24 +139,21 @@ def refuse_beside(mode: str, names: Sequence[str]) -> None:
     raise errors.InputError(f'{", ".join(given)}: nothing to do with {mode}')
 
 
-def refuse_urls(name: str, reason: str) -> None:
+def refuse_urls() -> None:
   """Refuses URLs of object stores where they cannot be.
-
-  Args:
-    name: Of the flag.
-    reason: Why not, after what the flag is.
 
   Raises:
     InputError: one line that names the first.
   """
   from lutjax import urls
 
-  value = flags.FLAGS[name].value
-  for path in value if isinstance(value, list) else [value]:
-    if urls.is_url(path):
-      raise errors.InputError(
-        f'--{name}: found {path}, expected a folder here: {reason}'
-      )
+  for name, reason in _LOCAL.items():
+    value = flags.FLAGS[name].value if name in flags.FLAGS else None
+    for path in value if isinstance(value, list) else [value]:
+      if path is not None and urls.is_url(path):
+        raise errors.InputError(
+          f'--{name}: found {path}, expected a path of this machine: {reason}'
+        )
 
 
 def colour_spaces(

@@ -90,6 +90,7 @@ _OVERWRITE = flags.DEFINE_bool(
 
 def main() -> Sequence[str]:
   """Prints and writes the figures; returns what failed."""
+  binary.refuse_urls()
   model, lut = _MODEL.value, _LUT.value
   if not _OUT.value:
     binary.refuse_beside('a table that is printed only', ['overwrite'])

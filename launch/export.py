@@ -130,6 +130,7 @@ _OVERWRITE = flags.DEFINE_bool(
 
 def main() -> Sequence[str]:
   """Writes the files; returns what failed."""
+  binary.refuse_urls()
   if (_MODEL.value is None) == (not _LUT.value):
     raise errors.InputError('expected one of --model and --lut')
   spaces = binary.colour_spaces(_FROM.value, _TO.value, _LUT.value)

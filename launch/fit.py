@@ -139,10 +139,7 @@ def main() -> Sequence[str]:
   _refuse_idle_flags(settings.task)
   settings = config.override(settings, given, flag='--')
   settings = config.override(settings, _SET.value)
-  binary.refuse_urls(
-    'out', 'a run is locked, and its files are renamed; copy it in the end'
-  )
-  binary.refuse_urls('pairs', 'pairs are matched in folders')
+  binary.refuse_urls()
   engine = _engine(settings.task)
   _join()
   sources = experiment.Sources(

@@ -121,6 +121,24 @@ class StoreTest(absltest.TestCase):
     )
     self.assertIn('1 of 1 images are done', printed)
 
+  def test_looks_and_images_of_a_store_are_applied_and_exported(self):
+    for command, given, output in (
+      ('apply', {'lut': 'some/0.8.cube', 'images': 'images'}, 'of/a.tif'),
+      ('export', {'lut': 'some/0.8.cube', 'format': 'npz'}, '0.8.npz'),
+    ):
+      results = []
+      for kind, root in (('url', 's3://looks'), ('file', self.folder / 'looks')):
+        out = self.folder / f'{command} {kind}'
+        found = {
+          name: f'{root}/{value}' if name != 'format' else value
+          for name, value in given.items()
+        }
+        target = out if command == 'apply' else out / output
+        problems, _ = in_process.run(command, out=target, **found)
+        self.assertEmpty(problems)
+        results.append((out / output).read_bytes())
+      self.assertEqual(*results)
+
 
 class RefusalTest(parameterized.TestCase):
   @parameterized.parameters('file.cube', 'a:/b', '/s3/x', 'ftp://a/b')
@@ -128,12 +146,17 @@ class RefusalTest(parameterized.TestCase):
     self.assertFalse(urls.is_url(name))
 
   @parameterized.parameters(
-    ({'out': 's3://a/run', 'luts': 'x'}, '^--out: found s3://a/run, expected a folder'),
-    ({'pairs': 'gs://a/b', 'out': 'x'}, '^--pairs: found gs://a/b, expected a folder'),
+    ('fit', {'out': 's3://a/run', 'luts': 'x', 'config': 'nilut'}, 'out: found s3://a'),
+    ('fit', {'pairs': 'gs://a/b', 'out': 'x', 'config': 'nilut'}, 'pairs: found gs://'),
+    ('apply', {'lut': 'a.cube', 'images': 'x', 'out': 's3://a/b'}, 'out: found s3://a'),
+    ('apply', {'model': 's3://a/b', 'images': 'x', 'out': 'y'}, 'model: found s3://a'),
+    ('export', {'lut': 'a.cube', 'out': 'gs://a/b.cube'}, 'out: found gs://a/b.cube'),
+    ('evaluate', {'model': 'run', 'out': 's3://a/b'}, 'out: found s3://a/b'),
   )
-  def test_refuses_urls_where_they_cannot_be(self, given, message):
-    with self.assertRaisesRegex(errors.InputError, message):
-      in_process.run('fit', config='nilut', **given)
+  def test_refuses_urls_where_they_cannot_be(self, command, given, message):
+    expected = f'^--{message}.*, expected a path of this machine: '
+    with self.assertRaisesRegex(errors.InputError, expected):
+      in_process.run(command, **given)
 
   def test_says_what_brings_the_driver(self):
     with (
