@@ -98,7 +98,7 @@ class DecodeTest(_OracleTest):
     curves = extension in ('clf', 'ctf', 'csp', 'lut')
     for power, shaper in ((1.4, False), (0.8, curves)):
       content = _baked(name, power, shaper)
-      _, lut = self.check(content, f'{power}.{extension}', 2e-6)
+      _, lut = self.check(content, f'{power}.{extension}', 1e-6)
       self.assertIsNotNone(lut)
 
   def test_real_files(self):
@@ -107,7 +107,7 @@ class DecodeTest(_OracleTest):
       self.skipTest(f'no files in {_DATA}')
     for path in paths:
       with self.subTest(path.name):
-        self.check(path.read_bytes(), path.name, 2e-6)
+        self.check(path.read_bytes(), path.name, 1e-6)
 
   def test_typed_steps_of_clf_and_ctf(self):
     transforms = [
@@ -147,7 +147,7 @@ class DecodeTest(_OracleTest):
       with open(path, 'rb') as file:
         steps = ocio_files.decode(file.read(), path)
       with self.subTest(str(transform)):
-        self.compare(raw.getProcessor(transform), steps, 3e-6)
+        self.compare(raw.getProcessor(transform), steps, 1e-6)
 
   def test_a_range_is_no_domain_where_it_cuts(self):
     content = _CLF.format(_RANGE).encode()
@@ -237,7 +237,7 @@ class BetweenTest(_OracleTest):
   def test_spaces_of_the_studio_config(self, source, target):
     steps = ocio_files.between(_STUDIO, source, target)
     processor = ocio.Config.CreateFromFile(_STUDIO).getProcessor(source, target)
-    self.compare(processor, steps, 1e-5)
+    self.compare(processor, steps, 1e-6)
 
   @parameterized.parameters(
     (_STUDIO, 'ACEScgg', 'ACEScg', '--from=ACEScgg: .*did you mean ACEScg'),

@@ -108,7 +108,7 @@ class WritingTest(parameterized.TestCase):
       scale = np.maximum(1.0, np.abs(want).max(axis=-1, keepdims=True))
       got = self.read(content, 'ctf')
       with self.subTest(f'{source} to {target}'):
-        np.testing.assert_allclose(got / scale, want / scale, atol=1e-5)
+        np.testing.assert_allclose(got / scale, want / scale, atol=1e-6)
 
   def test_refuses_what_a_format_cannot_hold(self):
     with self.assertRaisesRegex(errors.LutError, 'cannot hold: .*crosstalk'):
