@@ -26,8 +26,9 @@ EXTENSIONS = (
   *('.3dl', '.csp', '.spi1d', '.spi3d', '.spimtx', '.clf', '.ctf', '.itx', '.vf'),
   *('.m3d', '.mga', '.look', '.cub'),
 )
-NAMED = ('.lut', '.icc', '.icm', '.cc')
-_XML = ('.clf', '.ctf', '.look', '.cc')
+_CORRECTIONS = ('.cdl', '.ccc')  # ASC CDL: one or several of them.
+NAMED = ('.lut', '.icc', '.icm', '.cc', *_CORRECTIONS)
+_XML = ('.clf', '.ctf', '.look', '.cc', *_CORRECTIONS)
 _BINARY = ('.icc', '.icm')
 _TINY = float(np.finfo(np.float32).tiny)
 _COMMA = re.compile(rb'\d,\d')
@@ -71,6 +72,7 @@ def decode(content: bytes, source: str) -> chain_lib.Chain:
     ocio = library()
   except errors.InputError as error:
     raise errors.LutError(f'{source}: {error}') from error
+  corrections: list[str] = []
   with tempfile.TemporaryDirectory(prefix='lutjax') as folder:
     path = pathlib.Path(folder, f'read{suffix}')
     path.write_bytes(content)
@@ -78,6 +80,9 @@ def decode(content: bytes, source: str) -> chain_lib.Chain:
       try:
         ocio.ClearAllCaches()
         config = ocio.Config.CreateRaw()
+        if suffix in _CORRECTIONS:
+          found = ocio.CDLTransform.CreateGroupFromFile(str(path))
+          corrections = [item.getID() or 'without id' for item in found]
         group = config.getProcessor(
           ocio.FileTransform(str(path))
         ).createGroupTransform()
@@ -87,6 +92,12 @@ def decode(content: bytes, source: str) -> chain_lib.Chain:
           f'{source}: found what OpenColorIO cannot read, expected a {suffix} LUT: '
           f'{reason}'
         ) from error
+  if len(corrections) > 1:
+    more = ', ...' if len(corrections) > 8 else ''
+    raise errors.LutError(
+      f'{source}: found {len(corrections)} colour corrections '
+      f'({", ".join(corrections[:8])}{more}), expected one: save it by itself'
+    )
   return _chain(ocio, group, source)
 
 

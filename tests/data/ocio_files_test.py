@@ -60,6 +60,13 @@ def _baked(name, power, shaper):
   return baker.bake().encode()
 
 
+_CORRECTION = (
+  '<ColorCorrection id="{}"><SOPNode><Slope>{} 1 0.9</Slope><Offset>0.01 0 -0.02'
+  '</Offset><Power>1.2 1 0.8</Power></SOPNode><SatNode><Saturation>0.7</Saturation>'
+  '</SatNode></ColorCorrection>'
+)
+
+
 class _OracleTest(parameterized.TestCase):
   def compare(self, processor, steps, tolerance):
     want = _RGB.copy()
@@ -148,6 +155,24 @@ class DecodeTest(_OracleTest):
         steps = ocio_files.decode(file.read(), path)
       with self.subTest(str(transform)):
         self.compare(raw.getProcessor(transform), steps, 1e-6)
+
+  def test_a_file_of_one_colour_correction(self):
+    one = _CORRECTION.format('shot 1', 1.1)
+    decision = f'<ColorDecision>{one}</ColorDecision>'
+    for name, root, held in (
+      ('a.cc', '', one),
+      ('a.cdl', 'ColorDecisionList', decision),
+      ('a.ccc', 'ColorCorrectionCollection', one),
+    ):
+      text = f'<{root} xmlns="urn:ASC:CDL:v1.01">{held}</{root}>' if root else held
+      with self.subTest(name):
+        self.check(text.encode(), name)
+    several = text.replace(one, one + _CORRECTION.format('shot 2', 0.9))
+    message = (
+      r'a.ccc: found 2 colour corrections \(shot 1, shot 2\), expected one: save'
+    )
+    with self.assertRaisesRegex(errors.LutError, message):
+      ocio_files.decode(several.encode(), name)
 
   def test_a_range_is_no_domain_where_it_cuts(self):
     content = _CLF.format(_RANGE).encode()
