@@ -64,6 +64,7 @@ class Gathered(NamedTuple):
     context: What scoring needs beyond the job.
     system: Name of the model that is fitted, for the report; set by the command.
     start: Path and content of an artefact that training goes on from.
+    settings: Numbers in [0, 1] that samples have beside colours.
   """
 
   jobs: Sequence[fleet.Job]
@@ -74,6 +75,7 @@ class Gathered(NamedTuple):
   context: Any
   system: str = ''
   start: tuple[str, bytes] | None = None
+  settings: int = 0
 
 
 def labelled(model: Any, gathered: Gathered, name: str) -> Any:

@@ -185,6 +185,7 @@ class Model(NamedTuple):
     library: `(config, variables) -> LookLibrary`, of a model of looks.
     settings: `config -> int`, numbers in [0, 1] that the batch has beside colours, as
       `settings` `[..., K]`.
+    with_settings: `(config, K) -> config` of a model of K settings.
     complete: `(config, open_artefact) -> config`, with what the config needs of another
       artefact; `open_artefact` is `(content, source) -> Loaded`.
   """
@@ -207,6 +208,7 @@ class Model(NamedTuple):
   grader: Grader | None = None
   library: Callable[[Any, Variables], LookLibrary] | None = None
   settings: Callable[[Any], int] | None = None
+  with_settings: Callable[[Any, int], Any] | None = None
   complete: Callable[[Any, Callable[[bytes, str], 'Loaded']], Any] | None = None
 
 

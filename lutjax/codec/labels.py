@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,32 @@ from lutjax.codec import curves
 
 UNIT_DOMAIN = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 UNIT_RANGE = (0.0, 1.0)
+
+
+# Nodes along a setting, at most.
+MAX_NODES = 256
+# Of the name of a setting: text that flags can hold.
+_SETTING = re.compile(r'[^\s,:][^,:\x00-\x1f]{0,62}')
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+  """A number in [0, 1] that a look depends on, such as exposure.
+
+  Attributes:
+    name: As users ask for it; without commas and colons.
+    nodes: Along its axis, of the lattice that was fitted.
+  """
+
+  name: str
+  nodes: int
+
+  def __post_init__(self):
+    if not _SETTING.fullmatch(self.name) or not 2 <= self.nodes <= MAX_NODES:
+      raise ValueError(
+        f'found a setting {self.name[:40]!r} of {self.nodes} nodes, expected a name of '
+        f'63 characters at most without commas and colons, and 2 to {MAX_NODES} nodes'
+      )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +53,14 @@ class Label:
       values go beyond it.
     curve: From the domain, mapped to [0, 1], to what the network sees; None
       where that is the domain itself.
+    settings: What it depends on beside the colour, in the order of the inputs.
   """
 
   name: str
   domain: tuple[tuple[float, ...], tuple[float, ...]] = UNIT_DOMAIN
   range: tuple[float, float] = UNIT_RANGE
   curve: curves.Curve | None = None
+  settings: tuple[Setting, ...] = ()
 
   @property
   def is_default(self) -> bool:
@@ -40,7 +69,9 @@ class Label:
 
   def mixes_with(self, other: 'Label') -> bool:
     """Whether a mix of network outputs is a mix of the looks."""
-    return dataclasses.replace(self, name=other.name) == other
+    same = [item.name for item in self.settings] == [s.name for s in other.settings]
+    alike = dataclasses.replace(self, name=other.name, settings=other.settings)
+    return same and alike == other
 
 
 def to_header(looks: Sequence[Label]) -> list[Any]:
@@ -52,6 +83,9 @@ def to_header(looks: Sequence[Label]) -> list[Any]:
     else:
       flat = [float(value) for row in look.domain for value in row]
       curve = [] if look.curve is None else [curves.to_header(look.curve)]
+      if look.settings:
+        named = [[setting.name, setting.nodes] for setting in look.settings]
+        curve = [*(curve or [None]), named]
       header.append([look.name, *flat, *map(float, look.range), *curve])
   return header
 
@@ -75,7 +109,7 @@ def from_header(header: Any, source: str) -> tuple[Label, ...]:
       looks.append(Label(item))
     elif (
       isinstance(item, list)
-      and len(item) in (9, 10)
+      and len(item) in (9, 10, 11)
       and isinstance(item[0], str)
       and all(isinstance(value, float) and math.isfinite(value) for value in item[1:9])
       and all(
@@ -83,7 +117,8 @@ def from_header(header: Any, source: str) -> tuple[Label, ...]:
       )
     ):
       domain = (tuple(item[1:4]), tuple(item[4:7]))
-      looks.append(Label(item[0], domain, (item[7], item[8]), _curve(item, source)))
+      more = _curve(item, source), _settings(item, source)
+      looks.append(Label(item[0], domain, (item[7], item[8]), *more))
     else:
       raise errors.ArtefactError(
         f'{source}: found {str(item)[:40]!r} in the list of looks, expected names'
@@ -116,9 +151,28 @@ def find(looks: Sequence[Label], name: str, flag: str = '--look') -> int:
 
 def _curve(item: list[Any], source: str) -> curves.Curve | None:
   """Reads the curve of a look, where it has one."""
-  if len(item) < 10:
+  if len(item) < 10 or (len(item) == 11 and item[9] is None):
     return None
   try:
     return curves.from_header(item[9])
   except ValueError as error:
     raise errors.ArtefactError(f'{source}: {item[0][:40]!r}: {error}') from error
+
+
+def _settings(item: list[Any], source: str) -> tuple[Setting, ...]:
+  """Reads the settings of a look, where it has some."""
+  if len(item) < 11:
+    return ()
+  try:
+    found = tuple(Setting(str(name), _count(nodes)) for name, nodes in item[10])
+    if not found or len({setting.name for setting in found}) < len(found):
+      raise ValueError(f'found {len(found)} settings, expected names that differ')
+  except (TypeError, ValueError) as error:
+    raise errors.ArtefactError(f'{source}: {item[0][:40]!r}: {error}') from error
+  return found
+
+
+def _count(nodes: Any) -> int:
+  if type(nodes) is not int:
+    raise ValueError(f'found {str(nodes)[:40]!r} nodes, expected a number')
+  return nodes

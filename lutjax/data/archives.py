@@ -16,6 +16,7 @@ import io
 import json
 import pathlib
 import zipfile
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,7 +75,7 @@ def decode(content: bytes, source: str) -> Archive:
   Raises:
     LutError: if it is damaged or holds no lattices.
   """
-  arrays = _arrays(content, source)
+  arrays = read_arrays(content, source, _KEYS)
   name = next((name for name in ('delta', *_TABLES) if name in arrays), None)
   if name is None or (name == 'delta' and 'scale' not in arrays):
     found = ', '.join(sorted(arrays)) or 'no known arrays'
@@ -139,13 +140,24 @@ def names(path: pathlib.Path, archive: Archive) -> list[str]:
   return [f'{path.stem}-{i:04d}' for i in range(count)]
 
 
-def _arrays(content: bytes, source: str) -> dict[str, np.ndarray]:
-  """Returns the arrays that this module knows."""
+def read_arrays(
+  content: bytes, source: str, keys: Sequence[str]
+) -> dict[str, np.ndarray]:
+  """Returns those of some arrays that an archive has, without unpickling.
+
+  Args:
+    content: The file.
+    source: Its name, for messages.
+    keys: Of the arrays; others are not read.
+
+  Raises:
+    LutError: if it is damaged.
+  """
   # On broken content zipfile, zlib and numpy raise whatever comes to their minds.
   try:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
       members = {item.filename.removesuffix('.npy'): item for item in archive.filelist}
-      known = {name: members[name] for name in _KEYS if name in members}
+      known = {name: members[name] for name in keys if name in members}
       return {name: _array(archive, item) for name, item in known.items()}
   except Exception as error:
     reason = ' '.join(str(error).split())[:120] or type(error).__name__

@@ -2,18 +2,23 @@
 
 A place is a colour and K settings, `[..., 3 + K]` in [0, 1], as the axes of a lattice
 have it (`lut.lattice`). Models with `Model.settings` take the two apart. They are
-fitted by `fit` as all models are; only the sampler is another.
+fitted by `fit` as all models are; only the sampler is another. Where settings are
+fixed (`bind`), what is left is a model of looks.
 """
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from lutjax import errors
+from lutjax.codec import labels
 from lutjax.fit import loop
 from lutjax.lut import interpolate, lattice, tabulate
-from lutjax.types import Array, Batch, Key, Model, PyTree, Variables
+from lutjax.types import Array, Batch, Key, Loaded, Model, PyTree, Variables
 
 # What places should become: (data, places [B, 3 + K]) -> [B, 3].
 Truth = Callable[[PyTree, Array], Array]
@@ -23,10 +28,15 @@ def of_lattice(data: PyTree, places: Array) -> Array:
   """Returns what a lattice says of places, read multilinearly.
 
   Args:
-    data: `table` `[N1, ..., ND, 3]` in [0, 1].
+    data: `table` `[N1, ..., ND, 3]` in [0, 1]; where there are `sizes` `[D]`, so many
+      of its nodes per axis count.
     places: `[..., D]`.
   """
-  return interpolate.trilinear(data['table'], places)
+  table = data['table']
+  if 'sizes' in data:
+    last = np.array(table.shape[:-1], np.float32) - 1.0
+    places = places * ((data['sizes'] - 1).astype(jnp.float32) / last)
+  return interpolate.trilinear(table, places)
 
 
 def sampler(count: int, truth: Truth = of_lattice) -> loop.Sampler:
@@ -47,21 +57,29 @@ def sampler(count: int, truth: Truth = of_lattice) -> loop.Sampler:
 def several(count: int, truth: Truth = of_lattice) -> loop.Sampler:
   """Returns the sampler of one model of many maps, equally many places of each.
 
+  Where the batch is no multiple of the maps, the surplus of some that are drawn anew
+  each time is left out.
+
   Args:
     count: K, settings beside the colour.
-    truth: Of one map; data are stacks `[L, ...]`. Batches are multiples of L.
+    truth: Of one map; data are stacks `[L, ...]`.
   """
 
   def sample(key: Key, data: PyTree, batch_size: int) -> Batch:
     maps = jax.tree.leaves(data)[0].shape[0]
-    each, rest = divmod(batch_size, maps)
-    if rest:
-      raise ValueError(f'Expected a batch_size of {maps} times n, got {batch_size}.')
-    places = jax.random.uniform(key, (maps, each, 3 + count))
+    each = -(-batch_size // maps)
+    place_key, kept_key = key, None
+    if batch_size % maps:
+      place_key, kept_key = jax.random.split(key)
+    places = jax.random.uniform(place_key, (maps, each, 3 + count))
     target = jax.vmap(truth)(data, places)
     batch = {**query(places), 'target': target}
-    flat = {name: leaf.reshape(batch_size, -1) for name, leaf in batch.items()}
-    return {**flat, 'lut': jnp.repeat(jnp.arange(maps), each)}
+    flat = {name: leaf.reshape(maps * each, -1) for name, leaf in batch.items()}
+    flat['lut'] = jnp.repeat(jnp.arange(maps), each)
+    if kept_key is None:
+      return flat
+    kept = jax.random.permutation(kept_key, maps * each)[:batch_size]
+    return {name: leaf[kept] for name, leaf in flat.items()}
 
   return sample
 
@@ -104,3 +122,102 @@ def to_lattice(
     return model.apply(config, variables, {**query(places), **(more or {})})
 
   return tabulate.from_function(evaluate, sizes)
+
+
+def count_of(model: Model, config: Any) -> int:
+  """Returns how many settings a model takes.
+
+  Args:
+    model: What the model offers.
+    config: The model's.
+  """
+  return 0 if model.settings is None else model.settings(config)
+
+
+def at(loaded: Loaded, places: Array, weights: Array | np.ndarray) -> Array:
+  """Evaluates a model of looks with settings; the caller may jit this.
+
+  Args:
+    loaded: The model.
+    places: `[..., 3 + K]`.
+    weights: `[L]`, which of its looks are mixed.
+  """
+  model, config, variables = loaded
+  if model.query is None:
+    raise ValueError(f'Expected a model of looks, got {model.name}.')
+  asked = query(places)
+  mixed = model.query(config, asked['rgb'], jnp.asarray(weights, jnp.float32))
+  return model.apply(config, variables, {**mixed, **asked})
+
+
+def describe(looks: Sequence[labels.Label]) -> str:
+  """Returns the names of the settings of looks, each once, as text."""
+  names = [setting.name for look in looks for setting in look.settings]
+  return ', '.join(dict.fromkeys(names)) or 'no names'
+
+
+def bind(loaded: Loaded, values: Mapping[str, float], used: Sequence[bool]) -> Loaded:
+  """Returns the model of looks that one with settings is where these are fixed.
+
+  Args:
+    loaded: The model; each look names its settings.
+    values: In [0, 1], by name.
+    used: `[L]`, the looks that are asked for; those that lack a value must not be.
+
+  Raises:
+    InputError: where a value is missing, unknown or out of range.
+  """
+  model, config = loaded.model, loaded.config
+  count = count_of(model, config)
+  if any(len(look.settings) != count for look in config.looks):
+    raise errors.InputError(
+      f'--settings: found {describe(config.looks)} for {count} inputs of the '
+      f'{model.name}, expected a name for each'
+    )
+  asked = [look for look, wanted in zip(config.looks, used) if wanted]
+  known = {setting.name for look in asked for setting in look.settings}
+  for name, value in values.items():
+    if name not in known:
+      raise errors.InputError(
+        f'--settings={name}: no such setting, expected {describe(asked)}'
+      )
+    if not 0.0 <= value <= 1.0:
+      raise errors.InputError(f'--settings={name}:{value:g}: expected 0 to 1')
+  rows = []
+  for look, wanted in zip(config.looks, used):
+    names = [setting.name for setting in look.settings]
+    missing = [name for name in names if name not in values]
+    if missing and wanted:
+      raise errors.InputError(
+        f'--settings: {look.name} lacks a value of {", ".join(missing)}, expected '
+        'NAME:VALUE from 0 to 1 for each'
+      )
+    rows.append(tuple(float(values.get(name, 0.0)) for name in names))
+  return loaded._replace(model=_bound(model, tuple(rows)))
+
+
+@functools.lru_cache(64)
+def _bound(model: Model, rows: tuple[tuple[float, ...], ...]) -> Model:
+  """Returns a model whose queries carry settings `[L, K]`, by look.
+
+  The same function each time, so that models alike share their programs.
+  """
+
+  def ask(config: Any, rgb: Array, weights: Array) -> Batch:
+    if model.query is None:
+      raise ValueError(f'Expected a model of looks, got {model.name}.')
+    fixed = jnp.matmul(weights, jnp.array(rows, jnp.float32), precision='highest')
+    fixed = jnp.broadcast_to(fixed, (*rgb.shape[:-1], fixed.shape[-1]))
+    return {**model.query(config, rgb, weights), 'settings': fixed}
+
+  # Whatever else a model offers knows nothing of settings.
+  return model._replace(
+    query=ask,
+    settings=None,
+    with_settings=None,
+    tabulate=None,
+    linearize=None,
+    library=None,
+    invertible=None,
+    inverse_lattice=None,
+  )

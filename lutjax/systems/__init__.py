@@ -33,6 +33,7 @@ _TABLE = {
 _TASKS = (
   'lutjax.looks.task',
   'lutjax.looks.pairs',
+  'lutjax.looks.settings_task',
   'lutjax.restoration.task',
 )
 

@@ -399,6 +399,9 @@ MODEL = Model(
   invertible=invertible,
   inverse_lattice=inverse_lattice,
   settings=lambda config: config.flow.settings,
+  with_settings=lambda config, count: dataclasses.replace(
+    config, flow=dataclasses.replace(config.flow, settings=count)
+  ),
 )
 
 

@@ -407,6 +407,7 @@ MODEL = Model(
   query,
   linearize=linearize,
   settings=lambda config: config.settings,
+  with_settings=lambda config, count: dataclasses.replace(config, settings=count),
 )
 
 
