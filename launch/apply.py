@@ -2,6 +2,7 @@
 
 python -m launch.apply --lut=look.cube --images=FOLDER --out=GRADED
 python -m launch.apply --model=RUN/model.lutjax --images=FOLDER --out=GRADED
+python -m launch.apply --model=RUN --settings=exposure:0.25 --images=FOLDER --out=GRADED
 python -m launch.apply --model=IMG2LUT --images=FOLDER --out=GRADED --lut_out=CUBES
 python -m launch.apply --model=IMG2LUT --shared_lut --images=FRAMES --out=GRADED
 python -m launch.apply --model=RESTORER --images=FOLDER --out=RESTORED
@@ -115,6 +116,12 @@ _BITS = flags.DEFINE_integer(
 _BLEND = flags.DEFINE_list(
   'blend', [], 'NAME:WEIGHT of several looks, in place of --look.', allow_override=True
 )
+_SETTINGS = flags.DEFINE_list(
+  'settings',
+  [],
+  'NAME:VALUE from 0 to 1 of each setting that --model takes beside colours.',
+  allow_override=True,
+)
 _LUT_OUT = flags.DEFINE_string(
   'lut_out',
   None,
@@ -148,7 +155,7 @@ def main() -> Sequence[str]:
 
   if _EXPAND.value:
     looks = ['look', 'blend', 'interpolation', 'decode', 'strength', 'from', 'to']
-    looks += ['layout', 'only']
+    looks += ['layout', 'only', 'settings']
     binary.refuse_beside('--expand, which applies no look', [*looks, *_OF_GRADERS])
     return apply.expand(
       _IMAGES.value,
@@ -168,7 +175,7 @@ def main() -> Sequence[str]:
       return (_grade if kind == 'grader' else _restore)(_MODEL.value)
   binary.refuse_beside('a look, the same for all images', _OF_GRADERS)
   if _LUT.value:
-    binary.refuse_beside('--lut, one look', ['look', 'blend', 'decode'])
+    binary.refuse_beside('--lut, one look', ['look', 'blend', 'decode', 'settings'])
   if _BLEND.value:
     binary.refuse_beside('--blend', ['look'])
   if _DECODE.value == 'exact':
@@ -178,6 +185,7 @@ def main() -> Sequence[str]:
     lut=_LUT.value or None,
     look=_LOOK.value,
     blend=_BLEND.value,
+    settings=_SETTINGS.value,
     spaces=spaces,
     layout=_LAYOUT.value,
   )
@@ -231,7 +239,7 @@ def _grade(model: str) -> Sequence[str]:
   from lutjax.commands import grade, selection
 
   mode = f'--model={model}, which predicts the LUT of a picture'
-  binary.refuse_beside(mode, ['look', 'blend', 'decode'])
+  binary.refuse_beside(mode, ['look', 'blend', 'decode', 'settings'])
   options = grade.Options(
     interpolation=_INTERPOLATION.value,
     strength=_STRENGTH.value,
@@ -249,7 +257,7 @@ def _restore(model: str) -> Sequence[str]:
   from lutjax.commands import restore, selection
 
   of_looks = ['look', 'blend', 'strength', 'interpolation', 'decode', 'bits']
-  of_looks.append('only')
+  of_looks += ['only', 'settings']
   mode = f'--model={model}, which restores pictures'
   binary.refuse_beside(mode, [*of_looks, *_OF_GRADERS])
   return restore.restore_images(

@@ -8,6 +8,8 @@ python -m launch.export --lut=FILE --max_error=0.1 --out=smaller.cube
 python -m launch.export --lut=LOOK.cube --inverse --out=LOOK-inverse.cube
 python -m launch.export --lut=first.cube,second.clf --size=65 --out=both.cube
 python -m launch.export --model=RUN --format=html --out=looks.html
+python -m launch.export --model=RUN --settings=exposure:0.25 --out=FOLDER
+python -m launch.export --model=RUN --format=npz --out=MAP.npz
 python -m launch.export --model=RUN --info
 python -m launch.export --lut=identity --format=hald --level=8 --out=hald.png
 python -m launch.export --model=RESTORER --format=npy,c,lutjax --out=FOLDER
@@ -24,7 +26,7 @@ from lutjax import errors
 from . import binary
 
 if TYPE_CHECKING:
-  pass
+  from lutjax import artefacts
 
 _MODEL = flags.DEFINE_string(
   'model',
@@ -111,6 +113,13 @@ _LOOK = flags.DEFINE_string(
 _BLEND = flags.DEFINE_list(
   'blend', [], 'NAME:WEIGHT of several looks, in place of --look.', allow_override=True
 )
+_SETTINGS = flags.DEFINE_list(
+  'settings',
+  [],
+  'NAME:VALUE from 0 to 1 of each setting that --model takes beside colours; without, '
+  '--format=npz writes the whole map.',
+  allow_override=True,
+)
 _INVERSE = flags.DEFINE_bool(
   'inverse', False, 'Export the inverses of looks, or of --lut.', allow_override=True
 )
@@ -137,7 +146,7 @@ def main() -> Sequence[str]:
   if _INFO.value:
     writing = ['out', 'format', 'size', 'max_error', 'level', 'bits', 'clip', 'look']
     writing += ['blend', 'domain', 'shaper', 'layout', 'images']
-    more = [*writing, 'inverse', 'overwrite', 'from', 'to']
+    more = [*writing, 'inverse', 'overwrite', 'from', 'to', 'settings']
     binary.refuse_beside('--info, which writes no file', more)
     # Here, not above: `--help` and refusals of flags need none of it.
     from lutjax.commands import describe
@@ -162,6 +171,10 @@ def main() -> Sequence[str]:
 
   if _MODEL.value is not None and selection.kind_of(_MODEL.value) == 'restorer':
     return _export_tables(_MODEL.value, _OUT.value)
+  if _MODEL.value is not None and _FORMAT.value == ['npz'] and not _SETTINGS.value:
+    held = selection.find_maps(_MODEL.value)
+    if held:
+      return _export_maps(held, pathlib.Path(_OUT.value))
   if 'hald' not in _FORMAT.value:
     formats = ','.join(_FORMAT.value)
     mode = f'--format={formats}, of no Hald image'
@@ -179,7 +192,7 @@ def main() -> Sequence[str]:
   if _MAX_ERROR.value is not None:
     binary.refuse_beside('--max_error, which chooses it', ['size'])
   if _LUT.value:
-    binary.refuse_beside('--lut, one look', ['look', 'blend'])
+    binary.refuse_beside('--lut, one look', ['look', 'blend', 'settings'])
   if _BLEND.value:
     binary.refuse_beside('--blend', ['look', 'inverse'])
   named = selection.named_looks(
@@ -187,6 +200,7 @@ def main() -> Sequence[str]:
     lut=_LUT.value or None,
     look=_LOOK.value,
     blend=_BLEND.value,
+    settings=_SETTINGS.value,
     inverse=_INVERSE.value,
     spaces=spaces,
     layout=None if 'hald' in _FORMAT.value else _LAYOUT.value,
@@ -220,7 +234,7 @@ def _export_page(out: pathlib.Path) -> Sequence[str]:
       f'--format={",".join(_FORMAT.value)}: found html among others, expected it alone'
     )
   of_files = ['size', 'max_error', 'level', 'bits', 'clip', 'look', 'blend', 'inverse']
-  of_files += ['domain', 'shaper', 'layout', 'from', 'to']
+  of_files += ['domain', 'shaper', 'layout', 'from', 'to', 'settings']
   binary.refuse_beside('--format=html, a page of all looks', of_files)
   problems = look_page.write(
     out,
@@ -231,6 +245,22 @@ def _export_page(out: pathlib.Path) -> Sequence[str]:
   )
   print(out)
   return problems
+
+
+def _export_maps(
+  held: 'Sequence[artefacts.Opened]', out: pathlib.Path
+) -> Sequence[str]:
+  """Writes whole maps of colours and settings."""
+  from lutjax.commands import maps
+
+  of_looks = ['max_error', 'level', 'bits', 'clip', 'blend', 'inverse', 'domain']
+  of_looks += ['shaper', 'layout']
+  binary.refuse_beside('--format=npz of a whole map', of_looks)
+  for path in maps.write_all(
+    held, out, look=_LOOK.value, size=_SIZE.value, overwrite=_OVERWRITE.value
+  ):
+    print(path)
+  return []
 
 
 def _domain(texts: Sequence[str]) -> tuple[float, float]:
@@ -249,7 +279,7 @@ def _export_tables(model: str, out: str) -> Sequence[str]:
   from lutjax.commands import selection, tables
 
   of_looks = ['size', 'max_error', 'level', 'bits', 'clip', 'look', 'blend', 'inverse']
-  of_looks += ['domain', 'shaper', 'layout']
+  of_looks += ['domain', 'shaper', 'layout', 'settings']
   binary.refuse_beside(f'--model={model}, which restores pictures', of_looks)
   opened = selection.find_restorer(model)
   formats = _FORMAT.value if flags.FLAGS['format'].present else None

@@ -174,7 +174,11 @@ def parameter_table(model: Model, config: Any) -> Iterator[str]:
 
 def _label(label: labels.Label) -> str:
   low, high = label.range
-  return f'{label.name}: domain {_spans(label.domain)}, range {low:g} to {high:g}'
+  named = [f'{setting.name} ({setting.nodes} nodes)' for setting in label.settings]
+  return (
+    f'{label.name}: domain {_spans(label.domain)}, range {low:g} to {high:g}'
+    f'{", settings from 0 to 1: " if named else ""}{", ".join(named)}'
+  )
 
 
 def _spans(domain: Any) -> str:

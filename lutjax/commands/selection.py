@@ -12,6 +12,7 @@ from lutjax import config as config_lib
 from lutjax.codec import container, labels
 from lutjax.commands import look_files
 from lutjax.looks import decoding, round_trip, unit_cube
+from lutjax.looks import settings as settings_lib
 from lutjax.lut import lattice
 from lutjax.types import Array, Loaded, Model
 
@@ -38,12 +39,29 @@ def find_models(path: str) -> list[artefacts.Opened]:
     The models, in the order of their names.
 
   Raises:
-    InputError: when there is none, or one cannot be read, or is of another kind.
+    InputError: when there is none, or one cannot be read, or is of another kind, or
+      takes settings beside colours.
   """
-  opened = open_models(path)
+  opened = _of_looks(path)
   for item in opened:
-    _check_kind(item, 'looks')
+    decoding.check_colours_alone(item.loaded.model, item.loaded.config)
   return opened
+
+
+def find_maps(path: str) -> list[artefacts.Opened]:
+  """Opens the models of looks that a path holds, where all take settings.
+
+  Args:
+    path: See `open_models`.
+
+  Returns:
+    The models, in the order of their names; none where one takes no settings.
+
+  Raises:
+    InputError: when there is no model of looks, or one cannot be read.
+  """
+  opened = _of_looks(path)
+  return opened if all(map(_takes_settings, opened)) else []
 
 
 def find_restorer(path: str) -> artefacts.Opened:
@@ -143,6 +161,7 @@ def named_looks(
   lut: str | Sequence[str] | None = None,
   look: str = '',
   blend: Sequence[str] = (),
+  settings: Sequence[str] = (),
   inverse: bool = False,
   spaces: look_files.Spaces | None = None,
   layout: str | None = None,
@@ -157,6 +176,7 @@ def named_looks(
     look: Name or number of one look of the model, `all`, or empty where there
       is one.
     blend: `NAME:WEIGHT` each, instead of `look`.
+    settings: `NAME:VALUE` each, of models that take settings beside colours.
     inverse: Whether looks are run backwards: a file, or where the model can.
     spaces: Where `lut` is an OCIO config.
     layout: Of a picture, see `luts.load`.
@@ -174,14 +194,16 @@ def named_looks(
     if inverse:
       return {f'{name}-inverse': look_files.inverse_of(name, found, say)}
     return {name: found}
-  opened = find_models(model or '')
+  opened = _of_looks(model or '')
   looks = [label for item in opened for label in item.loaded.config.looks]
   mixes = mix(looks, look=look, blend=blend)
+  opened = _at_settings(opened, settings, np.sum(list(mixes.values()), axis=0))
   if not inverse:
     return {
       name: look_files.Look(
         functools.partial(_mixed, opened, weights),
         network=functools.partial(_per_pixel, opened, weights),
+        comments=(f'settings {", ".join(settings)}',) if settings else (),
       )
       for name, weights in mixes.items()
     }
@@ -235,6 +257,50 @@ def mix(
     )
   index = labels.find(looks, look)
   return {looks[index].name: unit[index]}
+
+
+def _of_looks(path: str) -> list[artefacts.Opened]:
+  opened = open_models(path)
+  for item in opened:
+    _check_kind(item, 'looks')
+  return opened
+
+
+def _takes_settings(item: artefacts.Opened) -> bool:
+  return settings_lib.count_of(item.loaded.model, item.loaded.config) > 0
+
+
+def _at_settings(
+  opened: Sequence[artefacts.Opened], settings: Sequence[str], weights: np.ndarray
+) -> list[artefacts.Opened]:
+  """Fixes the settings of models whose looks have a share in what is asked for."""
+  values: dict[str, float] = {}
+  for item in settings:
+    name, value = _named(item), _value(item)
+    if name in values:
+      raise errors.InputError(f'--settings: found {name} twice, expected one value')
+    values[name] = value
+  bound, used = [], []
+  for item, share in _shares(opened, weights):
+    if _takes_settings(item) and np.any(share):
+      wanted = (share > 0).tolist()
+      loaded = item.loaded
+      used += [look for look, asked in zip(loaded.config.looks, wanted) if asked]
+      item = item._replace(loaded=settings_lib.bind(loaded, values, wanted))
+    bound.append(item)
+  known = [setting.name for look in used for setting in look.settings]
+  unknown = next((name for name in values if name not in known), None)
+  if unknown is not None and not known:
+    raise errors.InputError(
+      f'--settings: found {opened[0].path}, of colours alone, expected a model that '
+      'takes settings'
+    )
+  if unknown is not None:
+    raise errors.InputError(
+      f'--settings={unknown}: no such setting, expected {settings_lib.describe(used)}'
+      f'{config_lib.nearest(unknown, known)}'
+    )
+  return bound
 
 
 def _find_one(path: str, kind: Kind) -> artefacts.Opened:
@@ -348,12 +414,26 @@ def _named(item: str) -> str:
   return item.rpartition(':')[0] or item
 
 
-def _share(item: str) -> float:
+def _number(item: str) -> float:
+  """Returns the number of `NAME:NUMBER`, NaN of anything else."""
   name, colon, number = item.rpartition(':')
   try:
-    share = float(number) if colon and name else float('nan')
+    return float(number) if colon and name else float('nan')
   except ValueError:
-    share = float('nan')
+    return float('nan')
+
+
+def _value(item: str) -> float:
+  value = _number(item)
+  if not 0.0 <= value <= 1.0:
+    raise errors.InputError(
+      f'--settings: found {item!r}, expected NAME:VALUE with a value from 0 to 1'
+    )
+  return value
+
+
+def _share(item: str) -> float:
+  share = _number(item)
   if not 0 <= share < float('inf'):
     raise errors.InputError(
       f'--blend: found {item!r}, expected NAME:WEIGHT with a weight of 0 or more'

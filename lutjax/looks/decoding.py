@@ -99,7 +99,7 @@ def decode(loaded: Loaded, weights: np.ndarray, size: int) -> lattice.Lut:
     The LUT; where the look's label has a curve, with that curve in front.
 
   Raises:
-    InputError: when looks of different domains, curves or ranges are mixed.
+    InputError: when looks of different domains, curves, ranges or settings are mixed.
   """
   return unit_cube.to_lut(*decoded(loaded, weights, size))
 
@@ -121,8 +121,8 @@ def decoded(
   for label in used[1:]:
     if not used[0].mixes_with(label):
       raise errors.InputError(
-        f'--blend: {used[0].name} and {label.name} have different domains, curves or '
-        'ranges'
+        f'--blend: {used[0].name} and {label.name} have different domains, curves, '
+        'ranges or settings'
       )
   table = _jitted_decoder(loaded.model, unlabelled(loaded.config), size)(
     loaded.variables, jnp.array(weights)

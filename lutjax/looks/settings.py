@@ -161,38 +161,29 @@ def bind(loaded: Loaded, values: Mapping[str, float], used: Sequence[bool]) -> L
 
   Args:
     loaded: The model; each look names its settings.
-    values: In [0, 1], by name.
+    values: In [0, 1], by name; those of other names change nothing.
     used: `[L]`, the looks that are asked for; those that lack a value must not be.
 
   Raises:
-    InputError: where a value is missing, unknown or out of range.
+    InputError: where a value is missing, or an artefact does not name its settings.
   """
-  model, config = loaded.model, loaded.config
-  count = count_of(model, config)
-  if any(len(look.settings) != count for look in config.looks):
+  model, looks = loaded.model, loaded.config.looks
+  count = count_of(model, loaded.config)
+  if any(len(look.settings) != count for look in looks):
     raise errors.InputError(
-      f'--settings: found {describe(config.looks)} for {count} inputs of the '
-      f'{model.name}, expected a name for each'
+      f'--settings: found {describe(looks)} for {count} inputs of a {model.name}, '
+      'expected a name for each'
     )
-  asked = [look for look, wanted in zip(config.looks, used) if wanted]
-  known = {setting.name for look in asked for setting in look.settings}
-  for name, value in values.items():
-    if name not in known:
-      raise errors.InputError(
-        f'--settings={name}: no such setting, expected {describe(asked)}'
-      )
-    if not 0.0 <= value <= 1.0:
-      raise errors.InputError(f'--settings={name}:{value:g}: expected 0 to 1')
   rows = []
-  for look, wanted in zip(config.looks, used):
+  for look, wanted in zip(looks, used):
     names = [setting.name for setting in look.settings]
     missing = [name for name in names if name not in values]
     if missing and wanted:
       raise errors.InputError(
-        f'--settings: {look.name} lacks a value of {", ".join(missing)}, expected '
-        'NAME:VALUE from 0 to 1 for each'
+        f'--settings: found no value for {", ".join(missing)} of {look.name}, expected '
+        f'{",".join(f"{name}:VALUE" for name in names)} with values from 0 to 1'
       )
-    rows.append(tuple(float(values.get(name, 0.0)) for name in names))
+    rows.append(tuple(values.get(name, 0.0) for name in names))
   return loaded._replace(model=_bound(model, tuple(rows)))
 
 

@@ -171,6 +171,7 @@ def _sheet(
   along: Mapping[str, Mapping[str, Any]],
 ) -> np.ndarray:
   parts = []
+  # The error of the identity would leave no room for those of the others.
   for axis, setting in enumerate(one.label.settings):
     parts.append(strip(loaded, index, one, photo, axis))
     means = along[setting.name]
@@ -179,6 +180,7 @@ def _sheet(
         {
           name: [*zip(means['at'], means[f'{prefix}cie76_mean'])]
           for name, prefix in _COMPARED.items()
+          if name != 'identity'
         },
         across=setting.name,
         metric='CIE76, mean over uniform places',
