@@ -164,7 +164,7 @@ def _settings(item: list[Any], source: str) -> tuple[Setting, ...]:
   if len(item) < 11:
     return ()
   try:
-    found = tuple(Setting(str(name), _count(nodes)) for name, nodes in item[10])
+    found = tuple(_setting(name, nodes) for name, nodes in item[10])
     if not found or len({setting.name for setting in found}) < len(found):
       raise ValueError(f'found {len(found)} settings, expected names that differ')
   except (TypeError, ValueError) as error:
@@ -172,7 +172,7 @@ def _settings(item: list[Any], source: str) -> tuple[Setting, ...]:
   return found
 
 
-def _count(nodes: Any) -> int:
-  if type(nodes) is not int:
-    raise ValueError(f'found {str(nodes)[:40]!r} nodes, expected a number')
-  return nodes
+def _setting(name: Any, nodes: Any) -> Setting:
+  if not isinstance(name, str) or type(nodes) is not int:
+    raise ValueError(f'found {f"{name}, {nodes}"[:40]!r}, expected a name and a count')
+  return Setting(name, nodes)
