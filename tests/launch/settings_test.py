@@ -63,7 +63,7 @@ class SettingsTest(parameterized.TestCase):
     cls.tables = {'exposure': _table(4, 1.2), 'warmth': _table(2, -0.8)}
     for name, table in cls.tables.items():
       np.savez(cls.folder / 'maps' / f'{name}.npz', map=table, settings=[name])
-    cls.run_folder, cls.flow = cls.folder / 'run', cls.folder / 'flow'
+    cls.run_folder = cls.folder / 'run'
     cls.fitting = {
       'config': 'nilut_settings',
       'luts': cls.folder / 'maps',
@@ -223,40 +223,44 @@ class SettingsTest(parameterized.TestCase):
     with self.assertRaisesRegex(errors.InputError, '1 of warmth and 2 of both'):
       in_process.run('fit', config='nilut_settings', luts=luts, out=folder / 'run')
 
-  def test_one_flow_holds_maps_of_settings_of_their_own(self):
+  def test_one_flow_holds_maps_of_two_settings_of_their_own(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    named = {'film': ['exposure', 'warmth'], 'ink': ['tint', 'fade']}
+    identity = lattice.nodes((3, 3, 3, 3, 2))
+    tables = {
+      name: np.clip(identity[..., :3] * (0.4 + identity[..., 3:] @ raised), 0, 1)
+      for name, raised in (('film', [[0.8], [0.2]]), ('ink', [[-0.3], [0.5]]))
+    }
+    for name, table in tables.items():
+      np.savez(folder / f'{name}.npz', map=table, settings=named[name])
+    flow, whole, cube = folder / 'flow', folder / 'whole.npz', folder / 'at.cube'
+    tiny = ['blocks=1', 'widths=(8, 8)', 'loss=l1', 'warmup_steps=5', 'pictures=none']
     failed, _ = in_process.run(
       'fit',
       config='lutflow_settings',
-      luts=self.folder / 'maps',
-      out=self.flow,
+      luts=folder,
+      out=flow,
       # No multiple of the maps.
-      set=[
-        *_QUICK,
-        'batch_size=65',
-        'blocks=1',
-        'widths=(8, 8)',
-        'pictures=none',
-        'loss=l1',
-        'warmup_steps=5',
-      ],
+      set=[*_QUICK, *tiny, 'batch_size=129'],
     )
     self.assertEmpty(failed)
-    whole, cube = self.folder / 'flow.npz', self.folder / 'flow.cube'
-    given = {'model': self.flow, 'look': 'exposure', 'size': 3}
+    given = {'model': flow, 'look': 'film', 'size': 3}
     self.export(format='npz', out=whole, **given)
-    self.export(settings=f'exposure:{1 / 3}', out=cube, **given)
+    self.export(settings='warmth:1,exposure:0.5', out=cube, **given)
     rows = [line.split() for line in cube.read_text().splitlines()[-27:]]
-    table = np.array(rows, np.float64).reshape(3, 3, 3, 3).transpose(2, 1, 0, 3)
+    at = np.array(rows, np.float64).reshape(3, 3, 3, 3).transpose(2, 1, 0, 3)
     with np.load(whole) as archive:
-      np.testing.assert_allclose(table, archive['map'][..., 1, :], atol=1e-5)
-      truth, identity = self.tables['exposure'], lattice.nodes((3, 3, 3, 4))[..., :3]
-      self.assertLess(
-        np.abs(archive['map'] - truth).mean(), 0.6 * np.abs(identity - truth).mean()
-      )
-    blend = {'model': self.flow, 'blend': 'exposure:1,warmth:1', 'out': cube}
-    given = {'settings': 'exposure:0.5,warmth:0.5', 'overwrite': True}
+      self.assertEqual(archive['settings'].tolist(), named['film'])
+      got, truth = archive['map'], tables['film']
+    np.testing.assert_allclose(at, got[..., 1, 1, :], atol=1e-5)
+    off = np.abs(got - truth).mean()
+    self.assertLess(off, 0.6 * np.abs(identity[..., :3] - truth).mean())
+    self.assertGreater(np.abs(got[..., 1, 1, :] - got[..., 1, 0, :]).max(), 0.05)
+    values = 'exposure:0.5,warmth:0.5,tint:0.5,fade:0.5'
     with self.assertRaisesRegex(errors.InputError, 'ranges or settings'):
-      in_process.run('export', **blend, **given)
+      self.export(
+        model=flow, blend='film:1,ink:1', settings=values, out=cube, overwrite=True
+      )
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-import pathlib
+import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -6,17 +6,18 @@ import numpy as np
 import scipy.interpolate
 from absl.testing import absltest, parameterized
 
-from lutjax import errors, systems
+from lutjax import errors
 from lutjax.codec import labels
-from lutjax.fit import fleet, loop, mesh, methods
+from lutjax.fit import fleet
 from lutjax.looks import decoding, settings
 from lutjax.lut import lattice
 from lutjax.nn import residual_flow
 from lutjax.systems.lutflow import model as lutflow
 from lutjax.systems.nilut import model as nilut
+from lutjax.types import Loaded
 
-_FIT = loop.Config(steps=300, batch_size=128, segment_steps=300)
-_LABELS = (labels.Label('dim'), labels.Label('bright'))
+_EXPOSURE = (labels.Setting('exposure', 3),)
+_LABELS = tuple(labels.Label(name, settings=_EXPOSURE) for name in ('dim', 'bright'))
 _FLOW = lutflow.Config(
   flow=residual_flow.Shape(
     blocks=1, widths=(16,), conditioned=(1,), activation='rational', settings=1
@@ -34,24 +35,6 @@ def _exposed(sizes, gain):
   nodes = lattice.nodes(sizes)
   rise = gain * (nodes[..., 3:].sum(-1, keepdims=True) - 0.4)
   return np.clip(nodes[..., :3] * (1.0 + rise), 0.0, 1.0).astype(np.float32)
-
-
-def _fitted(model, config, sample, jobs, folder):
-  """Fits by the engine of `launch.fit`; returns what artefacts hold."""
-  system = model.make(config)
-  method, over = methods.make(_FIT, system), mesh.make_mesh(jax.devices()[:1])
-  programs = fleet.Programs(system, method, sample, _FIT, over, len(jobs))
-  found = fleet.fit_block(
-    programs,
-    jobs,
-    len(jobs),
-    seed=0,
-    shapes=fleet.largest_shapes(jobs),
-    folder=pathlib.Path(folder),
-    on_segment=lambda segment: None,
-    say=lambda line: None,
-  )
-  return [systems.load(system.export(fitted.variables)) for fitted in found]
 
 
 class SettingsTest(parameterized.TestCase):
@@ -76,36 +59,54 @@ class SettingsTest(parameterized.TestCase):
       places = jnp.concatenate([batch['rgb'], batch['settings']], axis=-1)[own]
       want = settings.of_lattice({'table': tables[i]}, places)
       np.testing.assert_allclose(batch['target'][own], want, atol=1e-6)
-    with self.assertRaisesRegex(ValueError, 'batch_size of 2 times n, got 7'):
-      sample(jax.random.key(0), data, 7)
+    some = jax.jit(lambda key: sample(key, data, 7)['lut'])
+    drawn = [np.bincount(some(jax.random.key(i)), minlength=2) for i in range(20)]
+    self.assertEqual({(3, 4), (4, 3)}, {tuple(counts) for counts in drawn})
 
-  def test_the_engine_fits_nilut_to_a_lattice_of_5_axes(self):
-    config = nilut.Config(widths=(16, 16), settings=2)
-    sizes = (5, 5, 5, 3, 2)
-    table = _exposed(sizes, 0.9)
-    job = fleet.Job('one', {'table': table})
-    (loaded,) = _fitted(
-      nilut.MODEL, config, settings.sampler(2), [job], self.create_tempdir()
-    )
-    got = settings.to_lattice(nilut.MODEL, loaded.config, loaded.variables, sizes)
-    identity = lattice.nodes(sizes)[..., :3]
-    off = np.abs(got.table - table).mean()
-    self.assertLess(off, 0.5 * np.abs(identity - table).mean())
+  def test_of_a_padded_lattice_its_own_nodes_count(self):
+    table = np.random.default_rng(0).uniform(size=(3, 3, 3, 2, 3)).astype(np.float32)
+    padded = fleet.padded(table, (5, 5, 5, 4))
+    data = {'table': padded, 'sizes': np.array(table.shape[:-1], np.int32)}
+    places = np.random.default_rng(1).uniform(size=(64, 4)).astype(np.float32)
+    places[:16] = np.eye(16, 4) > 0
+    got = settings.of_lattice(data, places)
+    axes = [np.linspace(0, 1, size) for size in table.shape[:-1]]
+    want = scipy.interpolate.RegularGridInterpolator(axes, table)(places)
+    np.testing.assert_allclose(got, want, atol=1e-6)
 
-  def test_the_engine_fits_one_lutflow_to_lattices_of_4_axes(self):
-    sizes = (5, 5, 5, 3)
-    tables = np.stack([_exposed(sizes, gain) for gain in (0.3, 0.9)])
-    job = fleet.Job('all', {'table': tables})
-    (loaded,) = _fitted(
-      lutflow.MODEL, _FLOW, settings.several(1), [job], self.create_tempdir()
-    )
-    identity = lattice.nodes(sizes)[..., :3]
-    for i, table in enumerate(tables):
-      got = settings.to_lattice(
-        lutflow.MODEL, loaded.config, loaded.variables, sizes, {'lut': jnp.int32(i)}
-      )
-      off = np.abs(got.table - table).mean()
-      self.assertLess(off, 0.5 * np.abs(identity - table).mean())
+  @parameterized.parameters(
+    (nilut.MODEL, nilut.Config(widths=(4, 4), settings=1, looks=_LABELS[:1])),
+    (lutflow.MODEL, _FLOW),
+  )
+  def test_a_bound_model_is_one_of_looks_at_these_settings(self, model, config):
+    variables = model.make(config).init(jax.random.key(0))
+    variables = jax.tree.map(lambda leaf: leaf + 0.3, variables)
+    loaded = Loaded(model, config, variables)
+    count = len(config.looks)
+    bound = settings.bind(loaded, {'exposure': 0.25, 'other': 1.0}, [True] * count)
+    again = settings.bind(loaded, {'exposure': 0.25}, [True] * count)
+    self.assertIs(bound.model.query, again.model.query)
+    weights = jnp.eye(count)[-1]
+    rgb = jax.random.uniform(jax.random.key(1), (64, 3))
+    got = decoding.evaluate(bound, np.asarray(weights), rgb)
+    for value, same in ((0.25, True), (0.75, False)):
+      batch = {
+        **model.query(config, rgb, weights),
+        'settings': jnp.full((64, 1), value),
+      }
+      want = model.apply(config, variables, batch)
+      self.assertEqual(np.allclose(got, want, atol=1e-6), same)
+
+  def test_settings_without_values_or_names_are_refused(self):
+    loaded = Loaded(lutflow.MODEL, _FLOW, lutflow.init(_FLOW, jax.random.key(0)))
+    settings.bind(loaded, {}, [False, False])
+    with self.assertRaisesRegex(errors.InputError, 'no value for exposure of bright'):
+      settings.bind(loaded, {}, [False, True])
+    nameless = dataclasses.replace(_FLOW, looks=(labels.Label('dim'),))
+    with self.assertRaisesRegex(
+      errors.InputError, 'no names for 1 inputs of a lutflow'
+    ):
+      settings.bind(loaded._replace(config=nameless), {}, [True])
 
   def test_lattices_of_other_axes_are_refused(self):
     config = nilut.Config(widths=(4, 4), settings=1)
