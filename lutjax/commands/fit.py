@@ -18,9 +18,9 @@ from lutjax import errors, progress, systems
 from lutjax import experiment as experiment_lib
 from lutjax.commands import describe
 from lutjax.fit import cluster, fleet, hosts, loop, mesh, methods, runs
-from lutjax.looks import decoding
+from lutjax.looks import settings
 from lutjax.report import plots
-from lutjax.types import Loaded, Model, Variables
+from lutjax.types import Loaded, Variables
 
 Say = Callable[[str], None]
 
@@ -85,8 +85,8 @@ def fit(
     experiment = dataclasses.replace(experiment, task=completed)
   form = systems.model_of(experiment.model)
   gathered = task.gather(experiment.task, sources, say)._replace(system=form.name)
-  model = _with_settings(form, experiment.model, gathered.settings)
-  experiment = dataclasses.replace(experiment, model=model)
+  fitting = settings.with_count(form, experiment.model, gathered.settings)
+  experiment = dataclasses.replace(experiment, model=fitting)
   if engine is not None and len(gathered.jobs) == 1:
     raise errors.InputError(
       f'--engine=ray: found one model to fit, {gathered.jobs[0].name}, expected '
@@ -178,26 +178,6 @@ def programs_for(
     probe,
     split=split and devices.size > 1,
   )
-
-
-def _with_settings(form: Model, config: Any, count: int) -> Any:
-  """Returns a model's config for samples with so many settings beside colours."""
-  if not count:
-    decoding.check_colours_alone(form, config)
-    return config
-  if form.settings is None or form.with_settings is None:
-    raise errors.InputError(
-      f'--luts: found maps with settings, expected looks for a {form.name}'
-    )
-  if form.settings(config) not in (0, count):
-    raise errors.InputError(
-      f'--luts: found maps of {count} settings, expected {form.settings(config)} as '
-      'the config says; by default it takes those of the maps'
-    )
-  try:
-    return form.with_settings(config, count)
-  except ValueError as error:
-    raise errors.InputError(f'--set=model: {error}') from error
 
 
 def _completed(config: Any) -> Any:

@@ -79,6 +79,8 @@ def decode(content: bytes, source: str) -> Archive:
   name = next((name for name in ('delta', *_TABLES) if name in arrays), None)
   if name is None or (name == 'delta' and 'scale' not in arrays):
     found = ', '.join(sorted(arrays)) or 'no known arrays'
+    if 'map' in read_arrays(content, source, ('map',)):
+      found = 'a map with settings, which --config=nilut_settings fits'
     message = f'{source}: found {found}, expected luts, lut, or delta with scale'
     raise errors.LutError(message)
   tables = arrays[name]

@@ -17,6 +17,7 @@ import numpy as np
 from lutjax import errors
 from lutjax.codec import labels
 from lutjax.fit import loop
+from lutjax.looks import decoding
 from lutjax.lut import interpolate, lattice, tabulate
 from lutjax.types import Array, Batch, Key, Loaded, Model, PyTree, Variables
 
@@ -132,6 +133,36 @@ def count_of(model: Model, config: Any) -> int:
     config: The model's.
   """
   return 0 if model.settings is None else model.settings(config)
+
+
+def with_count(model: Model, config: Any, count: int) -> Any:
+  """Returns a model's config for samples of so many settings beside colours.
+
+  Args:
+    model: What the model offers.
+    config: The model's.
+    count: K, none for samples of colours alone.
+
+  Raises:
+    InputError: if the model takes none, or its config says another number.
+  """
+  if not count:
+    decoding.check_colours_alone(model, config)
+    return config
+  if model.with_settings is None:
+    raise errors.InputError(
+      f'--luts: found maps with settings, expected looks for a {model.name}'
+    )
+  found = count_of(model, config)
+  if found not in (0, count):
+    raise errors.InputError(
+      f'--luts: found maps of {count} settings, expected {found}, as the config says '
+      'instead of leaving it to the maps'
+    )
+  try:
+    return model.with_settings(config, count)
+  except ValueError as error:
+    raise errors.InputError(f'--set: {error}') from error
 
 
 def at(loaded: Loaded, places: Array, weights: Array | np.ndarray) -> Array:

@@ -200,8 +200,8 @@ class SettingsTest(parameterized.TestCase):
       in_process.run('evaluate', model=self.run_folder, luts=self.folder)
 
   @parameterized.parameters(
-    ({'config': 'grid'}, 'expected'),
-    ({'set': ['settings=2']}, 'found maps of 1 settings, expected 2 as the config'),
+    ({'config': 'grid'}, 'found a map with settings, which --config=nilut_settings'),
+    ({'set': ['settings=2']}, 'found maps of 1 settings, expected 2, as the config'),
     ({'set': ['encoding=fourier']}, 'Expected an encoding unit or centred'),
     ({'strict': True}, 'strict: nothing to do with'),
     ({'images': 'a.png'}, 'images: nothing to do with'),
