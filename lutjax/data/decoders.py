@@ -149,7 +149,11 @@ def from_jpeg(file: BinaryIO, source: str, say: Say) -> Decoded:
   colours = _PILLOW_COLOURS.get(decoder.mode, decoder.mode)
   icc, exif = metadata.jpeg_icc(segments), metadata.jpeg_exif(segments)
   annotations = jpeg_annotations.read(segments, exif)
-  return Decoded(np.array(decoder), colours, icc, exif, annotations)
+  # The same library and pixels as by Pillow, which copies them twice; it alone turns
+  # the inks that Adobe stores.
+  direct = decoder.mode == 'RGB'
+  pixels = imagecodecs.jpeg8_decode(bare) if direct else np.array(decoder)
+  return Decoded(pixels, colours, icc, exif, annotations)
 
 
 def from_webp(file: BinaryIO, source: str, say: Say) -> Decoded:

@@ -4,7 +4,6 @@ Each takes `(content, file, quality, lossless)` and writes to an empty file that
 read, too; whether the format holds the content has been checked by then.
 """
 
-import io
 from collections.abc import Mapping
 from typing import Any, BinaryIO, NamedTuple
 
@@ -123,7 +122,7 @@ def to_tiff(content: Content, file: BinaryIO, quality: int, lossless: bool) -> N
     # Whole pictures would be copied at once where their bytes are to be turned.
     stored = pixels.dtype.newbyteorder(order)
     for start in range(0, len(pixels), _ROWS):
-      file.write(np.ascontiguousarray(pixels[start : start + _ROWS], stored))
+      file.write(np.ascontiguousarray(pixels[start : start + _ROWS], stored).data)
   exif = content.exif
   if annotations.resolution is not None:
     exif = exif_cleaning.with_resolution(exif, annotations.resolution)
@@ -141,16 +140,11 @@ def to_jpeg(content: Content, file: BinaryIO, quality: int, lossless: bool) -> N
     lossless: Not used: JPEG is always lossy.
   """
   del lossless
-  buffer = io.BytesIO()
-  _by_pillow(
-    content.pixels,
-    buffer,
-    'JPEG',
-    quality=quality,
-    icc_profile=content.icc,
-    subsampling=0,
-  )
-  file.write(jpeg_annotations.put(buffer.getvalue(), content.annotations, content.exif))
+  # The same library and bytes as by Pillow, which copies the pixels first.
+  pixels = np.ascontiguousarray(content.pixels)
+  encoded = bytes(imagecodecs.jpeg8_encode(pixels, level=quality, subsampling='444'))
+  annotations = content.annotations
+  file.write(jpeg_annotations.put(encoded, annotations, content.icc, content.exif))
 
 
 def to_webp(content: Content, file: BinaryIO, quality: int, lossless: bool) -> None:
@@ -165,8 +159,7 @@ def to_webp(content: Content, file: BinaryIO, quality: int, lossless: bool) -> N
   exif = content.exif
   if content.annotations.resolution is not None:
     exif = exif_cleaning.with_resolution(exif, content.annotations.resolution)
-  _by_pillow(
-    content.pixels,
+  PIL.Image.fromarray(np.ascontiguousarray(content.pixels)).save(
     file,
     'WEBP',
     quality=quality,
@@ -176,7 +169,3 @@ def to_webp(content: Content, file: BinaryIO, quality: int, lossless: bool) -> N
     lossless=lossless or quality == 100,
     exact=True,
   )
-
-
-def _by_pillow(pixels: np.ndarray, file: BinaryIO, kind: str, **options: Any) -> None:
-  PIL.Image.fromarray(np.ascontiguousarray(pixels)).save(file, kind, **options)

@@ -42,8 +42,8 @@ def from_exr(file: BinaryIO, source: str, say: decoders.Say) -> decoders.Decoded
     for low, high in windows:
       width, height = (int(value) + 1 for value in np.subtract(high, low))
       decoders.check_size(height, width, source)
-    with library.File(str(path), separate_channels=True) as file:
-      parts = list(file.parts)
+    with library.File(str(path), separate_channels=True) as picture:
+      parts = list(picture.parts)
       coloured = [part for part in parts if {'R', 'G', 'B'} <= set(part.channels)]
       if not coloured:
         names = ', '.join(name for part in parts for name in part.channels)
