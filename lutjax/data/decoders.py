@@ -43,7 +43,9 @@ _TIFF_COLOURS: Mapping[int, str] = {
 _PILLOW_COLOURS = {'RGB': 'rgb', 'RGBA': 'rgb', 'L': 'grey', 'CMYK': 'cmyk'}
 _TIFF_ICC = 34675
 # Of strips or tiles that are read in one go.
-_SEGMENT_BYTES = 1 << 22
+_SEGMENT_BYTES = 1 << 20
+# Of a plane that is read in one go.
+_ROWS = 64
 _JPEG = tifffile.COMPRESSION.JPEG
 _LOSSY = frozenset({_JPEG, tifffile.COMPRESSION.OJPEG, tifffile.COMPRESSION.WEBP})
 
@@ -294,18 +296,35 @@ def _check_tiff(page: tifffile.TiffPage, size_bytes: int, source: str) -> None:
 
 def _tiff_pixels(page: tifffile.TiffPage) -> np.ndarray:
   """Reads pixels into one array, a few strips or tiles at a time."""
-  planes = page.samplesperpixel
-  if page.planarconfig != tifffile.PLANARCONFIG.SEPARATE or planes == 1:
+  planar = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+  if not planar or page.samplesperpixel == 1 or page.dtype is None:
     return page.asarray(buffersize=_SEGMENT_BYTES)
-  pixels = np.empty((page.imagelength, page.imagewidth, planes), page.dtype)
-  for segment, (plane, _, row, column, _), _ in page.segments(
-    buffersize=_SEGMENT_BYTES
-  ):
-    part = pixels[row:, column:, plane]
+  shape = page.imagelength, page.imagewidth, page.samplesperpixel
+  pixels = np.empty(shape, page.dtype)
+
+  def put(part: np.ndarray, plane: int, row: int, column: int) -> None:
+    room = pixels[row:, column:, plane]
+    height, width = np.minimum(part.shape, room.shape)
+    room[:height, :width] = part[:height, :width]
+
+  def put_decoded(decoded: tuple[np.ndarray | None, tuple[int, ...], Any]) -> None:
+    segment, (plane, _, row, column, _), _ = decoded
     if segment is None:
       raise ValueError('a strip or tile is missing')
-    height, width = np.minimum(segment.shape[1:3], part.shape)
-    part[:height, :width] = segment[0, :height, :width, 0]
+    put(segment[0, ..., 0], plane, row, column)
+
+  if not page.is_final:
+    for _ in page.segments(func=put_decoded, buffersize=_SEGMENT_BYTES):
+      pass
+    return pixels
+  # A plane may be a single strip.
+  file, stored = page.parent.filehandle, page.dtype.newbyteorder(page.parent.byteorder)
+  file.seek(page.dataoffsets[0])
+  for plane in range(page.samplesperpixel):
+    for row in range(0, page.imagelength, _ROWS):
+      size = min(_ROWS, page.imagelength - row), page.imagewidth
+      part = file.read_array(stored, size[0] * size[1])
+      put(part.reshape(size), plane, row, 0)
   return pixels
 
 

@@ -38,6 +38,7 @@ _TIFF_OPTIONS: Mapping[str, Any] = {
   'compression': 'adobe_deflate',
   'predictor': True,
   'compressionargs': {'level': 1},
+  'buffersize': 1 << 24,  # Of pixels that are compressed in one go.
 }
 
 # Of a strip that is not compressed.
