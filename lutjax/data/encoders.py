@@ -41,6 +41,9 @@ _TIFF_OPTIONS: Mapping[str, Any] = {
   'buffersize': 1 << 24,  # Of pixels that are compressed in one go.
 }
 
+# Programs read no longer ones, though the format counts up to 65535.
+_JPEG_SIDE = 65500
+
 # Of a strip that is not compressed.
 _ROWS = 64
 
@@ -141,6 +144,9 @@ def to_jpeg(content: Content, file: BinaryIO, quality: int, lossless: bool) -> N
     lossless: Not used: JPEG is always lossy.
   """
   del lossless
+  side = max(content.pixels.shape[:2])
+  if side > _JPEG_SIDE:
+    raise ValueError(f'found a side of {side} pixels, expected {_JPEG_SIDE} at most')
   # The same library and bytes as by Pillow, which copies the pixels first.
   pixels = np.ascontiguousarray(content.pixels)
   encoded = bytes(imagecodecs.jpeg8_encode(pixels, level=quality, subsampling='444'))

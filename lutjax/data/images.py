@@ -302,7 +302,7 @@ def _put(
   lossless: bool,
   source: str,
 ) -> None:
-  with _naming(source, f'cannot be encoded as {kind}', ValueError, RuntimeError):
+  with _naming(source, f'cannot be encoded as {kind}', ValueError):
     try:
       _ENCODERS[kind](content, file, quality, lossless)
     except OSError as error:

@@ -85,10 +85,15 @@ class JpegTest(absltest.TestCase):
           images.encode(image, 'JPEG', quality=quality), buffer.getvalue()
         )
 
-  def test_a_side_that_jpeg_cannot_count_is_one_line(self):
-    image = images.Image(np.zeros((1, 65_536, 3), np.uint8))
-    with self.assertRaisesRegex(errors.ImageError, 'a: cannot be encoded as JPEG: Max'):
+  def test_a_side_that_is_too_long_is_one_line(self):
+    image = images.Image(np.zeros((1, 65_501, 3), np.uint8))
+    message = 'a: cannot be encoded as JPEG: found a side of 65501 pixels, expected'
+    with self.assertRaisesRegex(errors.ImageError, message):
       images.encode(image, 'JPEG', 'a')
+    longest = images.Image(image.pixels[:, 1:])
+    self.assertEqual(
+      images.decode(images.encode(longest, 'JPEG')).pixels.shape, (1, 65_500, 3)
+    )
 
 
 if __name__ == '__main__':
