@@ -1,5 +1,6 @@
 import io
 import struct
+import tracemalloc
 
 import numpy as np
 import PIL.ExifTags
@@ -68,6 +69,16 @@ class ExifTest(parameterized.TestCase):
     self.assertIsNone(_collected(_tiff(software=False)))
     inches = _tiff(software=False, resolution=(300, 300), resolutionunit='INCH')
     self.assertEqual(_parsed(_collected(inches))[282], 300)
+
+  def test_only_what_describes_is_read(self):
+    private = [(50_000, 7, 1 << 23, bytes(1 << 23), True)]
+    file = io.BytesIO(_with_exif(_tiff(extratags=private), _stream('<')))
+    tracemalloc.start()
+    stream = exif.tiff_to_exif(file)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    self.assertEqual(_parsed(stream)[271], 'Maker')
+    self.assertLess(peak, 1 << 20)
 
   def test_refuses_mixed_byte_orders(self):
     with self.assertRaisesRegex(ValueError, r"one byte order, got b'II\*"):
