@@ -134,7 +134,10 @@ def read(
   """
   path = urls.path(path)
   want = _format_of(path, str(path))
-  with files.opened(path, error=errors.ImageError) as file:
+  with (
+    files.opened(path, error=errors.ImageError) as file,
+    _naming(str(path), 'cannot be read', OSError),
+  ):
     return _decode(file, str(path), want=want, convert=convert, say=say)
 
 
