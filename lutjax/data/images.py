@@ -4,9 +4,10 @@ Pixels are `[H, W, C]`, C = 3 (red, green, blue) or 4 (with straight alpha),
 uint8, uint16 or float32, as stored: no gamma, no rotation by the EXIF
 orientation (which is kept, so viewers still turn the picture).
 
-PNG pixels go through libpng (imagecodecs) and TIFF through tifffile, because
-Pillow drops 16-bit colour to 8 bits; JPEG and WebP go through Pillow, EXR through its
-own bindings. AVIF, JPEG XL, BMP, GIF and PPM are read but not written.
+PNG and JPEG pixels go through libpng and libjpeg (imagecodecs) and TIFF through
+tifffile, because Pillow drops 16-bit colour to 8 bits and copies pixels; WebP goes
+through Pillow, EXR through its own bindings. AVIF, JPEG XL, BMP, GIF and PPM are read
+but not written.
 """
 
 import contextlib
