@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import pathlib
 import secrets
@@ -10,6 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from lutjax import errors, urls
 
@@ -137,8 +139,32 @@ def read_bytes(
     InputError: of class `error`, one line, if `path` is missing, a folder, a
       dangling link, a device, or not readable.
   """
+  with opened(path, error=error) as file:
+    try:
+      return file.read()
+    except OSError as problem:
+      raise error(f'{path}: {problem.strerror or problem}') from problem
+
+
+def opened(
+  path: str | os.PathLike,
+  *,
+  error: type[errors.InputError] = errors.InputError,
+) -> BinaryIO:
+  """Opens a regular file, or one in an object store, to read it in parts.
+
+  Args:
+    path: The file, or its URL; what is in a store is held in memory.
+    error: See `read_bytes`.
+
+  Returns:
+    The file, to be closed by the caller.
+
+  Raises:
+    InputError: see `read_bytes`.
+  """
   if urls.is_url(path):
-    return urls.read(path, error=error)
+    return io.BytesIO(urls.read(path, error=error))
   path = pathlib.Path(path)
   if path.is_dir():
     raise error(f'{path}: is a folder, expected a file')
@@ -147,9 +173,27 @@ def read_bytes(
   if path.exists() and not path.is_file():
     raise error(f'{path}: is not a regular file')
   try:
-    return path.read_bytes()
+    return open(path, 'rb')
   except OSError as problem:
     raise error(f'{path}: {problem.strerror or problem}') from problem
+
+
+def size_of(file: BinaryIO) -> int:
+  """Returns the bytes that a file holds; it then stands at its end."""
+  return file.seek(0, io.SEEK_END)
+
+
+def read_at(file: BinaryIO, start: int, size_bytes: int) -> bytes:
+  """Returns a part of a file, which is shorter where the file ends before.
+
+  Args:
+    file: One that can be read at any place.
+    start: Of the part.
+    size_bytes: Of the part; a forged number does not cost that much memory.
+  """
+  left = size_of(file) - start
+  file.seek(start)
+  return file.read(max(0, min(size_bytes, left)))
 
 
 def digest(content: bytes) -> str:

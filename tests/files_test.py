@@ -86,6 +86,19 @@ os._exit(7)
       with self.assertRaisesRegex(errors.LutError, message):
         files.read_bytes(self.folder / name, error=errors.LutError)
 
+  def test_parts_end_where_the_file_does(self):
+    path = self.folder / 'a.bin'
+    path.write_bytes(b'0123456789')
+    with files.opened(path) as file:
+      self.assertEqual(files.size_of(file), 10)
+      for start, size, want in (
+        (2, 3, b'234'),
+        (8, 1 << 62, b'89'),
+        (10, 1, b''),
+        (99, 5, b''),
+      ):
+        self.assertEqual(files.read_at(file, start, size), want)
+
 
 if __name__ == '__main__':
   absltest.main()

@@ -9,7 +9,9 @@ are left alone, as other tools do.
 import io
 import struct
 from collections.abc import Collection
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
+
+from lutjax import files
 
 # Bytes per value of each TIFF field type.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
@@ -59,66 +61,58 @@ def main_values(stream: bytes, tags: Collection[int]) -> dict[int, bytes]:
     stream: EXIF, from its byte order mark on.
     tags: Numbers of the fields to return; fields that are missing are left out.
   """
-  order = byte_order(stream)
-  if order is None:
-    return {}
-  (offset,) = struct.unpack_from(f'{order}I', stream.ljust(8, b'\0'), 4)
-  return {f.tag: f.value for f in _read(stream, offset, order) if f.tag in tags}
+  return {field.tag: field.value for field in _main(io.BytesIO(stream), tags)}
 
 
-def tiff_to_exif(content: bytes) -> bytes | None:
+def tiff_to_exif(file: BinaryIO) -> bytes | None:
   """Collects the descriptive fields of a TIFF file.
 
   Args:
-    content: A classic TIFF file; others give None.
+    file: A classic TIFF file, of which only those fields are read; others give None.
 
   Returns:
     A TIFF stream without pixels, or None if no field describes the picture.
   """
-  order = byte_order(content)
+  mark = files.read_at(file, 0, 4)
+  order = byte_order(mark)
   if order is None:
     return None
-  (offset,) = struct.unpack_from(f'{order}I', content.ljust(8, b'\0'), 4)
-  fields = _read(content, offset, order)
-  kept = tuple(field for field in fields if field.tag in DESCRIPTIVE)
+  kept = _main(file, DESCRIPTIVE)
   values = {field.tag: field.value for field in kept}
   no_unit = values.get(_RESOLUTION_UNIT) == struct.pack(f'{order}H', _NO_UNIT)
   if no_unit and values.get(_X_RESOLUTION) == values.get(_Y_RESOLUTION):
     kept = tuple(field for field in kept if field.tag not in _RESOLUTION)
   if not kept:
     return None
-  return content[:4] + struct.pack(f'{order}I', 8) + _to_bytes(kept, 8, order)
+  return mark + struct.pack(f'{order}I', 8) + _to_bytes(kept, 8, order)
 
 
-def add_to_tiff(file: io.BytesIO, exif: bytes) -> None:
+def add_to_tiff(file: BinaryIO, exif: bytes) -> None:
   """Adds an EXIF stream's fields to a TIFF file, all but those of storage.
 
   A directory that holds the fields of both is appended and takes the place of
   the first one; nothing that is there moves or is copied, be it of gigabytes.
 
   Args:
-    file: A classic TIFF file with one image, which is changed where the stream holds
-      something to add.
+    file: A classic TIFF file with one image, open to be read and written, which is
+      changed where the stream holds something to add.
     exif: A stream of the same byte order.
 
   Raises:
     ValueError: if the byte orders differ.
   """
-  with file.getbuffer() as content:
-    head = bytes(content[:8])
-    order = byte_order(head)
-    if order is None or byte_order(exif) != order:
-      raise ValueError(
-        f'Expected TIFF streams of one byte order, got {head[:4]!r} and {exif[:4]!r}.'
-      )
-    (offset,) = struct.unpack_from(f'{order}I', exif.ljust(8, b'\0'), 4)
-    added = {f.tag: f for f in _read(exif, offset, order) if f.tag not in STORAGE}
-    (offset,) = struct.unpack_from(f'{order}I', head, 4)
-    own = {field.tag: field for field in _read(content, offset, order)}
+  mark = files.read_at(file, 0, 4)
+  order = byte_order(mark)
+  if order is None or byte_order(exif) != order:
+    raise ValueError(
+      f'Expected TIFF streams of one byte order, got {mark!r} and {exif[:4]!r}.'
+    )
+  added = {f.tag: f for f in _main(io.BytesIO(exif)) if f.tag not in STORAGE}
   if not added:
     return
+  own = {field.tag: field for field in _main(file)}
   fields = tuple(sorted({**own, **added}.values(), key=lambda field: field.tag))
-  end = file.seek(0, io.SEEK_END)
+  end = files.size_of(file)
   file.write(b'\0' * (end % 2))
   end += end % 2
   file.write(_to_bytes(fields, end, order))
@@ -126,35 +120,51 @@ def add_to_tiff(file: io.BytesIO, exif: bytes) -> None:
   file.write(struct.pack(f'{order}I', end))
 
 
+def _main(file: BinaryIO, tags: Collection[int] | None = None) -> tuple[_Field, ...]:
+  """Reads fields of the main directory, of all tags or some; none of a foreign file."""
+  head = files.read_at(file, 0, 8).ljust(8, b'\0')
+  order = byte_order(head)
+  if order is None:
+    return ()
+  (offset,) = struct.unpack_from(f'{order}I', head, 4)
+  return _read(file, offset, order, tags)
+
+
 def _read(
-  content: bytes | memoryview, offset: int, order: str, depth: int = 0
-) -> list[_Field]:
+  file: BinaryIO,
+  offset: int,
+  order: str,
+  tags: Collection[int] | None = None,
+  depth: int = 0,
+) -> tuple[_Field, ...]:
   """Reads a directory; repeated fields and those outside are left out."""
-  if depth > _MAX_DEPTH or offset + 2 > len(content):
-    return []
-  (count,) = struct.unpack_from(f'{order}H', content, offset)
+  end = files.size_of(file)
+  if depth > _MAX_DEPTH or offset + 2 > end:
+    return ()
+  (count,) = struct.unpack(f'{order}H', files.read_at(file, offset, 2))
+  entries = files.read_at(file, offset + 2, 12 * count)
   fields: dict[int, _Field] = {}
-  room = max(_MAX_BYTES, len(content)) if depth == 0 else _MAX_BYTES
-  for start in range(offset + 2, offset + 2 + 12 * count, 12):
-    if start + 12 > len(content):
-      break
-    tag, kind, length = struct.unpack_from(f'{order}HHI', content, start)
+  room = max(_MAX_BYTES, end) if depth == 0 else _MAX_BYTES
+  for start in range(0, len(entries) - 11, 12):
+    tag, kind, length = struct.unpack_from(f'{order}HHI', entries, start)
     size = _SIZES.get(kind, 0) * length
-    at = start + 8
+    at = offset + 2 + start + 8
     if size > 4:
-      (at,) = struct.unpack_from(f'{order}I', content, at)
-    if not size or at + size > len(content) or size > room or tag in fields:
+      (at,) = struct.unpack_from(f'{order}I', entries, start + 8)
+    if not size or at + size > end or size > room or tag in fields:
+      continue
+    if tags is not None and tag not in tags:
       continue
     room -= size
-    value = bytes(content[at : at + size])
+    value = files.read_at(file, at, size)
     children = None
     if tag in _POINTERS:
       if size != 4:
         continue
       (below,) = struct.unpack(f'{order}I', value)
-      children = tuple(_read(content, below, order, depth + 1))
+      children = _read(file, below, order, depth=depth + 1)
     fields[tag] = _Field(tag, kind, length, value, children)
-  return list(fields.values())
+  return tuple(fields.values())
 
 
 def _to_bytes(fields: tuple[_Field, ...], offset: int, order: str) -> bytes:

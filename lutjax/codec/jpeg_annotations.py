@@ -15,6 +15,8 @@ _PHOTOSHOP = b'Photoshop 3.0\0'
 # What saving for the web leaves, about storage; and thumbnails of JFIF.
 _SILENT = ((0xEC, b'Ducky'), (_APP0, b'JFXX\0'), (_APP0, _JFIF), (_APP14, b'Adobe'))
 _PART_BYTES = 65000
+# Of a profile; with its head, the most that a segment holds.
+_PROFILE_BYTES = 65519
 
 
 def read(
@@ -56,13 +58,17 @@ def read(
 
 
 def put(
-  content: bytes, annotations: annotations_lib.Annotations, exif: bytes | None
+  content: bytes,
+  annotations: annotations_lib.Annotations,
+  icc: bytes | None,
+  exif: bytes | None,
 ) -> bytes:
-  """Writes annotations into a JPEG file that has none.
+  """Writes annotations, profile and EXIF into a JPEG file that has none.
 
   Args:
     content: A file with a JFIF segment.
     annotations: What `annotations.fit` left for JPEG.
+    icc: The ICC profile.
     exif: The EXIF stream.
 
   Returns:
@@ -84,6 +90,11 @@ def put(
     own.append(metadata.Segment(_APP13, part))
   comments = [metadata.png_text(chunk) or b'' for chunk in annotations.text]
   own += [metadata.Segment(_COMMENT, comment) for comment in comments]
+  profile = icc or b''
+  count = -(-len(profile) // _PROFILE_BYTES)
+  for number in range(1, count + 1):
+    part = profile[(number - 1) * _PROFILE_BYTES : number * _PROFILE_BYTES]
+    own.append(metadata.Segment(_APP2, _ICC + bytes([number, count]) + part))
   return metadata.segments_to_jpeg([head, *own, *segments[1:]], content[scans:])
 
 

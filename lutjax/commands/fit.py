@@ -16,7 +16,7 @@ import numpy as np
 
 from lutjax import errors, progress, systems
 from lutjax import experiment as experiment_lib
-from lutjax.commands import describe
+from lutjax.commands import describe, fit_report
 from lutjax.fit import cluster, fleet, hosts, loop, mesh, methods, runs
 from lutjax.looks import settings
 from lutjax.report import plots
@@ -113,9 +113,8 @@ def fit(
       experiment, run.folder, records, gathered, problems, systems.load
     )
     say(f'{len(records)} models in {run.folder}')
-    page = task.report(finished)
+    fit_report.write(task, finished, run, say)
     run.log('end', seconds=time.perf_counter() - began, failed=problems)
-    say(f'report: {page}')
   finally:
     run.close()
   return problems

@@ -1,8 +1,8 @@
-"""The readers behind `data.images`: bytes of one format to pixels.
+"""The readers behind `data.images`: files of one format to pixels.
 
-Each takes `(content, source, say)` and gives a `Decoded`; sizes are checked
-before anything is allocated for pixels. Decoders may raise anything on broken
-content; `images.decode` turns that into one line.
+Each takes `(file, source, say)`, a file at its start, and gives a `Decoded`; sizes
+are checked before anything is allocated for pixels. Decoders may raise anything on
+broken content; `images.decode` turns that into one line.
 """
 
 import contextlib
@@ -11,14 +11,14 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import imagecodecs
 import numpy as np
 import tifffile
 from PIL import AvifImagePlugin, JpegImagePlugin, WebPImagePlugin
 
-from lutjax import errors
+from lutjax import errors, files
 from lutjax.codec import annotations as annotations_lib
 from lutjax.codec import exif as exif_codec
 from lutjax.codec import (
@@ -42,6 +42,10 @@ _TIFF_COLOURS: Mapping[int, str] = {
 }
 _PILLOW_COLOURS = {'RGB': 'rgb', 'RGBA': 'rgb', 'L': 'grey', 'CMYK': 'cmyk'}
 _TIFF_ICC = 34675
+# Of strips or tiles that are read in one go.
+_SEGMENT_BYTES = 1 << 20
+# Of a plane that is read in one go.
+_ROWS = 64
 _JPEG = tifffile.COMPRESSION.JPEG
 _LOSSY = frozenset({_JPEG, tifffile.COMPRESSION.OJPEG, tifffile.COMPRESSION.WEBP})
 
@@ -71,14 +75,15 @@ class Decoded(NamedTuple):
   compressed: bool = True
 
 
-def from_png(content: bytes, source: str, say: Say) -> Decoded:
+def from_png(file: BinaryIO, source: str, say: Say) -> Decoded:
   """Decodes by libpng, which keeps 16 bits; chunks are read here.
 
   Args:
-    content: The file.
+    file: The file.
     source: Named in messages and errors.
     say: Told what is not read, such as further frames.
   """
+  content = file.read()
   chunks = metadata.png_to_chunks(content, source)
   head = png.read_head(chunks, source)
   check_size(head.height, head.width, source)
@@ -90,31 +95,31 @@ def from_png(content: bytes, source: str, say: Say) -> Decoded:
   return Decoded(pixels, colours, found.icc, found.exif, found.annotations, True)
 
 
-def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
+def from_tiff(file: BinaryIO, source: str, say: Say) -> Decoded:
   """Decodes the first page by tifffile, at 8 or 16 bits or as float.
 
+  Nothing of the file is held beside its pixels, be they of gigabytes.
+
   Args:
-    content: The file.
+    file: The file.
     source: Named in messages and errors.
     say: Told what is not read, such as further pages.
   """
   messages: list[str] = []
-  with _listening(messages), tifffile.TiffFile(io.BytesIO(content)) as file:
-    page = file.pages.first
-    _check_tiff(page, len(content), source)
-    if len(file.pages) > 1:
-      say(f'{source}: {len(file.pages)} pages, only the first is read')
+  with _listening(messages), tifffile.TiffFile(file) as tiff:
+    page = tiff.pages.first
+    _check_tiff(page, files.size_of(file), source)
+    if len(tiff.pages) > 1:
+      say(f'{source}: {len(tiff.pages)} pages, only the first is read')
     colours = _tiff_colours(page)
     icc = page.tags.valueof(_TIFF_ICC)
-    exif = exif_codec.tiff_to_exif(content)
-    annotations = tiff_annotations.read(page, content)
+    exif = exif_codec.tiff_to_exif(file)
+    annotations = tiff_annotations.read(page, file)
     lossless = page.compression not in _LOSSY
     compressed = page.compression != tifffile.COMPRESSION.NONE
-    pixels = page.asarray()
+    pixels = _tiff_pixels(page)
   if messages:
     say(f'{source}: {messages[0]} ({len(messages)} such remarks)')
-  if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == 3:
-    pixels = np.moveaxis(pixels, 0, -1)
   if pixels.dtype == np.float16:
     pixels = pixels.astype(np.float32)
   if pixels.dtype.name not in ('uint8', 'uint16', 'float32'):
@@ -125,15 +130,16 @@ def from_tiff(content: bytes, source: str, say: Say) -> Decoded:
   return Decoded(pixels, colours, icc, exif, annotations, lossless, compressed)
 
 
-def from_jpeg(content: bytes, source: str, say: Say) -> Decoded:
+def from_jpeg(file: BinaryIO, source: str, say: Say) -> Decoded:
   """Decodes by libjpeg; segments are read here.
 
   Args:
-    content: The file.
+    file: The file.
     source: Named in errors.
     say: Not used.
   """
   del say
+  content = file.read()
   segments, scan = metadata.jpeg_to_segments(content, source)
   bits, height, width = metadata.jpeg_frame(segments, source)
   check_size(height, width, source)
@@ -145,17 +151,22 @@ def from_jpeg(content: bytes, source: str, say: Say) -> Decoded:
   colours = _PILLOW_COLOURS.get(decoder.mode, decoder.mode)
   icc, exif = metadata.jpeg_icc(segments), metadata.jpeg_exif(segments)
   annotations = jpeg_annotations.read(segments, exif)
-  return Decoded(np.array(decoder), colours, icc, exif, annotations)
+  # The same library and pixels as by Pillow, which copies them twice; it alone turns
+  # the inks that Adobe stores.
+  direct = decoder.mode == 'RGB'
+  pixels = imagecodecs.jpeg8_decode(bare) if direct else np.array(decoder)
+  return Decoded(pixels, colours, icc, exif, annotations)
 
 
-def from_webp(content: bytes, source: str, say: Say) -> Decoded:
+def from_webp(file: BinaryIO, source: str, say: Say) -> Decoded:
   """Decodes by libwebp.
 
   Args:
-    content: The file.
+    file: The file.
     source: Named in messages and errors.
     say: Told what is not read, such as further frames.
   """
+  content = file.read()
   decoder = WebPImagePlugin.WebPImageFile(io.BytesIO(content))
   check_size(decoder.height, decoder.width, source)
   if decoder.is_animated:
@@ -168,16 +179,17 @@ def from_webp(content: bytes, source: str, say: Say) -> Decoded:
   return Decoded(np.array(decoder), colours, icc, exif, annotations, b'VP8L' in kinds)
 
 
-def from_avif(content: bytes, source: str, say: Say) -> Decoded:
+def from_avif(file: BinaryIO, source: str, say: Say) -> Decoded:
   """Decodes by libavif; 10 and 12 bits are scaled to 16.
 
   Without an ICC profile, the code points of Display P3 or Rec. 2020 give one.
 
   Args:
-    content: The file.
+    file: The file.
     source: Named in messages and errors.
     say: Told what is not read or changed.
   """
+  content = file.read()
   decoder = AvifImagePlugin.AvifImageFile(io.BytesIO(content))
   check_size(decoder.height, decoder.width, source)
   if decoder.is_animated:
@@ -280,6 +292,40 @@ def _check_tiff(page: tifffile.TiffPage, size_bytes: int, source: str) -> None:
     )
   if any(not count or at + count > size_bytes for at, count in parts):
     raise errors.ImageError(f'{source}: found TIFF data that is cut short')
+
+
+def _tiff_pixels(page: tifffile.TiffPage) -> np.ndarray:
+  """Reads pixels into one array, a few strips or tiles at a time."""
+  planar = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+  if not planar or page.samplesperpixel == 1 or page.dtype is None:
+    return page.asarray(buffersize=_SEGMENT_BYTES)
+  shape = page.imagelength, page.imagewidth, page.samplesperpixel
+  pixels = np.empty(shape, page.dtype)
+
+  def put(part: np.ndarray, plane: int, row: int, column: int) -> None:
+    room = pixels[row:, column:, plane]
+    height, width = np.minimum(part.shape, room.shape)
+    room[:height, :width] = part[:height, :width]
+
+  def put_decoded(decoded: tuple[np.ndarray | None, tuple[int, ...], Any]) -> None:
+    segment, (plane, _, row, column, _), _ = decoded
+    if segment is None:
+      raise ValueError('a strip or tile is missing')
+    put(segment[0, ..., 0], plane, row, column)
+
+  if not page.is_final:
+    for _ in page.segments(func=put_decoded, buffersize=_SEGMENT_BYTES):
+      pass
+    return pixels
+  # A plane may be a single strip.
+  file, stored = page.parent.filehandle, page.dtype.newbyteorder(page.parent.byteorder)
+  file.seek(page.dataoffsets[0])
+  for plane in range(page.samplesperpixel):
+    for row in range(0, page.imagelength, _ROWS):
+      size = min(_ROWS, page.imagelength - row), page.imagewidth
+      part = file.read_array(stored, size[0] * size[1])
+      put(part.reshape(size), plane, row, 0)
+  return pixels
 
 
 @contextlib.contextmanager

@@ -1,12 +1,11 @@
-"""The writers behind `data.images`: pixels to bytes of one format.
+"""The writers behind `data.images`: pixels to files of one format.
 
-Each takes `(content, quality, lossless)`; whether the format holds the content
-has been checked by then.
+Each takes `(content, file, quality, lossless)` and writes to an empty file that can be
+read, too; whether the format holds the content has been checked by then.
 """
 
-import io
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, BinaryIO, NamedTuple
 
 import imagecodecs
 import numpy as np
@@ -39,7 +38,11 @@ _TIFF_OPTIONS: Mapping[str, Any] = {
   'compression': 'adobe_deflate',
   'predictor': True,
   'compressionargs': {'level': 1},
+  'buffersize': 1 << 24,  # Of pixels that are compressed in one go.
 }
+
+# Programs read no longer ones, though the format counts up to 65535.
+_JPEG_SIDE = 65500
 
 # Of a strip that is not compressed.
 _ROWS = 64
@@ -63,11 +66,12 @@ class Content(NamedTuple):
   compressed: bool = True
 
 
-def to_png(content: Content, quality: int, lossless: bool) -> bytes:
+def to_png(content: Content, file: BinaryIO, quality: int, lossless: bool) -> None:
   """Encodes exactly, at 8 or 16 bits.
 
   Args:
     content: Pixels uint8 or uint16, and metadata.
+    file: What is written to.
     quality: Not used.
     lossless: Not used: PNG is always lossless.
   """
@@ -75,10 +79,10 @@ def to_png(content: Content, quality: int, lossless: bool) -> bytes:
   pixels = np.ascontiguousarray(content.pixels)
   encoded = bytes(imagecodecs.png_encode(pixels, **_PNG_OPTIONS))
   chunks = png_annotations.to_chunks(content.annotations, content.icc, content.exif)
-  return metadata.png_with(encoded, chunks)
+  file.write(metadata.png_with(encoded, chunks))
 
 
-def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
+def to_tiff(content: Content, file: BinaryIO, quality: int, lossless: bool) -> None:
   """Encodes exactly, at 8 or 16 bits or as float, deflated unless told otherwise.
 
   The file takes the byte order of the EXIF stream, so that its values can be
@@ -86,6 +90,7 @@ def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
 
   Args:
     content: Pixels uint8, uint16 or float32, and metadata.
+    file: What is written to.
     quality: Not used.
     lossless: Not used: this TIFF is always lossless.
   """
@@ -98,13 +103,13 @@ def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
   )
   options: Mapping[str, Any] = _TIFF_OPTIONS
   if not content.compressed:
+    # Room for the pixels, which are written below.
     shape, dtype = pixels.shape, pixels.dtype
     options = {'shape': shape, 'dtype': dtype, 'rowsperstrip': _ROWS}
   blobs = ((_XMP, annotations.xmp), (_IPTC, iptc), (_PHOTOSHOP, others))
-  buffer = io.BytesIO()
-  tifffile.imwrite(
-    buffer,
-    pixels if content.compressed else _strips(pixels, order),
+  place = tifffile.imwrite(
+    file,
+    pixels if content.compressed else None,
     byteorder=order,
     photometric='rgb',
     planarconfig='contig',
@@ -114,54 +119,55 @@ def to_tiff(content: Content, quality: int, lossless: bool) -> bytes:
     software=False,
     metadata=None,
     extratags=[(tag, kind, len(b), b, True) for (tag, kind), b in blobs if b],
+    returnoffset=True,
   )
+  if place is not None:
+    file.seek(place[0])
+    # Whole pictures would be copied at once where their bytes are to be turned.
+    stored = pixels.dtype.newbyteorder(order)
+    for start in range(0, len(pixels), _ROWS):
+      file.write(np.ascontiguousarray(pixels[start : start + _ROWS], stored).data)
   exif = content.exif
   if annotations.resolution is not None:
     exif = exif_cleaning.with_resolution(exif, annotations.resolution)
   if exif is not None:
-    exif_codec.add_to_tiff(buffer, exif)
-  return buffer.getvalue()
+    exif_codec.add_to_tiff(file, exif)
 
 
-def _strips(pixels: np.ndarray, order: Literal['<', '>']) -> Iterator[bytes]:
-  """Yields rows as they are stored: whole pictures would be copied at once."""
-  for start in range(0, len(pixels), _ROWS):
-    part = pixels[start : start + _ROWS]
-    yield part.astype(part.dtype.newbyteorder(order), copy=False).tobytes()
-
-
-def to_jpeg(content: Content, quality: int, lossless: bool) -> bytes:
+def to_jpeg(content: Content, file: BinaryIO, quality: int, lossless: bool) -> None:
   """Encodes with colour at full resolution.
 
   Args:
     content: Pixels uint8, and metadata.
+    file: What is written to.
     quality: 1 to 100.
     lossless: Not used: JPEG is always lossy.
   """
   del lossless
-  encoded = _by_pillow(
-    content.pixels,
-    'JPEG',
-    quality=quality,
-    icc_profile=content.icc,
-    subsampling=0,
-  )
-  return jpeg_annotations.put(encoded, content.annotations, content.exif)
+  side = max(content.pixels.shape[:2])
+  if side > _JPEG_SIDE:
+    raise ValueError(f'found a side of {side} pixels, expected {_JPEG_SIDE} at most')
+  # The same library and bytes as by Pillow, which copies the pixels first.
+  pixels = np.ascontiguousarray(content.pixels)
+  encoded = bytes(imagecodecs.jpeg8_encode(pixels, level=quality, subsampling='444'))
+  annotations = content.annotations
+  file.write(jpeg_annotations.put(encoded, annotations, content.icc, content.exif))
 
 
-def to_webp(content: Content, quality: int, lossless: bool) -> bytes:
+def to_webp(content: Content, file: BinaryIO, quality: int, lossless: bool) -> None:
   """Encodes exactly at quality 100 or where asked for, else with loss.
 
   Args:
     content: Pixels uint8, and metadata.
+    file: What is written to.
     quality: 1 to 100.
     lossless: Whether to encode exactly at any quality.
   """
   exif = content.exif
   if content.annotations.resolution is not None:
     exif = exif_cleaning.with_resolution(exif, content.annotations.resolution)
-  return _by_pillow(
-    content.pixels,
+  PIL.Image.fromarray(np.ascontiguousarray(content.pixels)).save(
+    file,
     'WEBP',
     quality=quality,
     icc_profile=content.icc,
@@ -170,9 +176,3 @@ def to_webp(content: Content, quality: int, lossless: bool) -> bytes:
     lossless=lossless or quality == 100,
     exact=True,
   )
-
-
-def _by_pillow(pixels: np.ndarray, kind: str, **options: Any) -> bytes:
-  buffer = io.BytesIO()
-  PIL.Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, kind, **options)
-  return buffer.getvalue()

@@ -7,7 +7,7 @@ Half floats become float32. Files hold colours that are multiplied by their alph
 import pathlib
 import tempfile
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -25,25 +25,25 @@ _STORAGE = frozenset(
 _NAMED = 6
 
 
-def from_exr(content: bytes, source: str, say: decoders.Say) -> decoders.Decoded:
+def from_exr(file: BinaryIO, source: str, say: decoders.Say) -> decoders.Decoded:
   """Decodes the first part with colours.
 
   Args:
-    content: The file.
+    file: The file.
     source: Named in messages and errors.
     say: Told what is not read.
   """
   library = _library(source)
   with tempfile.TemporaryDirectory(prefix='lutjax') as folder:
     path = pathlib.Path(folder, 'picture.exr')
-    path.write_bytes(content)
+    path.write_bytes(file.read())
     with library.File(str(path), header_only=True) as head:
       windows = [part.header['dataWindow'] for part in head.parts]
     for low, high in windows:
       width, height = (int(value) + 1 for value in np.subtract(high, low))
       decoders.check_size(height, width, source)
-    with library.File(str(path), separate_channels=True) as file:
-      parts = list(file.parts)
+    with library.File(str(path), separate_channels=True) as picture:
+      parts = list(picture.parts)
       coloured = [part for part in parts if {'R', 'G', 'B'} <= set(part.channels)]
       if not coloured:
         names = ', '.join(name for part in parts for name in part.channels)
@@ -67,11 +67,14 @@ def from_exr(content: bytes, source: str, say: decoders.Say) -> decoders.Decoded
   return decoders.Decoded(pixels, colours, None, None, annotations, lossless=True)
 
 
-def to_exr(content: encoders.Content, quality: int, lossless: bool) -> bytes:
+def to_exr(
+  content: encoders.Content, file: BinaryIO, quality: int, lossless: bool
+) -> None:
   """Encodes as float, without loss.
 
   Args:
     content: Pixels float32 with straight alpha.
+    file: What is written to.
     quality: Not used.
     lossless: Not used.
   """
@@ -85,9 +88,9 @@ def to_exr(content: encoders.Content, quality: int, lossless: bool) -> bytes:
   with tempfile.TemporaryDirectory(prefix='lutjax') as folder:
     path = pathlib.Path(folder, 'picture.exr')
     channels = {name: np.ascontiguousarray(pixels, np.float32)}
-    with library.File(header, channels) as file:
-      file.write(str(path))
-    return path.read_bytes()
+    with library.File(header, channels) as picture:
+      picture.write(str(path))
+    file.write(path.read_bytes())
 
 
 def _lost(header: Mapping[str, Any]) -> tuple[str, ...]:

@@ -4,16 +4,18 @@ Pixels are `[H, W, C]`, C = 3 (red, green, blue) or 4 (with straight alpha),
 uint8, uint16 or float32, as stored: no gamma, no rotation by the EXIF
 orientation (which is kept, so viewers still turn the picture).
 
-PNG pixels go through libpng (imagecodecs) and TIFF through tifffile, because
-Pillow drops 16-bit colour to 8 bits; JPEG and WebP go through Pillow, EXR through its
-own bindings. AVIF, JPEG XL, BMP, GIF and PPM are read but not written.
+PNG and JPEG pixels go through libpng and libjpeg (imagecodecs) and TIFF through
+tifffile, because Pillow drops 16-bit colour to 8 bits and copies pixels; WebP goes
+through Pillow, EXR through its own bindings. AVIF, JPEG XL, BMP, GIF and PPM are read
+but not written.
 """
 
 import contextlib
+import io
 import os
 import pathlib
 from collections.abc import Callable, Generator, Sequence
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -67,8 +69,12 @@ _ENCODERS = {
   'WebP': encoders.to_webp,
   'OpenEXR': exr.to_exr,
 }
+# Brands of what AVIF shares its container with end before.
+_HEAD_BYTES = 256
 # Channels that are rounded together: their doubles stay in the cache.
 _ROUNDED_AT_ONCE = 1 << 15
+# Rows whose floats are checked together.
+_ROWS_AT_ONCE = 64
 # How files start; the kinds beyond `_DECODERS` are there to be named in errors.
 _SIGNATURES = (
   (b'\x89PNG\r\n\x1a\n', 'PNG'),
@@ -129,8 +135,11 @@ def read(
   """
   path = urls.path(path)
   want = _format_of(path, str(path))
-  content = files.read_bytes(path, error=errors.ImageError)
-  return decode(content, str(path), want=want, convert=convert, say=say)
+  with (
+    files.opened(path, error=errors.ImageError) as file,
+    _naming(str(path), 'cannot be read', OSError),
+  ):
+    return _decode(file, str(path), want=want, convert=convert, say=say)
 
 
 def decode(
@@ -156,14 +165,27 @@ def decode(
   Raises:
     ImageError: see `read`.
   """
-  found = _kind_of(content)
+  file = io.BytesIO(content)
+  return _decode(file, source, want=want, convert=convert, say=say)
+
+
+def _decode(
+  file: BinaryIO,
+  source: str,
+  *,
+  want: str | None,
+  convert: bool,
+  say: Callable[[str], None],
+) -> Image:
+  found = _kind_of(files.read_at(file, 0, _HEAD_BYTES))
+  file.seek(0)
   if found not in _DECODERS or want not in (None, found):
     raise errors.ImageError(
       f'{source}: found {found} content, expected {want or ", ".join(_DECODERS)}'
     )
   # On broken content the decoders raise whatever comes to their minds.
   with _naming(source, f'found {found} content that does not decode', Exception):
-    decoded = _without_payload(_DECODERS[found](content, source, say))
+    decoded = _without_payload(_DECODERS[found](file, source, say))
     decoded = decoders.to_rgb(decoded, source, convert=convert, say=say)
   if decoded.pixels.ndim != 3 or decoded.pixels.shape[2] not in (3, 4):
     raise errors.ImageError(
@@ -203,8 +225,13 @@ def write(
   """
   path = pathlib.Path(path)
   kind = _format_of(path, str(path))
-  content = encode(image, kind, str(path), quality=quality, say=say)
-  files.write_bytes(path, content, overwrite=overwrite)
+  content, dropped = _checked(image, kind, str(path))
+  with (
+    files.replacing(path, overwrite=overwrite) as temporary,
+    open(temporary, 'w+b') as file,
+  ):
+    _put(content, kind, file, quality, image.lossless, str(path))
+  _tell_dropped(dropped, str(path), say)
 
 
 def encode(
@@ -237,6 +264,17 @@ def encode(
     ImageError: if the format cannot hold the depth, the alpha channel or the
       size, or if a float is NaN or infinite.
   """
+  content, dropped = _checked(image, kind, source)
+  file = io.BytesIO()
+  _put(content, kind, file, quality, image.lossless, source)
+  _tell_dropped(dropped, source, say)
+  return file.getvalue()
+
+
+def _checked(
+  image: Image, kind: str, source: str
+) -> tuple[encoders.Content, list[str]]:
+  """Returns what a format holds of an image, and the names of what it does not."""
   if kind not in BITS:
     raise errors.ImageError(
       f'{source}: {kind} is read but not written, expected {", ".join(BITS)}'
@@ -256,12 +294,32 @@ def encode(
       'or WebP'
     )
   _check_finite(pixels, source)
-  with _naming(source, f'cannot be encoded as {kind}', OSError, ValueError):
-    content, dropped = _fitted(image, kind)
-    encoded = _ENCODERS[kind](content, quality, image.lossless)
+  with _naming(source, f'cannot be encoded as {kind}', ValueError):
+    return _fitted(image, kind)
+
+
+def _put(
+  content: encoders.Content,
+  kind: str,
+  file: BinaryIO,
+  quality: int,
+  lossless: bool,
+  source: str,
+) -> None:
+  with _naming(source, f'cannot be encoded as {kind}', ValueError):
+    try:
+      _ENCODERS[kind](content, file, quality, lossless)
+    except OSError as error:
+      if error.errno is not None:
+        raise  # What the system says of the file; encoders give no number.
+      raise ValueError(str(error)) from error
+
+
+def _tell_dropped(
+  dropped: Sequence[str], source: str, say: Callable[[str], None]
+) -> None:
   if dropped:
     say(f'{source}: dropped: {annotations_lib.listed(dropped)}')
-  return encoded
 
 
 def recoloured(image: Image, pixels: np.ndarray, icc: bytes) -> Image:
@@ -408,8 +466,13 @@ def _naming(source: str, problem: str, *kinds: type[Exception]) -> Generator[Non
 
 
 def _check_finite(pixels: np.ndarray, source: str) -> None:
-  finite = np.isfinite(pixels) if pixels.dtype.kind == 'f' else np.array(True)
-  if not finite.all():
+  if pixels.dtype.kind != 'f':
+    return
+  parts = (
+    pixels[at : at + _ROWS_AT_ONCE] for at in range(0, len(pixels), _ROWS_AT_ONCE)
+  )
+  if not all(np.isfinite(part).all() for part in parts):
+    finite = np.isfinite(pixels)
     row, column, channel = np.unravel_index(np.argmin(finite), pixels.shape)
     raise errors.ImageError(
       f'{source}: found {pixels[row, column, channel]} at row {row}, column {column} '

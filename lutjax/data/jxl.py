@@ -7,7 +7,7 @@ imagecodecs, and size and orientation from the header, before anything is decode
 
 import io
 import struct
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import imagecodecs
 import numpy as np
@@ -38,14 +38,15 @@ class Head(NamedTuple):
   orientation: int
 
 
-def from_jxl(content: bytes, source: str, say: decoders.Say) -> decoders.Decoded:
+def from_jxl(file: BinaryIO, source: str, say: decoders.Say) -> decoders.Decoded:
   """Decodes the first frame; integers of other depths are scaled to 8 or 16 bits.
 
   Args:
-    content: The file.
+    file: The file.
     source: Named in messages and errors.
     say: Told what is not kept.
   """
+  content = file.read()
   try:
     import pillow_jxl  # noqa: F401 (registers itself with Pillow)
   except ImportError as error:

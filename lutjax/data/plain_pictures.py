@@ -1,7 +1,7 @@
 """BMP, GIF and PPM, which hold pixels and nothing that `apply` would keep."""
 
-import io
 import re
+from typing import BinaryIO
 
 import numpy as np
 import PIL.Image
@@ -14,43 +14,44 @@ _GAP = rb'(?:\s|#[^\n]*\n)+'
 _PPM = re.compile(_GAP.join([rb'(P[56])', rb'(\d+)', rb'(\d+)', rb'(\d+)\s']))
 
 
-def from_bmp(content: bytes, source: str, say: decoders.Say) -> decoders.Decoded:
+def from_bmp(file: BinaryIO, source: str, say: decoders.Say) -> decoders.Decoded:
   """Decodes by Pillow.
 
   Args:
-    content: The file.
+    file: The file.
     source: Named in errors.
     say: Not used.
   """
   del say
-  decoder = BmpImagePlugin.BmpImageFile(io.BytesIO(content))
+  decoder = BmpImagePlugin.BmpImageFile(file)
   decoders.check_size(decoder.height, decoder.width, source)
   return _in_rgb(decoder)
 
 
-def from_gif(content: bytes, source: str, say: decoders.Say) -> decoders.Decoded:
+def from_gif(file: BinaryIO, source: str, say: decoders.Say) -> decoders.Decoded:
   """Decodes the first frame by Pillow.
 
   Args:
-    content: The file.
+    file: The file.
     source: Named in messages and errors.
     say: Told what is not read.
   """
-  decoder = GifImagePlugin.GifImageFile(io.BytesIO(content))
+  decoder = GifImagePlugin.GifImageFile(file)
   decoders.check_size(decoder.height, decoder.width, source)
   if decoder.is_animated:
     say(f'{source}: animated, only the first frame is read')
   return _in_rgb(decoder)
 
 
-def from_ppm(content: bytes, source: str, say: decoders.Say) -> decoders.Decoded:
+def from_ppm(file: BinaryIO, source: str, say: decoders.Say) -> decoders.Decoded:
   """Decodes binary PPM and PGM of 8 or 16 bits.
 
   Args:
-    content: The file.
+    file: The file.
     source: Named in errors.
     say: Told of a scale that is none of 8 or 16 bits.
   """
+  content = file.read()
   head = _PPM.match(content)
   if head is None:
     raise errors.ImageError(f'{source}: found no header of a binary PPM')

@@ -1,9 +1,11 @@
 """Annotations of TIFF files: from the fields of the first page."""
 
 from fractions import Fraction
+from typing import BinaryIO
 
 import tifffile
 
+from lutjax import files
 from lutjax.codec import annotations as annotations_lib
 from lutjax.codec import exif as exif_codec
 from lutjax.codec import photoshop
@@ -15,12 +17,12 @@ _RESOLUTION = frozenset({282, 283, 296})
 _PICTURES = frozenset({330, 37724})
 
 
-def read(page: tifffile.TiffPage, content: bytes) -> annotations_lib.Annotations:
+def read(page: tifffile.TiffPage, file: BinaryIO) -> annotations_lib.Annotations:
   """Reads the annotations of a TIFF page, and names the fields that are not kept.
 
   Args:
     page: By tifffile.
-    content: The file.
+    file: Where it is.
 
   Returns:
     XMP, IPTC, resolution, and names of the fields that are lost.
@@ -30,14 +32,14 @@ def read(page: tifffile.TiffPage, content: bytes) -> annotations_lib.Annotations
     tag = page.tags.get(code)
     if tag is None:
       return b''
-    return content[tag.valueoffset : tag.valueoffset + tag.valuebytecount]
+    return files.read_at(file, tag.valueoffset, tag.valuebytecount)
 
   resources, lost = annotations_lib.split_resources(raw(_PHOTOSHOP))
   iptc = raw(_IPTC).rstrip(b'\0')
   if iptc:
     resources = photoshop.with_iptc(resources, iptc)
   held = exif_codec.STORAGE | _RESOLUTION
-  if exif_codec.byte_order(content) is not None:
+  if exif_codec.byte_order(files.read_at(file, 0, 4)) is not None:
     held |= exif_codec.DESCRIPTIVE
   for tag in page.tags:
     if tag.code not in held and annotations_lib.is_payload(raw(tag.code)):

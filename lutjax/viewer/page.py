@@ -42,6 +42,8 @@ SCRIPTS = (
   'readout.js',
   'app.js',
 )
+# What a page should take at most, so that it can be mailed.
+MOST_BYTES = 1_000_000
 # Those that fill lines; no script has text of several lines.
 _COMMENTS = re.compile(r'^ *(//[^\n]*|/\*\*.*?\*/)\n', re.M | re.S)
 # What decodes models that restore pictures.

@@ -16,8 +16,8 @@ from lutjax.viewer import page
 if TYPE_CHECKING:
   import PIL.Image
 
-# Pixels of the longer side, at most. Photos share what they all take; each has at
-# least what shows a scene of 600 pixels.
+# Pixels of the longer side, at most. Photos share what they all take, or what a page
+# has room for; each has at least what shows a scene of 600 pixels.
 _SIDE = 1440
 _SHARED_BYTES, _LEAST_BYTES, _MOST_BYTES = 320_000, 40_000, 160_000
 _QUALITIES = (90, 84, 78, 74, 70, 66, 62)
@@ -37,19 +37,24 @@ def made_up() -> list[page.Photo]:
 
 
 def from_files(
-  patterns: Sequence[str], *, say: Callable[[str], None] = print
+  patterns: Sequence[str],
+  *,
+  room: int = page.MOST_BYTES,
+  say: Callable[[str], None] = print,
 ) -> list[page.Photo]:
   """Returns photos of files, upright in sRGB as browsers show them, and small.
 
   Args:
     patterns: Files, folders or globs.
+    room: Bytes that the page has for them.
     say: Told of each photo that is made smaller.
 
   Raises:
     InputError: when there is none, or one cannot be read.
   """
   found = images.find_images(patterns, say=say)
-  share = _SHARED_BYTES // max(len(found), 1)
+  # In the page they are text of four characters for three bytes.
+  share = min(_SHARED_BYTES, room * 3 // 4) // max(len(found), 1)
   limit = min(max(share, _LEAST_BYTES), _MOST_BYTES)
   return [_from_file(item.path, limit, say) for item in found]
 

@@ -134,6 +134,12 @@ class FittingTest(absltest.TestCase):
     again = (self.folder / 'run/model.lutjax').stat().st_mtime_ns
     self.assertEqual(again, first)
     self.assertIn('1 of 1 models are done', ' '.join(self.lines))
+    page = self.folder / 'run/report.html'
+    self.assertIn(f'report: {page}, as it was: it is of the same models', self.lines)
+    page.unlink()
+    self.fit()
+    self.assertEqual(self.lines[-1], f'report: {page}')
+    self.assertTrue(page.is_file())
     changed = dataclasses.replace(TINY, seed=1)
     with self.assertRaisesRegex(errors.InputError, 'config.seed: 0, now 1'):
       self.fit(changed)

@@ -1,4 +1,5 @@
 import pathlib
+from unittest import mock
 
 import numpy as np
 from absl import flags
@@ -8,6 +9,7 @@ from PIL import Image
 from launch import export
 from lutjax import errors
 from lutjax.lut import cube, lattice
+from lutjax.viewer import page
 from tests.launch import in_process, tiny_grader
 from tests.viewer import showing
 
@@ -72,6 +74,15 @@ class ExportPageTest(showing.TestCase):
     self.assertEqual(names, ['a', 'b', 'wide'])
     want = 0.8 * lattice.identity(7) + 0.1
     np.testing.assert_allclose(np.reshape(table, want.shape), want, atol=1e-5)
+
+  def test_a_page_too_large_to_mail_says_so(self):
+    with mock.patch.object(page, 'MOST_BYTES', 50_000):
+      _, printed = in_process.run(
+        'export', lut=self.folder / 'luts', format='html', out=self.out
+      )
+    size = self.out.stat().st_size
+    self.assertIn(f'{size:,} bytes, ', printed)
+    self.assertIn('more than the 50,000 of a page that is easily mailed', printed)
 
   def test_identity(self):
     in_process.run('export', lut='identity', format='html', out=self.out)

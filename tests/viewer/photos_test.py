@@ -47,6 +47,17 @@ class PhotosTest(absltest.TestCase):
     self.assertRegex(self.said[-1], r'turned.jpg: 100 x 2000 pixels, 72 x 1440 in')
     self.assertEqual(photo.name, 'turned')
 
+  def test_photos_share_the_room_that_a_page_has(self):
+    rng = np.random.default_rng(0)
+    for name in ('a.png', 'b.png'):
+      noise = rng.integers(0, 256, (300, 400, 3), np.uint8)
+      Image.fromarray(noise).save(self.folder / name)
+    for room, most in ((1_000_000, 160_000), (120_000, 45_000), (-1, 40_000)):
+      made = photos.from_files([str(self.folder)], room=room, say=self.said.append)
+      sizes = [len(photo.content) for photo in made]
+      self.assertLessEqual(max(sizes), most)
+      self.assertGreater(min(sizes), most // 3)
+
   def test_colours_are_those_that_the_profile_means(self):
     green = Image.new('RGB', (32, 32), (60, 180, 90))
     green.save(self.folder / 'p3.png', icc_profile=profiles.icc_profile('display_p3'))

@@ -167,11 +167,11 @@
       if (!across) return;
       const width = Math.min(Math.ceil(across / 40) * 40, MOST_WIDTH);
       const small = lutjax.photo.shrunk(this.photo, width);
-      const {SMALL} = lutjax.library;
+      const {PROBE} = lutjax.library;
       const pixels = new ImageData(
           new Uint8ClampedArray(small.data), small.width, small.height);
       lutjax.shading.grade(
-          pixels.data, this.library.table(number, SMALL), SMALL, 1);
+          pixels.data, this.library.table(number, PROBE), PROBE, 1);
       canvas.width = small.width, canvas.height = small.height;
       // Pixels that are only put need no graphics card: it has room for few canvases.
       canvas.getContext('2d', {willReadFrequently: true}).putImageData(pixels, 0, 0);
