@@ -234,7 +234,15 @@ class SettingsTest(parameterized.TestCase):
     for name, table in tables.items():
       np.savez(folder / f'{name}.npz', map=table, settings=named[name])
     flow, whole, cube = folder / 'flow', folder / 'whole.npz', folder / 'at.cube'
-    tiny = ['blocks=1', 'widths=(8, 8)', 'loss=l1', 'warmup_steps=5', 'pictures=none']
+    tiny = [
+      'blocks=1',
+      'widths=(16,)',
+      'conditioned=(1,)',
+      'loss=l1',
+      'aware=false',
+      'warmup_steps=5',
+      'pictures=none',
+    ]
     failed, _ = in_process.run(
       'fit',
       config='lutflow_settings',
