@@ -1,6 +1,11 @@
 """One LutFlow for several maps of colours and settings, such as exposure.
 
-python -m launch.fit --config=configs/lutflow_settings.py --luts=MAPS --out=RUN
+  python -m launch.fit --config=configs/lutflow_settings.py --luts=MAPS --out=RUN
+  python -m launch.export --model=RUN --look=NAME --settings=exposure:0.25 --out=x.cube
+
+Two blocks of 64-64, int8, no residual correction; a map is a code, as a look is. The
+four maps of docs/settings.md: mean CIE76 0.77, CIEDE2000 0.43 in 12.6 kB for all, 50 s
+of one core, compilation included; 8-bit lattices of equal bytes have 3.19 and 1.54.
 """
 
 from lutjax import experiment
