@@ -67,8 +67,11 @@ class Decoder:
       index = gamut_programs.clipped(codes)
       if index.size and self._model.codec != 'clip':
         large = self._large(start, stop)
-        near = large[index] if large is not None else None
-        out[index] = self._clipped(codes[index], first + index, near)
+        near = large.take(index, axis=0) if large is not None else None
+        chosen = codes.take(index, axis=0)
+        # As one item a colour: a quarter of the time of rows.
+        found = _as_items(self._clipped(chosen, first + index, near))
+        np.put(_as_items(out), index, found)
     return out.reshape(stop - start, self.size[1], 3)
 
   def _clipped(
@@ -160,6 +163,11 @@ def sampled_to_linear(samples: np.ndarray) -> np.ndarray:
 def _within(colours: np.ndarray) -> np.ndarray:
   """Returns colours in [0, 1]; forged weights may overflow to what is no number."""
   return np.clip(np.nan_to_num(colours), 0.0, 1.0)
+
+
+def _as_items(colours: np.ndarray) -> np.ndarray:
+  """Views contiguous colours `[n, 3]` as `[n]` items of 12 bytes."""
+  return colours.view(f'V{3 * colours.itemsize}')[:, 0]
 
 
 def _soft_expand(bounds: gamut.SoftClipBounds, codes: Array) -> Array:

@@ -286,7 +286,8 @@ def position_features(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
     `[n, 5]` float32: `places`, and `recovery.surroundings` as shares of nine.
   """
   height, width = codes.shape[:2]
-  around = np.empty((len(index), 3), np.int8)
+  found = np.empty((len(index), 5), np.float32)
+  found[:, :2] = places(index, (height, width))
   step = max(1, BLOCK // width)
   first = index[0] // width // step * step if len(index) else height
   for start in range(first, height, step):
@@ -295,10 +296,9 @@ def position_features(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
       break
     above = min(start, 1)
     band = recovery.surroundings(codes[start - above : start + step + 1])[above:]
-    around[inside] = band.reshape(-1, 3)[index[inside] - start * width]
-  return np.concatenate(
-    [places(index, (height, width)), around / np.float32(9)], axis=-1
-  )
+    found[inside, 2:] = band.reshape(-1, 3).take(index[inside] - start * width, axis=0)
+  found[:, 2:] /= np.float32(9)
+  return found
 
 
 def clipped(codes: np.ndarray) -> np.ndarray:
