@@ -270,9 +270,10 @@ def places(index: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     index: `[n]` flat pixel numbers.
     size: `(H, W)` of the image.
   """
-  row, column = np.divmod(index, size[1])
-  steps = [2.0 / max(side - 1, 1) for side in size]
-  return np.stack([row * steps[0] - 1, column * steps[1] - 1], axis=-1).astype('f4')
+  found = np.empty((len(index), 2), np.float32)
+  for column, place, side in zip(found.T, np.divmod(index, size[1]), size):
+    column[:] = place * (2.0 / max(side - 1, 1)) - 1
+  return found
 
 
 def position_features(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -287,7 +288,7 @@ def position_features(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
   """
   height, width = codes.shape[:2]
   found = np.empty((len(index), 5), np.float32)
-  found[:, :2] = places(index, (height, width))
+  found[:, 0], found[:, 1] = places(index, (height, width)).T
   step = max(1, BLOCK // width)
   first = index[0] // width // step * step if len(index) else height
   for start in range(first, height, step):
@@ -296,8 +297,10 @@ def position_features(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
       break
     above = min(start, 1)
     band = recovery.surroundings(codes[start - above : start + step + 1])[above:]
-    found[inside, 2:] = band.reshape(-1, 3).take(index[inside] - start * width, axis=0)
-  found[:, 2:] /= np.float32(9)
+    around = band.reshape(-1, 3).take(index[inside] - start * width, axis=0)
+    # Column by column: numpy is slow on rows of three.
+    for column, counts in zip(found[inside, 2:].T, around.T):
+      np.divide(counts, np.float32(9), out=column)
   return found
 
 
