@@ -80,10 +80,11 @@ class Decoder:
     model = self._model
     if model.mode == 'gate' and model.layers is not None:
       return _within(self._network(codes, index))
-    excess = np.zeros((len(codes), 3), np.float32)
     if self._drawn is not None and model.weight is not None:
       where = gamut_programs.position_features(index, self._codes)
-      excess += self._programs.predict_waves(self._drawn, model.weight, codes, where)
+      excess = self._programs.predict_waves(self._drawn, model.weight, codes, where)
+    else:
+      excess = np.zeros((len(codes), 3), np.float32)
     if model.layers is not None:
       excess += self._network_excess(codes, index)
     if near is not None:
@@ -138,7 +139,8 @@ def add_residual(codes: np.ndarray, excess: np.ndarray, near: np.ndarray) -> np.
   if near.shape[1] == 3:
     return excess + near
   total = excess.copy()
-  total[np.arange(len(codes)), strongest(codes, excess)] += near[:, 0]
+  # By flat places: two thirds of the time of rows and columns.
+  total.reshape(-1)[np.arange(0, total.size, 3) + strongest(codes, excess)] += near[:, 0]
   return total
 
 
@@ -149,8 +151,10 @@ def strongest(codes: np.ndarray, excess: np.ndarray) -> np.ndarray:
     codes: `[n, 3]` uint8.
     excess: `[n, 3]`, predicted.
   """
-  is_clipped = (codes == 0) | (codes == 255)
-  return np.where(is_clipped, np.abs(excess), -1.0).argmax(axis=1)
+  # 255 + 1 wraps to 0. Compared by columns: numpy's argmax is slow on rows of three.
+  is_clipped = (codes + np.uint8(1)) < 2
+  red, green, blue = np.where(is_clipped, np.abs(excess), np.float32(-1.0)).T
+  return np.where(blue > np.maximum(red, green), 2, green > red)
 
 
 def sampled_to_linear(samples: np.ndarray) -> np.ndarray:
