@@ -140,7 +140,8 @@ def add_residual(codes: np.ndarray, excess: np.ndarray, near: np.ndarray) -> np.
     return excess + near
   total = excess.copy()
   # By flat places: two thirds of the time of rows and columns.
-  total.reshape(-1)[np.arange(0, total.size, 3) + strongest(codes, excess)] += near[:, 0]
+  place = np.arange(0, total.size, 3) + strongest(codes, excess)
+  total.reshape(-1)[place] += near[:, 0]
   return total
 
 
