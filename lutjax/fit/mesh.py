@@ -1,8 +1,9 @@
 """Many models on many devices."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
@@ -113,29 +114,58 @@ def place(stacked: PyTree, mesh: jax.sharding.Mesh, *, whole: bool = False) -> P
   return jax.tree.map(across, stacked)
 
 
-def smaller_group(group_size: int, error: Exception, say: Callable[[str], None]) -> int:
+def smaller_group(
+  group_size: int,
+  error: Exception,
+  say: Callable[[str], None],
+  *,
+  unit: str = 'models',
+  least: int = 1,
+) -> int:
   """Returns half a group, where a device has too little memory for a whole one.
 
   Args:
-    group_size: Models vmapped together on a device.
+    group_size: How much a device works on together, usually models.
     error: What the device program raised; raised again if it is about other things.
     say: Told of it.
+    unit: What is grouped.
+    least: No group is made smaller than this.
 
   Raises:
-    InputError: one line, where a group is one model already.
+    InputError: one line, where a group cannot be smaller.
   """
   if _OUT_OF_MEMORY not in str(error):
     raise error
-  if group_size == 1:
+  if group_size <= least:
+    alone = 'one model alone' if least == 1 else f'{group_size} {unit}'
     raise errors.InputError(
-      'a device has too little memory for one model alone; a smaller batch, model or '
+      f'a device has too little memory for {alone}; a smaller batch, model or '
       'input needs less'
     ) from error
   say(
-    f'a device has too little memory for {group_size} models at a time: going on with '
+    f'a device has too little memory for {group_size} {unit} at a time: going on with '
     f'{group_size // 2}'
   )
   return group_size // 2
+
+
+@contextlib.contextmanager
+def alone(name: str) -> Iterator[None]:
+  """Makes one line of a device out of memory, for programs that cannot be smaller.
+
+  Args:
+    name: Of what they work on, said in the line.
+
+  Raises:
+    InputError: where a device has too little memory.
+  """
+  try:
+    yield
+  except jax.errors.JaxRuntimeError as error:
+    try:
+      smaller_group(1, error, print)
+    except errors.InputError as found:
+      raise errors.InputError(f'{name}: {found}') from error
 
 
 def default_group_size(mesh: jax.sharding.Mesh) -> int:

@@ -5,7 +5,11 @@ import subprocess
 import sys
 import unittest
 
+import jax
 from absl.testing import absltest
+
+from lutjax import errors
+from lutjax.fit import mesh
 
 
 class HostCoresTest(absltest.TestCase):
@@ -23,6 +27,18 @@ class HostCoresTest(absltest.TestCase):
       env={**os.environ, 'JAX_PLATFORMS': 'cpu'},
     )
     self.assertEqual(run.stdout.strip(), '1')
+
+
+class AloneTest(absltest.TestCase):
+  def test_out_of_memory_is_one_line_that_names_what_it_was(self):
+    line = '^x.png: a device has too little memory for one model alone; [^\n]+$'
+    with self.assertRaisesRegex(errors.InputError, line), mesh.alone('x.png'):
+      raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Out of memory allocating')
+
+  def test_other_errors_stay_what_they_are(self):
+    error = self.assertRaisesRegex(jax.errors.JaxRuntimeError, 'INTERNAL: a cable')
+    with error, mesh.alone('x.png'):
+      raise jax.errors.JaxRuntimeError('INTERNAL: a cable is loose')
 
 
 if __name__ == '__main__':

@@ -67,8 +67,11 @@ class Decoder:
       index = gamut_programs.clipped(codes)
       if index.size and self._model.codec != 'clip':
         large = self._large(start, stop)
-        near = large[index] if large is not None else None
-        out[index] = self._clipped(codes[index], first + index, near)
+        near = large.take(index, axis=0) if large is not None else None
+        chosen = codes.take(index, axis=0)
+        # As one item a colour: a quarter of the time of rows.
+        found = _as_items(self._clipped(chosen, first + index, near))
+        np.put(_as_items(out), index, found)
     return out.reshape(stop - start, self.size[1], 3)
 
   def _clipped(
@@ -77,10 +80,11 @@ class Decoder:
     model = self._model
     if model.mode == 'gate' and model.layers is not None:
       return _within(self._network(codes, index))
-    excess = np.zeros((len(codes), 3), np.float32)
     if self._drawn is not None and model.weight is not None:
       where = gamut_programs.position_features(index, self._codes)
-      excess += self._programs.predict_waves(self._drawn, model.weight, codes, where)
+      excess = self._programs.predict_waves(self._drawn, model.weight, codes, where)
+    else:
+      excess = np.zeros((len(codes), 3), np.float32)
     if model.layers is not None:
       excess += self._network_excess(codes, index)
     if near is not None:
@@ -135,7 +139,9 @@ def add_residual(codes: np.ndarray, excess: np.ndarray, near: np.ndarray) -> np.
   if near.shape[1] == 3:
     return excess + near
   total = excess.copy()
-  total[np.arange(len(codes)), strongest(codes, excess)] += near[:, 0]
+  # By flat places: two thirds of the time of rows and columns.
+  place = np.arange(0, total.size, 3) + strongest(codes, excess)
+  total.reshape(-1)[place] += near[:, 0]
   return total
 
 
@@ -146,8 +152,10 @@ def strongest(codes: np.ndarray, excess: np.ndarray) -> np.ndarray:
     codes: `[n, 3]` uint8.
     excess: `[n, 3]`, predicted.
   """
-  is_clipped = (codes == 0) | (codes == 255)
-  return np.where(is_clipped, np.abs(excess), -1.0).argmax(axis=1)
+  # 255 + 1 wraps to 0. Compared by columns: numpy's argmax is slow on rows of three.
+  is_clipped = (codes + np.uint8(1)) < 2
+  red, green, blue = np.where(is_clipped, np.abs(excess), np.float32(-1.0)).T
+  return np.where(blue > np.maximum(red, green), 2, green > red)
 
 
 def sampled_to_linear(samples: np.ndarray) -> np.ndarray:
@@ -160,6 +168,11 @@ def sampled_to_linear(samples: np.ndarray) -> np.ndarray:
 def _within(colours: np.ndarray) -> np.ndarray:
   """Returns colours in [0, 1]; forged weights may overflow to what is no number."""
   return np.clip(np.nan_to_num(colours), 0.0, 1.0)
+
+
+def _as_items(colours: np.ndarray) -> np.ndarray:
+  """Views contiguous colours `[n, 3]` as `[n]` items of 12 bytes."""
+  return colours.view(f'V{3 * colours.itemsize}')[:, 0]
 
 
 def _soft_expand(bounds: gamut.SoftClipBounds, codes: Array) -> Array:

@@ -116,7 +116,7 @@ def expand_images(
     )
   if bits not in (None, 16, 32):
     raise errors.InputError(f'--bits={bits}: expected 16 or 32')
-  programs = gamut_programs.Programs()
+  programs = gamut_programs.Programs(say)
   failed = []
   for source, relative in progress.bar(found, unit='image'):
     suffix = '.tif' if relative.suffix.lower() in ('.tif', '.tiff') else '.png'

@@ -81,7 +81,7 @@ class Fleet:
     self._devices = devices
     self._group_size = group_size
     self._say = say
-    self._programs = gamut_programs.Programs()
+    self._programs = gamut_programs.Programs(say)
     self._lock = threading.Lock()
     self._seconds: dict[str, float] = collections.defaultdict(float)
     self._done = 0

@@ -21,7 +21,7 @@ from lutjax import errors, progress
 from lutjax import experiment as experiment_lib
 from lutjax.color import transfer
 from lutjax.data import images
-from lutjax.fit import checkpoint, cluster, runs
+from lutjax.fit import checkpoint, cluster, mesh, runs
 from lutjax.systems.gamut_mlp import crops as crops_lib
 from lutjax.systems.gamut_mlp import model as gamut_mlp
 from lutjax.systems.gamut_mlp import programs as gamut_programs
@@ -133,7 +133,7 @@ def run(
       say(f'{opened.folder}: the initialisation is done')
       return []
     choice = crops_lib.Choice(task.min_og, task.crop, task.test_share)
-    crops = crops_lib.gather(gamut_programs.Programs(), found, opened.folder, choice)
+    crops = crops_lib.gather(gamut_programs.Programs(say), found, opened.folder, choice)
     coarse = gamut_sources.describe_rounding(e['rounding'] for e in crops.entries)
     if coarse:
       say(coarse)
@@ -223,8 +223,9 @@ def _train(
     first = int(state.step)
     with progress.bar(range(first, task.outer_steps), unit='step') as bar:
       for i in bar:
-        state, last = step(state, _picked(crops, task, experiment.seed, i))
-        loss = float(last)
+        with mesh.alone('reptile'):
+          state, last = step(state, _picked(crops, task, experiment.seed, i))
+          loss = float(last)
         bar.set_postfix_str(f'loss {loss:.3g}')
         asked = opened.stopping.is_set() and i + 1 < task.outer_steps
         if (i + 1) % _SAVED == 0 or asked:

@@ -11,7 +11,7 @@ from lutjax import experiment as experiment_lib
 from lutjax.codec import payload as payload_lib
 from lutjax.color import transfer
 from lutjax.data import images
-from lutjax.fit import fleet, loop, methods
+from lutjax.fit import fleet, loop, mesh, methods
 from lutjax.systems.gamut_mlp import codecs, preparing, recovery, ridge, sampled
 from lutjax.systems.gamut_mlp import model as gamut_mlp
 from lutjax.systems.gamut_mlp import programs as gamut_programs
@@ -79,11 +79,15 @@ def solve_network(
 
   Returns:
     Its layers, host arrays; hidden ones are already rounded.
+
+  Raises:
+    InputError: where a device has too little memory.
   """
   key = fleet.model_key(experiment.seed, name)
   one = functools.partial(_solve_network, network, experiment.fit)
   title = ('solved network', network, experiment.fit)
-  return jax.device_get(programs.call(title, one, key, *prepared.samples))
+  with mesh.alone(name):
+    return jax.device_get(programs.call(title, one, key, *prepared.samples))
 
 
 def _solve_network(
@@ -170,6 +174,9 @@ def fit_network(
 
   Returns:
     Its layers, host arrays, and the last loss.
+
+  Raises:
+    InputError: where a device has too little memory.
   """
   network, fitting = config.network, experiment.fit
   task = experiment.task
@@ -179,9 +186,7 @@ def fit_network(
   if start:
     system = system._replace(init=lambda key: start)
   method = methods.make(fitting, system)
-  data = jax.tree.map(jnp.asarray, pool)
   key = fleet.model_key(experiment.seed, name)
-  state = loop.init(system, method, key)
   advance = functools.partial(
     loop.advance,
     method,
@@ -189,9 +194,12 @@ def fit_network(
     steps=min(fitting.segment_steps, fitting.steps),
     batch_size=fitting.batch_size,
   )
-  for _ in range(0, fitting.steps, fitting.segment_steps):
-    state, _ = programs.call(('network fit', network, fitting), advance, state, data)
-  return jax.device_get(state.variables.params), float(state.loss)
+  with mesh.alone(name):
+    data = jax.tree.map(jnp.asarray, pool)
+    state = loop.init(system, method, key)
+    for _ in range(0, fitting.steps, fitting.segment_steps):
+      state, _ = programs.call(('network fit', network, fitting), advance, state, data)
+    return jax.device_get(state.variables.params), float(state.loss)
 
 
 def pool_of(

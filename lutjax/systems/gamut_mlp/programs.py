@@ -7,7 +7,7 @@ compilations depends neither on how many images there are nor on their sizes.
 import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -25,6 +25,8 @@ from lutjax.types import Array, PyTree
 # Pixels per program: of whole images, and of those that are clipped.
 BLOCK = 1 << 18
 CLIPPED_BLOCK = 1 << 15
+# Where a device has too little memory, blocks are halved down to this.
+LEAST_BLOCK = 1 << 10
 # Rows of waves that stay in a CPU's cache: fifteen times as fast as whole blocks.
 _CPU_ROWS = 1 << 9
 # Samples of a ridge regression: one program for small images, one for others, and
@@ -35,14 +37,19 @@ SAMPLES = (8 * 1024, 100 * 1024, 512 * 1024)
 class Programs:
   """Compiled programs, shared by threads, timed and counted.
 
+  Args:
+    say: Told where a device has too little memory for a block.
+
   Attributes:
     compilations: Programs compiled so far.
     compile_seconds: Wall time spent compiling them.
   """
 
-  def __init__(self) -> None:
+  def __init__(self, say: Callable[[str], None] = print) -> None:
     self.compilations = 0
     self.compile_seconds = 0.0
+    self._say = say
+    self._most = BLOCK
     self._compiled: dict[Any, Callable[..., PyTree]] = {}
     self._lock = threading.Lock()
 
@@ -79,22 +86,57 @@ class Programs:
       function: `(*fixed, *blocks) -> [size, ...]`.
       fixed: Passed to each call.
       arrays: `[n, ...]` each; the last block is filled with zeros.
-      size: Rows of a block; a quarter of it serves where that holds all.
+      size: Rows of a block; quarters of it serve what is left of a whole one, and
+        blocks become smaller where a device has too little memory.
 
     Returns:
       `[n, ...]`.
+
+    Raises:
+      InputError: one line, where a device has too little memory for any block.
     """
     count = len(arrays[0])
-    size = size // 4 if count <= size // 4 else size
     out: np.ndarray | None = None
-    for start in range(0, max(count, 1), size):
-      parts = [array[start : start + size] for array in arrays]
-      got = self.call(name, function, *fixed, *[pad(part, size) for part in parts])
-      stop = min(start + size, count)
+    for start, got in self._blocks(name, function, fixed, arrays, size):
       if out is None:
         out = np.empty((count, *got.shape[1:]), got.dtype)
-      out[start:stop] = np.asarray(got)[: stop - start]
+      stop = min(start + len(got), count)
+      out[start:stop] = got[: stop - start]
     return np.empty(0) if out is None else out
+
+  def _blocks(
+    self,
+    name: Any,
+    function: Callable[..., Array],
+    fixed: tuple,
+    arrays: tuple,
+    size: int,
+  ) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields the first row of each block, at least of one, and what it gave."""
+    count, start = len(arrays[0]), 0
+    while start < max(count, 1):
+      whole = min(size, self._most)
+      quarter = max(whole // 4, LEAST_BLOCK)
+      # More than three quarters are one block, what is less is filled up less.
+      rows = whole if count - start > 3 * quarter else quarter
+      parts = [pad(array[start : start + rows], rows) for array in arrays]
+      try:
+        got = np.asarray(self.call(name, function, *fixed, *parts))
+      except jax.errors.JaxRuntimeError as error:
+        self._shrink(rows, error)
+        continue
+      yield start, got
+      start += rows
+
+  def _shrink(self, rows: int, error: jax.errors.JaxRuntimeError) -> None:
+    """Halves blocks for good, where a device has too little memory for `rows`."""
+    with self._lock:
+      # Another thread may have done so.
+      say = self._say if rows <= self._most else lambda line: None
+      halved = mesh_lib.smaller_group(
+        rows, error, say, unit='pixels', least=LEAST_BLOCK
+      )
+      self._most = min(self._most, halved)
 
   def reduce(
     self,
@@ -122,9 +164,9 @@ class Programs:
     """Returns the bounds of a soft clip of ROMM-encoded colours `[n, 3]`."""
     low, high = 0.0, 1.0
     for start in range(0, len(encoded), BLOCK):
-      part = pad(images.to_float(encoded[start : start + BLOCK]), BLOCK)
-      ends = self.call('bounds', _bounds, part)
-      low, high = min(low, float(ends[0])), max(high, float(ends[1]))
+      part = (images.to_float(encoded[start : start + BLOCK]),)
+      for _, ends in self._blocks('bounds', _bounds, (), part, BLOCK):
+        low, high = min(low, float(ends[0])), max(high, float(ends[1]))
     return low, high
 
   def expand(self, codes: np.ndarray) -> np.ndarray:
@@ -267,9 +309,10 @@ def places(index: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     index: `[n]` flat pixel numbers.
     size: `(H, W)` of the image.
   """
-  row, column = np.divmod(index, size[1])
-  steps = [2.0 / max(side - 1, 1) for side in size]
-  return np.stack([row * steps[0] - 1, column * steps[1] - 1], axis=-1).astype('f4')
+  found = np.empty((len(index), 2), np.float32)
+  for column, place, side in zip(found.T, np.divmod(index, size[1]), size):
+    column[:] = place * (2.0 / max(side - 1, 1)) - 1
+  return found
 
 
 def position_features(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -283,7 +326,8 @@ def position_features(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
     `[n, 5]` float32: `places`, and `recovery.surroundings` as shares of nine.
   """
   height, width = codes.shape[:2]
-  around = np.empty((len(index), 3), np.int8)
+  found = np.empty((len(index), 5), np.float32)
+  found[:, 0], found[:, 1] = places(index, (height, width)).T
   step = max(1, BLOCK // width)
   first = index[0] // width // step * step if len(index) else height
   for start in range(first, height, step):
@@ -292,10 +336,11 @@ def position_features(index: np.ndarray, codes: np.ndarray) -> np.ndarray:
       break
     above = min(start, 1)
     band = recovery.surroundings(codes[start - above : start + step + 1])[above:]
-    around[inside] = band.reshape(-1, 3)[index[inside] - start * width]
-  return np.concatenate(
-    [places(index, (height, width)), around / np.float32(9)], axis=-1
-  )
+    around = band.reshape(-1, 3).take(index[inside] - start * width, axis=0)
+    # Column by column: numpy is slow on rows of three.
+    for column, counts in zip(found[inside, 2:].T, around.T):
+      np.divide(counts, np.float32(9), out=column)
+  return found
 
 
 def clipped(codes: np.ndarray) -> np.ndarray:

@@ -55,7 +55,7 @@ def score_images(
   by_name = {item.relative.with_suffix('').as_posix(): item.path for item in listed}
   stems = collections.Counter(item.path.stem for item in listed)
   by_stem = {i.path.stem: i.path for i in listed if stems[i.path.stem] == 1}
-  programs = gamut_programs.Programs()
+  programs = gamut_programs.Programs(say)
   found: dict[str, Any] = {}
   problems = []
   for path, relative in images.find_images(patterns, say=say):

@@ -125,6 +125,19 @@ class GamutDecodingTest(parameterized.TestCase):
     body[offset : offset + 2] = b'\x01\x7c'
     self.assertIsNone(self.recovered(_block(kind, bytes(body))))
 
+  def test_one_plane_moves_the_clipped_channel_predicted_to_move_most(self):
+    rng = np.random.default_rng(0)
+    codes = self.codes.reshape(-1, 3)
+    # Few sizes, so that some are alike: the first of them counts.
+    excess = rng.integers(-2, 3, codes.shape).astype(np.float32)
+    near = rng.normal(size=(len(codes), 1)).astype(np.float32)
+    want = excess.copy()
+    for row, code in enumerate(codes):
+      sizes = [abs(excess[row, c]) if code[c] in (0, 255) else -1 for c in range(3)]
+      want[row, sizes.index(max(sizes))] += near[row, 0]
+    got = decoding.add_residual(codes, excess, near)
+    np.testing.assert_array_equal(got, want)
+
   @parameterized.parameters('plain', 'gate', 'project')
   def test_weights_that_overflow_give_colours(self, mode):
     net = gamut_mlp.Config(width=8, octaves=1, hidden_layers=8)

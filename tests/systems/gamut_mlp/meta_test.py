@@ -10,7 +10,7 @@ from lutjax import config, errors, experiment, files
 from lutjax.commands import fit
 from lutjax.data import images
 from lutjax.fit import checkpoint
-from lutjax.systems.gamut_mlp import crops, meta
+from lutjax.systems.gamut_mlp import crops, meta, reptile
 from lutjax.systems.gamut_mlp import model as gamut_mlp
 
 _SMALL = (
@@ -92,6 +92,14 @@ class GamutMetaTest(parameterized.TestCase):
     self.assertTrue(all(np.isfinite(v).all() for v in jax.tree.leaves(found.params)))
     self.fit('stopped')
     self.assertIn('is done', self.lines[-1])
+
+  def test_a_device_out_of_memory_is_one_line(self):
+    error = jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Out of memory allocating')
+    with (
+      mock.patch.object(reptile, 'step', side_effect=error),
+      self.assertRaisesRegex(errors.InputError, '^reptile: a device has too little'),
+    ):
+      self.fit('cramped', 'outer_steps=1')
 
   def test_refuses_a_folder_without_a_crop(self):
     with self.assertRaisesRegex(errors.InputError, 'no 64 x 64 crop with at least 10%'):

@@ -1,11 +1,14 @@
 import dataclasses
 import pathlib
 import unittest
+from unittest import mock
 
+import jax
 import numpy as np
 from absl.testing import absltest
 
 from lutjax import config as config_lib
+from lutjax import errors
 from lutjax.codec import payload
 from lutjax.data import images
 from lutjax.systems.gamut_mlp import (
@@ -53,6 +56,18 @@ class SolvedNetworkTest(absltest.TestCase):
     selection = fitting.CodeSelection(self.programs, settings.model, self.prepared)
     best, _ = selection.best(None, self.fit(settings))
     return selection, best
+
+  def test_a_device_out_of_memory_is_one_line_for_the_image(self):
+    plain = config_lib.override(self.settings, ('model.network.solved=False',))
+    error = jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Out of memory allocating')
+    line = '^a: a device has too little memory for one model alone'
+    with mock.patch.object(self.programs, 'call', side_effect=error):
+      with self.assertRaisesRegex(errors.InputError, line):
+        self.fit(self.settings)
+      with self.assertRaisesRegex(errors.InputError, line):
+        network_fitting.fit_network(
+          self.programs, plain, plain.model, self.prepared, 'a'
+        )
 
   def test_a_reader_gets_what_was_compared_and_the_codes_stay(self):
     selection, best = self.best(self.settings)

@@ -1,9 +1,11 @@
 import functools
 import unittest
+from unittest import mock
 
 import jax
 import numpy as np
 
+from lutjax import errors
 from lutjax.fit import mesh
 from lutjax.systems.gamut_mlp import programs as gamut_programs
 from lutjax.systems.gamut_mlp import seeded
@@ -37,6 +39,19 @@ def _predict(weight, samples):
   return found[number, np.searchsorted(ends, number, side='right')]
 
 
+class _Cramped(gamut_programs.Programs):
+  """A device without memory for blocks of more than `most` rows."""
+
+  def __init__(self, most, say):
+    super().__init__(say)
+    self.most = most
+
+  def call(self, name, function, *args):
+    if len(jax.tree.leaves(args)[-1]) > self.most:
+      raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Out of memory allocating')
+    return super().call(name, function, *args)
+
+
 class GamutProgramsTest(unittest.TestCase):
   def test_a_fit_is_the_same_alone_mapped_vmapped_and_padded(self):
     several = [_samples(seed, 1024) for seed in range(3)]
@@ -64,6 +79,41 @@ class GamutProgramsTest(unittest.TestCase):
       self.assertEqual(programs.expand(codes).shape, (count, 3))
     # Quarter blocks and whole ones, of two functions.
     self.assertEqual(programs.compilations, 4)
+
+  def test_a_device_out_of_memory_goes_on_with_smaller_blocks(self):
+    codes = np.random.default_rng(0).integers(0, 256, (70_000, 3)).astype(np.uint8)
+    lines = []
+    cramped = _Cramped(1 << 13, lines.append)
+    usual = gamut_programs.Programs(lines.append)
+    np.testing.assert_array_equal(cramped.expand(codes), usual.expand(codes))
+    # Quarters of 65,536 rows were tried first.
+    self.assertEqual(len(lines), 3)
+    self.assertRegex(lines[0], '^a device .* for 65536 pixels .* going on with 32768$')
+    self.assertRegex(lines[2], 'going on with 8192$')
+    # What is known is not tried again, whatever the program.
+    encoded = np.random.default_rng(1).uniform(size=(9_000, 3)).astype(np.float32)
+    np.testing.assert_array_equal(
+      cramped.reduce(encoded, 'round'), usual.reduce(encoded, 'round')
+    )
+    got, want = (made.soft_bounds(encoded) for made in (cramped, usual))
+    self.assertEqual(got, want)
+    self.assertEqual(len(lines), 3)
+
+  def test_a_device_without_memory_for_any_block_is_one_line(self):
+    lines = []
+    cramped = _Cramped(0, lines.append)
+    with self.assertRaisesRegex(errors.InputError, '^a device .* for 1024 pixels; '):
+      cramped.expand(np.zeros((5, 3), np.uint8))
+    self.assertEqual(len(lines), 2)
+
+  def test_other_errors_of_a_device_stay_what_they_are(self):
+    broken = gamut_programs.Programs(self.fail)
+    error = jax.errors.JaxRuntimeError('INTERNAL: a cable is loose')
+    with (
+      mock.patch.object(broken, 'call', side_effect=error),
+      self.assertRaisesRegex(jax.errors.JaxRuntimeError, 'a cable'),
+    ):
+      broken.expand(np.zeros((5, 3), np.uint8))
 
 
 if __name__ == '__main__':
