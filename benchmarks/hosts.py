@@ -28,6 +28,7 @@ import jax.numpy as jnp
 from absl import app, flags
 
 from benchmarks import processor
+from launch import binary
 from lutjax import config, experiment, systems
 from lutjax.commands import fit
 from lutjax.data import synthetic
@@ -38,7 +39,6 @@ _SECONDS = flags.DEFINE_float('seconds', 2.0, 'Of each measurement, about.')
 _DEVICES = flags.DEFINE_list('devices', ['1', '2', '4', '8'], 'In all processes.')
 _GROUPS = flags.DEFINE_list('groups', ['1', '16'], 'Models vmapped on a device.')
 _WORK = flags.DEFINE_string('work', '', 'What a process does, as JSON; set by itself.')
-_CONFIGS = pathlib.Path(__file__).resolve().parent.parent / 'configs'
 _ROW = '{:8} {:>9} {:>7} {:>6} {:>12} {:>14} {:>6}'
 
 
@@ -108,7 +108,7 @@ def _work(
   """Measures in one process; the first prints the figures."""
   if processes > 1:
     hosts.join(f'127.0.0.1:{port}', processes, index, out=folder)
-  settings: Any = config.load(_CONFIGS / f'{name}.py')
+  settings: Any = config.load(name, [binary.CONFIGS])
   task = systems.task_of(settings.task)
   given = experiment.Sources(luts=[str(pathlib.Path(folder, 'luts'))])
   gathered = task.gather(settings.task, given, lambda line: None)

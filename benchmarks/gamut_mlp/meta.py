@@ -18,13 +18,13 @@ import jax
 import numpy as np
 from absl import app, flags
 
+from launch import binary
 from lutjax import config as config_lib
 from lutjax import experiment
 from lutjax.commands import fit
 from lutjax.data import images
 from lutjax.fit import runs
 
-_CONFIGS = pathlib.Path(__file__).resolve().parent.parent / 'configs'
 _DATA = pathlib.Path(os.environ.get('LUTJAX_DATA', '../shared/data'))
 _IMAGES = flags.DEFINE_list('images', [str(_DATA / 'prophoto')], 'Wide-gamut images.')
 _HELD_OUT = flags.DEFINE_list(
@@ -49,7 +49,7 @@ def main(argv: list[str]) -> None:
   kept = [str(f.path) for f in found if f.path.stem not in _HELD_OUT.value]
   held = [str(f.path) for f in found if f.path.stem in _HELD_OUT.value]
 
-  settings = config_lib.load(_CONFIGS / 'gamut_meta.py')
+  settings = config_lib.load('gamut_meta', [binary.CONFIGS])
   fields = ['test_share=0', 'quantiser=truncate', *_SET.value]
   settings = config_lib.override(settings, fields)
   began, cpu = time.perf_counter(), time.process_time()
@@ -73,7 +73,7 @@ def main(argv: list[str]) -> None:
 
 def _row(folder: pathlib.Path, held: list[str], start: str, steps: str) -> str:
   """Fits the held-out images and returns the cells of their means."""
-  settings = config_lib.load(_CONFIGS / 'gamut_mlp_paper.py')
+  settings = config_lib.load('gamut_mlp_paper', [binary.CONFIGS])
   fields = [f'steps={steps}', f'segment_steps={steps}', 'pictures=none', *_FIT.value]
   settings = config_lib.override(settings, [*fields, f'start={start}'])
   sources = experiment.Sources(images=held)

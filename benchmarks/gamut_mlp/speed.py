@@ -20,6 +20,7 @@ import jax
 import numpy as np
 from absl import app, flags
 
+from launch import binary
 from lutjax import config as config_lib
 from lutjax import experiment
 from lutjax.codec import payload
@@ -36,8 +37,6 @@ from lutjax.systems.gamut_mlp import fleet as gamut_fleet
 from lutjax.systems.gamut_mlp import programs as gamut_programs
 from lutjax.types import PyTree
 
-_ROOT = pathlib.Path(__file__).resolve().parent.parent
-
 _DATA = pathlib.Path(os.environ.get('LUTJAX_DATA', '../shared/data'))
 _IMAGES = flags.DEFINE_list('images', [str(_DATA / 'prophoto')], 'Wide-gamut images.')
 _REPEATS = flags.DEFINE_integer('repeats', 3, 'Of each measurement.')
@@ -51,7 +50,7 @@ def main(argv: list[str]) -> None:
   jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
   programs = gamut_programs.Programs()
   alone = mesh.make_mesh(mesh.make_mesh().devices.flatten()[:1].tolist())
-  settings = config_lib.load(_ROOT / 'configs/gamut_mlp.py')
+  settings = config_lib.load('gamut_mlp', [binary.CONFIGS])
   settings = config_lib.override(settings, _SET.value)
   fits: dict[str, list[float]] = {'waves': [], 'network': []}
   gains: dict[str, list[np.ndarray]] = {'waves': [], 'network': []}

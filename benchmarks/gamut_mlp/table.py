@@ -28,13 +28,13 @@ import jax
 import numpy as np
 from absl import app, flags
 
+from launch import binary
 from lutjax import config as config_lib
 from lutjax import errors, experiment, files
 from lutjax.commands import fit
 from lutjax.fit import runs
 from lutjax.report import plots
 
-_ROOT = pathlib.Path(__file__).resolve().parent.parent
 _DATA = pathlib.Path(os.environ.get('LUTJAX_DATA', '../shared/data'))
 _IMAGES = flags.DEFINE_list('images', [str(_DATA / 'prophoto')], 'Wide-gamut images.')
 _OUT = flags.DEFINE_string('out', 'out/gamut_table', 'Folder.')
@@ -176,7 +176,7 @@ def _row(
     row = json.loads(done.read_text())
     if row['request'] == request:
       return row
-  settings = config_lib.load(_ROOT / f'configs/{config}.py')
+  settings = config_lib.load(config, [binary.CONFIGS])
   settings = config_lib.override(settings, ['pictures=none', *fields, *_SET.value])
   fit.fit(settings, experiment.Sources(images=_IMAGES.value), folder)
   images = [item for item in runs.read_events(folder) if item['event'] == 'model']
