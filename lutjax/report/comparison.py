@@ -64,7 +64,7 @@ def draw(
     curves along the grey axis and the edges of the cube; slices; histogram.
   """
   shown = Measured(*(np.asarray(leaf) for leaf in shown))
-  sheet = canvas.Canvas(2 * _MARGIN + 3 * _PANEL + 2 * _GAP, 1556)
+  sheet = canvas.cleared(__name__, 2 * _MARGIN + 3 * _PANEL + 2 * _GAP, 1556)
   sheet.text(_MARGIN, 22, name, size=11, weight='bold')
   sheet.text(_MARGIN, 58, note, size=8, color=canvas.MUTED, most=200)
   lefts = [_MARGIN + i * (_PANEL + _GAP) for i in range(3)]

@@ -74,7 +74,7 @@ def draw(
   across = 3 * _PANEL + 2 * _GAP
   side = (across - (_SLICES - 1) * _SLICE_GAP) // _SLICES
   height = _HEADER + 2 * _ROW + _LABEL + 22 + side + _MARGIN
-  sheet = canvas.Canvas(2 * _MARGIN + across, height)
+  sheet = canvas.cleared(__name__, 2 * _MARGIN + across, height)
   sheet.text(_MARGIN, 22, name, size=11, weight='bold')
   sheet.text(_MARGIN, 58, note, size=8, color=canvas.MUTED, most=200)
   lefts = [_MARGIN + i * (_PANEL + _GAP) for i in range(3)]

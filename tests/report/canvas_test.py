@@ -1,6 +1,7 @@
 """Tests of the drawing surface."""
 
 import io
+from unittest import mock
 
 import numpy as np
 from absl.testing import parameterized
@@ -56,6 +57,13 @@ class EncodingTest(parameterized.TestCase):
     with Image.open(io.BytesIO(content)) as image:
       self.assertEqual(image.size, (200, 200))
 
+  def test_a_jpeg_that_fits_is_made_once(self):
+    pixels = np.zeros((20, 20, 3), np.uint8)
+    with mock.patch.object(canvas, '_jpeg', wraps=canvas._jpeg) as made:
+      best = canvas.to_jpeg(pixels, limit_bytes=10_000)
+      self.assertLen(made.mock_calls, 1)
+    self.assertEqual(best, canvas._jpeg(pixels, 84))
+
   @parameterized.parameters(1_000, 0, -5)
   def test_no_jpeg_is_better_than_one_past_its_limit(self, limit_bytes):
     pixels = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
@@ -95,3 +103,26 @@ class CanvasTest(parameterized.TestCase):
     self.assertEqual(canvas.drawable('a\n $b$'), r'a \$b\$')
     self.assertEqual(canvas.drawable('x' * 40 + 'y' * 60, most=11), 'xxxxx…yyyyy')
     self.assertEqual(canvas.drawable('Farbe 映'), 'Farbe □')
+
+  def test_a_cleared_canvas_draws_as_a_new_one(self):
+    def draw(sheet, values, boxes):
+      sheet.text(5, 5, f'{values[-1]}')
+      sheet.image(np.zeros((9, 9, 3), np.uint8), 180, 2, 9, 9)
+      for box in boxes:
+        axes = sheet.axes(*box)
+        axes.plot(values, color='red')
+        axes.stairs(values, fill=True, color='#9db7e8')
+        axes.vlines(0.5, 0, values[-1])
+        axes.text(0.2, values[0], 'here')
+      return sheet.pixels()
+
+    boxes = [(40, 20, 100, 60), (160, 20, 60, 60)]
+    kept = canvas.cleared('test', 240, 120)
+    before = draw(kept, [1.0, 30.0, 500.0], boxes)
+    self.assertIs(canvas.cleared('test', 240, 120), kept)
+    # Other limits, and one box less.
+    after = draw(kept, [0.2, 0.1, 0.3, 0.25], boxes[:1])
+    new = draw(canvas.Canvas(240, 120), [0.2, 0.1, 0.3, 0.25], boxes[:1])
+    np.testing.assert_array_equal(after, new)
+    again = draw(canvas.cleared('test', 240, 120), [1.0, 30.0, 500.0], boxes)
+    np.testing.assert_array_equal(again, before)
