@@ -102,8 +102,8 @@ class GamutTest(absltest.TestCase):
     stdout, stderr = process.communicate(timeout=300)
     return process.returncode, stdout, stderr
 
-  def test_killed_ten_times_it_ends_as_an_undisturbed_run(self):
-    count = 60
+  def test_killed_again_and_again_it_ends_as_an_undisturbed_run(self):
+    count = 32  # `benchmarks.faults.kills` has more kills, and other systems.
     for i in range(count):
       self.write(f'{i % 3}/{i:02d}.png', wide_gamut(i, (24 + i % 5, 40)))
     source = f'--images={self.folder}/in'
@@ -111,7 +111,7 @@ class GamutTest(absltest.TestCase):
     self.assertEqual(code, 0, stderr)
     rng = random.Random(0)
     metrics = self.folder / 'killed/metrics.jsonl'
-    for kill in range(10):
+    for kill in range(5):
       process = self.start('fit', *SMALL, source, f'--out={self.folder}/killed')
       while len(_fitted(metrics)) < min(5 * kill + 1, count - 4):
         self.assertIsNone(process.poll(), process.poll() and process.communicate())
