@@ -8,9 +8,10 @@ half a second; no pyplot, hence no global figure and no window. Pixels are
 import bisect
 import functools
 import io
+import math
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -18,7 +19,6 @@ from lutjax.data import png
 
 if TYPE_CHECKING:
   from matplotlib import axes as mpl_axes
-  from matplotlib import text as mpl_text
 
 INK = '#1f2328'
 MUTED = '#656d76'
@@ -43,6 +43,8 @@ UNKNOWN = (140, 149, 159)
 
 _DPI = 144
 _FONT = 'DejaVu Sans'
+# Pixels of the sheet that a text is drawn on, about its middle.
+_PAPER = (4096, 160)
 # Of JPEG files, the best first.
 _QUALITIES = (84, 76, 66, 55, 42)
 
@@ -87,6 +89,7 @@ class Canvas:
     self._figure.set_facecolor('white')
     self._agg = backend_agg.FigureCanvasAgg(self._figure)
     self._images: list[tuple[int, int, np.ndarray]] = []
+    self._texts: list[tuple[int, int, np.ndarray]] = []
     self._axes: dict[tuple[float, ...], mpl_axes.Axes] = {}
     self._spare: dict[tuple[float, ...], mpl_axes.Axes] = {}
 
@@ -97,9 +100,7 @@ class Canvas:
     them and their ticks takes half the time of a picture. Their labels and kinds of
     ticks stay, too, so that what draws again sets what it has set before.
     """
-    self._images = []
-    for text in list(self._figure.texts):
-      text.remove()
+    self._images, self._texts = [], []
     self._spare |= self._axes
     self._axes = {}
     for made in self._spare.values():
@@ -110,7 +111,7 @@ class Canvas:
       made.set_visible(False)
 
   def axes(
-    self, left: float, top: float, width: float, height: float
+    self, left: float, top: float, width: float, height: float, *, named: bool = True
   ) -> 'mpl_axes.Axes':
     """Returns styled plot axes whose frame covers a box.
 
@@ -119,6 +120,8 @@ class Canvas:
       top: Likewise, from the upper edge.
       width: Of the box in pixels.
       height: Of the box in pixels.
+      named: Whether they may get titles: to find a place for those that are not there
+        takes a sixth of the time of a picture.
     """
     box = (left, top, width, height)
     if box in self._spare:
@@ -140,6 +143,9 @@ class Canvas:
     )
     made.grid(color=RULE, linewidth=0.5)
     made.set_axisbelow(True)
+    if not named:
+      made.xaxis.set_label_coords(0.5, 0)
+      made.yaxis.set_label_coords(0, 0.5)
     self._axes[box] = made
     return made
 
@@ -200,8 +206,8 @@ class Canvas:
     color: str = INK,
     most: int = 90,
     **style: Any,
-  ) -> 'mpl_text.Text':
-    """Writes text with its upper left corner at a place.
+  ) -> None:
+    """Writes dark text with its upper left corner at a place.
 
     Args:
       left: In pixels of the canvas.
@@ -213,13 +219,17 @@ class Canvas:
       **style: Other properties of a matplotlib text.
     """
     style = {'ha': 'left', 'va': 'top', 'fontsize': size, 'color': color} | style
-    x, y = left / self.width, 1 - top / self.height
-    return self._figure.text(x, y, drawable(content, most=most), style, family=_FONT)
+    right, below = math.floor(left), math.floor(top)
+    written = drawable(content, most=most)
+    ink = _written(written, left - right, top - below, tuple(sorted(style.items())))
+    self._texts.append((right + ink.left, below + ink.top, ink.pixels))
 
   def pixels(self) -> np.ndarray:
     """Returns the sheet as `[height, width, 3]` uint8."""
     self._agg.draw()
     pixels = np.asarray(self._agg.buffer_rgba())[..., :3].copy()
+    for left, top, text in self._texts:
+      _darken(pixels, left, top, text)
     for left, top, image in self._images:
       pixels[top : top + image.shape[0], left : left + image.shape[1]] = image
     return pixels
@@ -239,6 +249,49 @@ def cleared(owner: str, width: int, height: int) -> Canvas:
   return sheet
 
 
+class _Ink(NamedTuple):
+  """Text as it is drawn, and where it lies from its place."""
+
+  left: int
+  top: int
+  pixels: np.ndarray
+
+
+# Headings are those of the picture before; to draw them takes a third of its time.
+@functools.lru_cache(512)
+@one_at_a_time
+def _written(
+  content: str, across: float, down: float, style: tuple[tuple[str, Any], ...]
+) -> _Ink:
+  """Draws text on white, at a place between pixels."""
+  from matplotlib import figure
+  from matplotlib.backends import backend_agg
+
+  width, height = _PAPER
+  paper = figure.Figure((width / _DPI, height / _DPI), dpi=_DPI, facecolor='white')
+  x, y = width // 2 + across, height // 2 + down
+  paper.text(x / width, 1 - y / height, content, dict(style), family=_FONT)
+  agg = backend_agg.FigureCanvasAgg(paper)
+  agg.draw()
+  pixels = np.asarray(agg.buffer_rgba())[..., :3]
+  dark = np.argwhere((pixels < 255).any(axis=-1))
+  if not dark.size:
+    return _Ink(0, 0, np.zeros((0, 0, 3), np.uint8))
+  (top, left), (bottom, right) = dark.min(axis=0), dark.max(axis=0)
+  drawn = pixels[top : bottom + 1, left : right + 1].copy()
+  return _Ink(int(left) - width // 2, int(top) - height // 2, drawn)
+
+
+def _darken(pixels: np.ndarray, left: int, top: int, text: np.ndarray) -> None:
+  """Puts dark text on white over what is there, as far as it lies within."""
+  first_row, first_column = max(-top, 0), max(-left, 0)
+  inside = text[first_row:, first_column:]
+  below = pixels[top + first_row :, left + first_column :]
+  height, width = (min(a, b) for a, b in zip(inside.shape, below.shape[:2]))
+  box = below[:height, :width]
+  np.minimum(box, inside[:height, :width], out=box)
+
+
 @functools.cache
 def _kept(owner: str, width: int, height: int) -> Canvas:
   del owner  # Of the cache.
@@ -254,13 +307,19 @@ def error_colours(error: np.ndarray) -> np.ndarray:
   Returns:
     `[..., 3]` uint8.
   """
-  import matplotlib
-
-  cmap = matplotlib.colormaps['inferno']
   finite = np.nan_to_num(error, nan=0.0, posinf=0.0, neginf=0.0)
   share = np.sqrt(np.clip(finite / ERROR_LIMIT, 0, 1))
-  colours = cmap(share, bytes=True)[..., :3]
+  scale = _scale()
+  colours = scale[np.minimum((share * len(scale)).astype(int), len(scale) - 1)]
   return np.where(np.isfinite(error)[..., None], colours, np.array(UNKNOWN, np.uint8))
+
+
+@functools.cache
+def _scale() -> np.ndarray:
+  """Returns the colours of errors, `[256, 3]` uint8."""
+  import matplotlib
+
+  return matplotlib.colormaps['inferno'](np.arange(256), bytes=True)[:, :3]
 
 
 def drawable(text: str, *, most: int = 90) -> str:

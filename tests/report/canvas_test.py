@@ -7,6 +7,8 @@ import numpy as np
 from absl.testing import parameterized
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib import figure
+from matplotlib.backends import backend_agg
 from PIL import Image
 
 from lutjax.report import canvas
@@ -98,6 +100,23 @@ class CanvasTest(parameterized.TestCase):
     sheet = canvas.Canvas(200, 40)
     sheet.text(0, 0, text)
     self.assertEqual(sheet.pixels().shape, (40, 200, 3))
+
+  def test_text_is_drawn_as_by_matplotlib(self):
+    # The last two are cut by the edges.
+    places = [(20, 30, {}), (60.5, 10, {'ha': 'center', 'size': 7, 'color': '#656d76'})]
+    places += [(90, 70, {'weight': 'bold'}), (3, 40, {'ha': 'right'})]
+    sheet = canvas.Canvas(120, 80)
+    plain = figure.Figure((120 / 144, 80 / 144), dpi=144, facecolor='white')
+    for left, top, style in places:
+      sheet.text(left, top, 'Ag$ 1.23', **style)
+      style = {'ha': 'left', 'va': 'top', 'size': 8, 'color': canvas.INK} | style
+      where = left / 120, 1 - top / 80
+      plain.text(*where, r'Ag\$ 1.23', style, family='DejaVu Sans')
+    agg = backend_agg.FigureCanvasAgg(plain)
+    agg.draw()
+    want = np.asarray(agg.buffer_rgba())[..., :3]
+    self.assertLess(int(want.min()), 100)
+    np.testing.assert_array_equal(sheet.pixels(), want)
 
   def test_dollars_stay_and_long_text_loses_its_middle(self):
     self.assertEqual(canvas.drawable('a\n $b$'), r'a \$b\$')
