@@ -19,6 +19,7 @@ from lutjax.data import png
 
 if TYPE_CHECKING:
   from matplotlib import axes as mpl_axes
+  from matplotlib.backends import backend_agg
 
 INK = '#1f2328'
 MUTED = '#656d76'
@@ -264,22 +265,29 @@ def _written(
   content: str, across: float, down: float, style: tuple[tuple[str, Any], ...]
 ) -> _Ink:
   """Draws text on white, at a place between pixels."""
+  width, height = _PAPER
+  agg = _paper()
+  x, y = width // 2 + across, height // 2 + down
+  text = agg.figure.text(x / width, 1 - y / height, content, dict(style), family=_FONT)
+  agg.draw()
+  (left, low), (right, high) = text.get_window_extent().get_points()
+  text.remove()
+  # The last pixels of a slanted letter may lie outside.
+  top, bottom = max(int(height - high) - 3, 0), int(height - low) + 4
+  left, right = max(int(left) - 3, 0), int(right) + 4
+  drawn = np.asarray(agg.buffer_rgba())[top:bottom, left:right, :3].copy()
+  return _Ink(left - width // 2, top - height // 2, drawn)
+
+
+@functools.cache
+def _paper() -> 'backend_agg.FigureCanvasAgg':
+  """Returns what texts are drawn on, one at a time."""
   from matplotlib import figure
   from matplotlib.backends import backend_agg
 
   width, height = _PAPER
   paper = figure.Figure((width / _DPI, height / _DPI), dpi=_DPI, facecolor='white')
-  x, y = width // 2 + across, height // 2 + down
-  paper.text(x / width, 1 - y / height, content, dict(style), family=_FONT)
-  agg = backend_agg.FigureCanvasAgg(paper)
-  agg.draw()
-  pixels = np.asarray(agg.buffer_rgba())[..., :3]
-  dark = np.argwhere((pixels < 255).any(axis=-1))
-  if not dark.size:
-    return _Ink(0, 0, np.zeros((0, 0, 3), np.uint8))
-  (top, left), (bottom, right) = dark.min(axis=0), dark.max(axis=0)
-  drawn = pixels[top : bottom + 1, left : right + 1].copy()
-  return _Ink(int(left) - width // 2, int(top) - height // 2, drawn)
+  return backend_agg.FigureCanvasAgg(paper)
 
 
 def _darken(pixels: np.ndarray, left: int, top: int, text: np.ndarray) -> None:
