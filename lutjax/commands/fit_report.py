@@ -1,12 +1,14 @@
 """The report of a run, drawn anew only where something has changed."""
 
 import json
+import pathlib
 from collections.abc import Callable
 
 import lutjax
 from lutjax import experiment as experiment_lib
 from lutjax import files
 from lutjax.fit import runs
+from lutjax.report import album
 from lutjax.types import Task
 
 _EVENT = 'report'
@@ -36,10 +38,17 @@ def write(
   digest = files.digest(json.dumps(made_of).encode())
   before = runs.read_events(run.folder, _EVENT)
   if before and before[-1].get('made_of') == digest:
-    page = run.folder / before[-1]['page']
-    if page.is_file():
+    written = before[-1].get('files', [])
+    if written and all((run.folder / name).is_file() for name in written):
+      page = run.folder / before[-1]['page']
       say(f'report: {page}, as it was: it is of the same models')
       return
   page = task.report(finished)
-  run.log(_EVENT, page=page.name, made_of=digest)
+  run.log(_EVENT, page=page.name, files=_written(run.folder), made_of=digest)
   say(f'report: {page}')
+
+
+def _written(folder: pathlib.Path) -> list[str]:
+  """Returns the pages of a run and the pictures beside them, from its folder."""
+  found = [*folder.glob('*.html'), *folder.glob(f'{album.Album.FOLDER}/*')]
+  return sorted(path.relative_to(folder).as_posix() for path in found)

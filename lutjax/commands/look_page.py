@@ -50,9 +50,9 @@ def write(
   if out.exists() and not overwrite:
     raise errors.InputError(f'{out}: exists already; --overwrite replaces')
   content = _of_files(lut, say) if model is None else _of_model(model, images, say)
+  bare = len(page.render(content.title, content.models, [], content.restorers))
   shown = photos.made_up()
   if images:
-    bare = len(page.render(content.title, content.models, [], content.restorers))
     shown = photos.from_files(images, room=page.MOST_BYTES - bare, say=say)
   page.write(
     out,
@@ -64,9 +64,8 @@ def write(
   )
   size = out.stat().st_size
   if size > page.MOST_BYTES:
-    taken = sum(len(photo.content) for photo in shown) * 4 // 3
     say(
-      f'{out}: {size:,} bytes, {taken:,} of them photos: more than the '
+      f'{out}: {size:,} bytes, {bare:,} without photos: more than the '
       f'{page.MOST_BYTES:,} of a page that is easily mailed'
     )
   return content.problems

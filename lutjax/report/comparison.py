@@ -64,7 +64,7 @@ def draw(
     curves along the grey axis and the edges of the cube; slices; histogram.
   """
   shown = Measured(*(np.asarray(leaf) for leaf in shown))
-  sheet = canvas.Canvas(2 * _MARGIN + 3 * _PANEL + 2 * _GAP, 1556)
+  sheet = canvas.cleared(__name__, 2 * _MARGIN + 3 * _PANEL + 2 * _GAP, 1556)
   sheet.text(_MARGIN, 22, name, size=11, weight='bold')
   sheet.text(_MARGIN, 58, note, size=8, color=canvas.MUTED, most=200)
   lefts = [_MARGIN + i * (_PANEL + _GAP) for i in range(3)]
@@ -149,7 +149,8 @@ def _draw_greys(
   steps = np.arange(len(truth))
   greys = [lattice[steps, steps, steps] for lattice in (truth, model)]
   inset, high = 56, 24
-  axes = sheet.axes(left + inset, top, _PANEL - inset, _HEIGHT - 3 * high - 34)
+  box = (left + inset, top, _PANEL - inset, _HEIGHT - 3 * high - 34)
+  axes = sheet.axes(*box, named=False)
   _draw_curves(axes, greys)
   fine = np.linspace(0, 1, 256)
   ramps = [np.repeat(fine[:, None], 3, axis=1)]
@@ -170,7 +171,8 @@ def _draw_edges(
   width = (_PANEL - inset - 2 * gap) // 3
   for i, name in enumerate(('red', 'green', 'blue')):
     edges = [np.moveaxis(lattice, i, 0)[:, 0, 0] for lattice in (truth, model)]
-    axes = sheet.axes(left + inset + i * (width + gap), top, width, _HEIGHT - 24)
+    box = (left + inset + i * (width + gap), top, width, _HEIGHT - 24)
+    axes = sheet.axes(*box, named=False)
     _draw_curves(axes, edges)
     axes.set_xticks([0, 0.5, 1], ['0', name, '1'])
     if i:

@@ -74,7 +74,7 @@ def draw(
   across = 3 * _PANEL + 2 * _GAP
   side = (across - (_SLICES - 1) * _SLICE_GAP) // _SLICES
   height = _HEADER + 2 * _ROW + _LABEL + 22 + side + _MARGIN
-  sheet = canvas.Canvas(2 * _MARGIN + across, height)
+  sheet = canvas.cleared(__name__, 2 * _MARGIN + across, height)
   sheet.text(_MARGIN, 22, name, size=11, weight='bold')
   sheet.text(_MARGIN, 58, note, size=8, color=canvas.MUTED, most=200)
   lefts = [_MARGIN + i * (_PANEL + _GAP) for i in range(3)]
@@ -105,7 +105,8 @@ def _draw_greys(
 ) -> None:
   top = _label(sheet, left, top, 'The neutral axis: what becomes of greys')
   inset, high = 56, 24
-  axes = sheet.axes(left + inset, top, _PANEL - inset, _HEIGHT - 2 * high - 34)
+  box = (left + inset, top, _PANEL - inset, _HEIGHT - 2 * high - 34)
+  axes = sheet.axes(*box, named=False)
   places = np.linspace(domain[0], domain[1], len(greys))
   axes.plot(domain, (0, 1), color=canvas.MUTED, linewidth=0.8, linestyle=':')
   _draw_curves(axes, places, greys)
@@ -126,7 +127,8 @@ def _draw_channels(
   width = (_PANEL - inset - 2 * gap) // 3
   places = np.linspace(0, 1, len(table))
   for i, name in enumerate(('red', 'green', 'blue')):
-    axes = sheet.axes(left + inset + i * (width + gap), top, width, _HEIGHT - 24)
+    box = (left + inset + i * (width + gap), top, width, _HEIGHT - 24)
+    axes = sheet.axes(*box, named=False)
     lines = np.moveaxis(table, i, 0)
     _draw_curves(axes, places, lines[:, -1, -1], linewidth=0.8, alpha=0.6)
     _draw_curves(axes, places, lines[:, 0, 0])

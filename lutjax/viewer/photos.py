@@ -16,10 +16,13 @@ from lutjax.viewer import page
 if TYPE_CHECKING:
   import PIL.Image
 
-# Pixels of the longer side, at most. Photos share what they all take, or what a page
-# has room for; each has at least what shows a scene of 600 pixels.
+# Pixels of the longer side, at most. Photos share what they all take, where each has
+# what shows a scene of 600 pixels; in a page that is full, one of 250.
 _SIDE = 1440
-_SHARED_BYTES, _LEAST_BYTES, _MOST_BYTES = 320_000, 40_000, 160_000
+_SHARED_BYTES, _GOOD_BYTES, _MOST_BYTES = 320_000, 40_000, 160_000
+_LEAST_BYTES = 8_000
+# What a page says of a photo, beside a character of its name.
+_MARKUP_BYTES, _LETTER_BYTES = 100, 12
 _QUALITIES = (90, 84, 78, 74, 70, 66, 62)
 # Number of the field of EXIF.
 _ORIENTATION = 0x0112
@@ -46,17 +49,24 @@ def from_files(
 
   Args:
     patterns: Files, folders or globs.
-    room: Bytes that the page has for them.
-    say: Told of each photo that is made smaller.
+    room: Bytes that the page has for them; what each needs at least may be more.
+    say: Told of each photo that is made smaller, and of the size that it gets.
 
   Raises:
     InputError: when there is none, or one cannot be read.
   """
   found = images.find_images(patterns, say=say)
-  # In the page they are text of four characters for three bytes.
-  share = min(_SHARED_BYTES, room * 3 // 4) // max(len(found), 1)
-  limit = min(max(share, _LEAST_BYTES), _MOST_BYTES)
-  return [_from_file(item.path, limit, say) for item in found]
+  wanted = _SHARED_BYTES // max(len(found), 1)
+  wanted = min(max(wanted, _GOOD_BYTES), _MOST_BYTES)
+  room -= sum(_MARKUP_BYTES + _LETTER_BYTES * len(item.path.stem) for item in found)
+  made: list[page.Photo] = []
+  for i, item in enumerate(found):
+    # In the page they are text of four characters for three bytes; what one leaves
+    # is for those that follow.
+    share = room // (len(found) - i) // 4 * 3
+    made.append(_from_file(item.path, max(min(wanted, share), _LEAST_BYTES), say))
+    room -= -(-len(made[-1].content) // 3) * 4
+  return made
 
 
 def _from_file(
@@ -74,7 +84,10 @@ def _from_file(
   with Image.open(io.BytesIO(made.content)) as small:
     if small.size != was:
       width, height = small.size
-      say(f'{path}: {was[0]} x {was[1]} pixels, {width} x {height} in the page')
+      say(
+        f'{path}: {was[0]} x {was[1]} pixels, {width} x {height} in the page, '
+        f'{len(made.content):,} bytes'
+      )
   return made
 
 

@@ -136,10 +136,11 @@ class FittingTest(absltest.TestCase):
     self.assertIn('1 of 1 models are done', ' '.join(self.lines))
     page = self.folder / 'run/report.html'
     self.assertIn(f'report: {page}, as it was: it is of the same models', self.lines)
-    page.unlink()
-    self.fit()
-    self.assertEqual(self.lines[-1], f'report: {page}')
-    self.assertTrue(page.is_file())
+    for lost in (page, self.folder / 'run/looks.html'):
+      lost.unlink()
+      self.fit()
+      self.assertEqual(self.lines[-1], f'report: {page}')
+      self.assertTrue(lost.is_file())
     changed = dataclasses.replace(TINY, seed=1)
     with self.assertRaisesRegex(errors.InputError, 'config.seed: 0, now 1'):
       self.fit(changed)

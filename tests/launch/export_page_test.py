@@ -81,7 +81,7 @@ class ExportPageTest(showing.TestCase):
         'export', lut=self.folder / 'luts', format='html', out=self.out
       )
     size = self.out.stat().st_size
-    self.assertIn(f'{size:,} bytes, ', printed)
+    self.assertRegex(printed, rf'looks.html: {size:,} bytes, [\d,]+ without photos: ')
     self.assertIn('more than the 50,000 of a page that is easily mailed', printed)
 
   def test_identity(self):

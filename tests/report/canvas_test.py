@@ -1,11 +1,14 @@
 """Tests of the drawing surface."""
 
 import io
+from unittest import mock
 
 import numpy as np
 from absl.testing import parameterized
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib import figure
+from matplotlib.backends import backend_agg
 from PIL import Image
 
 from lutjax.report import canvas
@@ -56,6 +59,13 @@ class EncodingTest(parameterized.TestCase):
     with Image.open(io.BytesIO(content)) as image:
       self.assertEqual(image.size, (200, 200))
 
+  def test_a_jpeg_that_fits_is_made_once(self):
+    pixels = np.zeros((20, 20, 3), np.uint8)
+    with mock.patch.object(canvas, '_jpeg', wraps=canvas._jpeg) as made:
+      best = canvas.to_jpeg(pixels, limit_bytes=10_000)
+      self.assertLen(made.mock_calls, 1)
+    self.assertEqual(best, canvas._jpeg(pixels, 84))
+
   @parameterized.parameters(1_000, 0, -5)
   def test_no_jpeg_is_better_than_one_past_its_limit(self, limit_bytes):
     pixels = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
@@ -91,7 +101,47 @@ class CanvasTest(parameterized.TestCase):
     sheet.text(0, 0, text)
     self.assertEqual(sheet.pixels().shape, (40, 200, 3))
 
+  def test_text_is_drawn_as_by_matplotlib(self):
+    # The last two are cut by the edges.
+    places = [(20, 30, {}), (60.5, 10, {'ha': 'center', 'size': 7, 'color': '#656d76'})]
+    places += [(90, 70, {'weight': 'bold'}), (3, 40, {'ha': 'right'})]
+    sheet = canvas.Canvas(120, 80)
+    plain = figure.Figure((120 / 144, 80 / 144), dpi=144, facecolor='white')
+    for left, top, style in places:
+      sheet.text(left, top, 'Ag$ 1.23', **style)
+      style = {'ha': 'left', 'va': 'top', 'size': 8, 'color': canvas.INK} | style
+      where = left / 120, 1 - top / 80
+      plain.text(*where, r'Ag\$ 1.23', style, family='DejaVu Sans')
+    agg = backend_agg.FigureCanvasAgg(plain)
+    agg.draw()
+    want = np.asarray(agg.buffer_rgba())[..., :3]
+    self.assertLess(int(want.min()), 100)
+    np.testing.assert_array_equal(sheet.pixels(), want)
+
   def test_dollars_stay_and_long_text_loses_its_middle(self):
     self.assertEqual(canvas.drawable('a\n $b$'), r'a \$b\$')
     self.assertEqual(canvas.drawable('x' * 40 + 'y' * 60, most=11), 'xxxxx…yyyyy')
     self.assertEqual(canvas.drawable('Farbe 映'), 'Farbe □')
+
+  def test_a_cleared_canvas_draws_as_a_new_one(self):
+    def draw(sheet, values, boxes):
+      sheet.text(5, 5, f'{values[-1]}')
+      sheet.image(np.zeros((9, 9, 3), np.uint8), 180, 2, 9, 9)
+      for box in boxes:
+        axes = sheet.axes(*box)
+        axes.plot(values, color='red')
+        axes.stairs(values, fill=True, color='#9db7e8')
+        axes.vlines(0.5, 0, values[-1])
+        axes.text(0.2, values[0], 'here')
+      return sheet.pixels()
+
+    boxes = [(40, 20, 100, 60), (160, 20, 60, 60)]
+    kept = canvas.cleared('test', 240, 120)
+    before = draw(kept, [1.0, 30.0, 500.0], boxes)
+    self.assertIs(canvas.cleared('test', 240, 120), kept)
+    # Other limits, and one box less.
+    after = draw(kept, [0.2, 0.1, 0.3, 0.25], boxes[:1])
+    new = draw(canvas.Canvas(240, 120), [0.2, 0.1, 0.3, 0.25], boxes[:1])
+    np.testing.assert_array_equal(after, new)
+    again = draw(canvas.cleared('test', 240, 120), [1.0, 30.0, 500.0], boxes)
+    np.testing.assert_array_equal(again, before)

@@ -65,6 +65,14 @@ class DrawTest(parameterized.TestCase):
     np.testing.assert_array_equal(panels[1], _PHOTO)
     np.testing.assert_allclose(panels[2], _PHOTO[..., ::-1], atol=1)
 
+  def test_what_was_drawn_before_leaves_no_trace(self):
+    good = self._draw(np.float32(0.9) * _IDENTITY).pixels
+    self._draw(np.float32(40.0) * _IDENTITY[::-1], 'another look')
+    # No finite error, hence no histogram.
+    self._draw(np.full_like(_IDENTITY, np.nan), 'a broken look')
+    again = self._draw(np.float32(0.9) * _IDENTITY).pixels
+    np.testing.assert_array_equal(again, good)
+
   def test_the_border_that_the_page_leaves_out_is_white(self):
     picture = self._draw(_IDENTITY)
     margin = picture.margin

@@ -8,7 +8,7 @@ from PIL import Image
 from lutjax import errors
 from lutjax.color import profiles
 from lutjax.data import synthetic
-from lutjax.viewer import photos
+from lutjax.viewer import page, photos
 
 
 def _pixels(photo) -> np.ndarray:
@@ -49,14 +49,29 @@ class PhotosTest(absltest.TestCase):
 
   def test_photos_share_the_room_that_a_page_has(self):
     rng = np.random.default_rng(0)
-    for name in ('a.png', 'b.png'):
+    for name in ('a.png', 'b.png', 'c.png'):
       noise = rng.integers(0, 256, (300, 400, 3), np.uint8)
       Image.fromarray(noise).save(self.folder / name)
-    for room, most in ((1_000_000, 160_000), (120_000, 45_000), (-1, 40_000)):
+    for room in (1_000_000, 120_000, 40_000):
       made = photos.from_files([str(self.folder)], room=room, say=self.said.append)
       sizes = [len(photo.content) for photo in made]
-      self.assertLessEqual(max(sizes), most)
-      self.assertGreater(min(sizes), most // 3)
+      written = page.render('', [], made)
+      self.assertLessEqual(len(written) - len(page.render('', [], [])), room)
+      self.assertGreater(min(sizes), min(room // 3 * 3 // 4, 320_000 // 3) // 3)
+    self.assertRegex(self.said[-1], rf'c.png: 400 x 300 .* {sizes[-1]:,} bytes$')
+
+  def test_what_a_photo_leaves_is_for_those_that_follow(self):
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    Image.new('RGB', (400, 300)).save(self.folder / 'a.png')
+    Image.fromarray(noise).save(self.folder / 'b.png')
+    black, noisy = photos.from_files([str(self.folder)], room=60_000)
+    self.assertLess(len(black.content), 1_000)
+    self.assertGreater(len(noisy.content), 60_000 // 2 * 3 // 4)
+    for room in (10, -1_000_000):
+      several = photos.from_files([str(self.folder)], room=room, say=self.said.append)
+      # No less than shows anything, although there is no room.
+      self.assertLessEqual(len(several[1].content), 8_000)
+      self.assertGreater(len(several[1].content), 3_000)
 
   def test_colours_are_those_that_the_profile_means(self):
     green = Image.new('RGB', (32, 32), (60, 180, 90))
