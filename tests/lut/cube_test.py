@@ -16,7 +16,7 @@ from absl.testing import absltest, parameterized
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lutjax import errors
+from lutjax import errors, files
 from lutjax.lut import cube, interpolate, lattice
 
 try:
@@ -363,9 +363,8 @@ class RefusalTest(parameterized.TestCase):
 
   def test_says_that_reading_is_not_permitted(self):
     path = pathlib.Path(self.create_tempfile('a.cube', _SMALL).full_path)
-    refused = mock.patch.object(
-      pathlib.Path, 'read_bytes', side_effect=PermissionError(13, 'Permission denied')
-    )
+    denied = PermissionError(13, 'Permission denied')
+    refused = mock.patch.object(files, 'open', create=True, side_effect=denied)
     with refused, self.assertRaisesRegex(errors.LutError, 'a.cube: Permission denied'):
       cube.read(path)
 

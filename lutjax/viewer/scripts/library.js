@@ -3,8 +3,8 @@
   'use strict';
 
   /**
-   * Nodes per axis of the lattices that are looked at, of those while a slider moves, and
-   * of thumbnails and comparisons: of a network, each takes a seventh of the time.
+   * Nodes per axis of the lattices that are looked at, of those while a slider moves,
+   * and of thumbnails and comparisons: of a network in a seventh of the time.
    */
   const SIZE = 33, SMALL = 17, PROBE = 9;
   /** Bytes of lattices that are kept. */
