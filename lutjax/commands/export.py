@@ -16,7 +16,7 @@ import numpy as np
 
 from lutjax import config as config_lib
 from lutjax import errors, files
-from lutjax.commands import lattice_size, look_files
+from lutjax.commands import lattice_size, look_files, selection
 from lutjax.data import archives, images, ocio_files, ocio_writing
 from lutjax.looks import decoding
 from lutjax.lut import chain as chain_lib
@@ -108,12 +108,8 @@ def write_all(
       f'--out={out}: expected the extension {EXTENSIONS[formats[0]]} for '
       f'--format={formats[0]}'
     )
-  strange = next((name for name in looks if pathlib.Path(name).name != name), None)
-  if strange is not None and not as_file:
-    raise errors.InputError(
-      f'--out={out}: found a look named {strange!r}, which no file can be called; '
-      'expected a file for it alone'
-    )
+  if not as_file:
+    selection.check_file_names(out, looks, 'look')
   targets = {
     (name, form): out if as_file else out / f'{name}{EXTENSIONS[form]}'
     for name in looks

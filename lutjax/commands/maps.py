@@ -57,12 +57,8 @@ def write_all(
     raise errors.InputError(
       f'--out={out}: {len(wanted)} files to write, expected a folder'
     )
-  strange = next((name for name in wanted if pathlib.Path(name).name != name), None)
-  if strange is not None and not as_file:
-    raise errors.InputError(
-      f'--out={out}: found a map named {strange!r}, which no file can be called; '
-      'expected a file for it alone'
-    )
+  if not as_file:
+    selection.check_file_names(out, wanted, 'map')
   chosen = {
     out if as_file else out / f'{name}{maps.EXTENSION}': held[int(np.argmax(weights))]
     for name, weights in wanted.items()

@@ -2,7 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -46,6 +46,25 @@ def find_models(path: str) -> list[artefacts.Opened]:
   for item in opened:
     decoding.check_colours_alone(item.loaded.model, item.loaded.config)
   return opened
+
+
+def check_file_names(out: pathlib.Path, names: Iterable[str], kind: str) -> None:
+  """Refuses names that no file in a folder can have.
+
+  Args:
+    out: The folder.
+    names: Of what is written.
+    kind: What they are called in the message.
+
+  Raises:
+    InputError: one line that names the first.
+  """
+  strange = next((name for name in names if pathlib.Path(name).name != name), None)
+  if strange is not None:
+    raise errors.InputError(
+      f'--out={out}: found a {kind} named {strange!r}, which no file can be called; '
+      'expected a file for it alone'
+    )
 
 
 def find_maps(path: str) -> list[artefacts.Opened]:
